@@ -1,0 +1,147 @@
+// The adapter contract: what an adapter is, and what the hub lends it. Together with events.ts, address.ts and errors.ts
+// this is all that an adapter may import from the gateway (besides src/formats).
+import type { z } from 'zod';
+import type { Scheme } from './address.ts';
+import type { Draft, EventType, GatewayEvent } from './events.ts';
+
+/**
+ * One configured connection to one network. It speaks only its own network's addresses and ids: the hub translates both
+ * at the border. It never retries, queues or drops: it throws and the hub decides.
+ */
+export interface Adapter {
+  /** The hub never delivers any other type; a message type not listed fails as `unsupported`. */
+  readonly accepts: ReadonlySet<EventType>;
+  /**
+   * Called once. Resolves when listening or first connected; rejects only when it never can (bad option, port taken).
+   * Trouble with the peer, now or later, goes to `hub.status`, and the adapter keeps trying by itself.
+   */
+  start(hub: Hub): Promise<void>;
+  /**
+   * Called for one event after the other of a conversation, for many conversations at once. Resolves when the peer has
+   * taken it (a response, a ping barrier), never earlier. Throws GatewayError otherwise; after `signal` aborts nothing
+   * more may be sent. Where the network lets the sender choose ids, `event.id` goes on the wire and receipts come back
+   * with it as `of`; elsewhere `Delivery.nativeId` tells the hub what the network called it.
+   */
+  deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery>;
+  /** Says goodbye on the wire, then resolves; safe to call twice, and before start has resolved. */
+  stop(): Promise<void>;
+  /**
+   * Which far end an event depends on (a domain, a carrier): one that fails holds back only its own conversations.
+   * Default: the domain of `event.to`, or the whole instance for numbers.
+   */
+  destination?(event: GatewayEvent): string;
+}
+
+export interface Delivery {
+  /** What the network called it, where it did not take `event.id`. */
+  nativeId?: string;
+  /** `delivered` only where the network proved it reached the recipient's device. Default `sent`. */
+  state?: 'sent' | 'delivered';
+}
+
+/** What one adapter sees of the gateway. */
+export interface Hub {
+  /** The instance's name in the configuration. */
+  readonly instance: string;
+  /**
+   * Resolves once the event is durable (or known to be a repeat): only then acknowledge your peer. Throws GatewayError
+   * when it is refused (`not-found`, `not-allowed`, ...) or cannot be taken now (`throttled` with retryAfterMs,
+   * `unavailable`): answer your peer with that, in its own words.
+   */
+  publish(draft: Draft): Promise<Published>;
+  /** `up` when events can be delivered; `down` with the reason an operator would want to read. */
+  status(state: AdapterStatus, why?: string): void;
+  /** Durable, and this instance's own. */
+  readonly state: State;
+  readonly log: Log;
+  readonly trace: Trace;
+  readonly metrics: Metrics;
+  /** Milliseconds since 1970. Adapters take the time from here, never from Date.now. */
+  now(): number;
+}
+
+export type AdapterStatus = 'connecting' | 'up' | 'down';
+
+export interface Published {
+  /** The event's id; for a repeat, that of the first. */
+  id: string;
+  isRepeat: boolean;
+}
+
+/** Durable keys and values of one namespace. Keys are any text up to 512 bytes, values any text. */
+export interface State {
+  get(key: string): Promise<string | undefined>;
+  set(key: string, value: string, ttlMs?: number): Promise<void>;
+  /** Atomic. True when it was absent and now is set. */
+  setIfAbsent(key: string, value: string, ttlMs?: number): Promise<boolean>;
+  /** Atomic read and delete. */
+  take(key: string): Promise<string | undefined>;
+  delete(key: string): Promise<void>;
+  /** Atomic. The value after adding `by`; an absent key counts as 0. `ttlMs` counts from this call. */
+  increment(key: string, by?: number, ttlMs?: number): Promise<number>;
+  /** Keys with that prefix, in no order. For start-up and operators, never per message. */
+  scan(prefix: string): AsyncIterable<[key: string, value: string]>;
+}
+
+/** Structured logging. Fields never hold a message body or a secret. */
+export interface Log {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+}
+export type LogFields = Record<string, unknown>;
+
+/** What happened to a message, hop by hop. */
+export interface Trace {
+  /** Cheap: keeps a reference, formats only when somebody looks. `event` is an event id or `Published.id`. */
+  hop(event: string, hop: TraceHop): void;
+}
+export interface TraceHop {
+  direction: 'inbound' | 'outbound';
+  /** In the network's words: `MESSAGE`, `submit_sm_resp ESME_ROK`. */
+  what: string;
+  /** The bytes as they crossed the wire. Never credentials. */
+  wire?: string | Uint8Array;
+  /** [start, end) ranges of `wire` (bytes, or UTF-16 units of a string) that hold what a person wrote: hidden unless asked for. */
+  hidden?: readonly (readonly [start: number, end: number])[];
+}
+
+/** Counters, gauges and histograms; the instance label is added by the hub. Names end in `_total`, `_ms`, or a noun. */
+export interface Metrics {
+  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
+  gauge(name: string, value: number): void;
+  observe(name: string, ms: number): void;
+}
+
+/** A domain of ours at which people of other networks are shown: `bob\40other.net@sip.example.org`. */
+export interface GatewayDomain {
+  domain: string;
+  /** Whose people it shows. `tel` is told from the others by its form (`+digits`). */
+  shows: readonly Scheme[];
+  /** A name with no `@` inside it belongs here: `sip:alice@gw.example.net` is `alice@<home>`. */
+  home?: string;
+}
+
+/** One thing `dragoman doctor` looked at. */
+export interface Finding {
+  state: 'ok' | 'warning' | 'failed';
+  what: string;
+  /** What to do: the lines to add, the port to open. */
+  advice?: string;
+}
+
+/** What an adapter's index.ts exports as `adapter`, built in or from npm. */
+export interface AdapterModule<Options = unknown> {
+  readonly protocol: string;
+  /** The network whose addresses it speaks. */
+  readonly network: Scheme;
+  readonly options: z.ZodType<Options>;
+  create(name: string, options: Options): Adapter;
+  /** Where strangers are shown on this network. */
+  gatewayDomains?(options: Options): readonly GatewayDomain[];
+  /** Domains that are ours on this network under their own name: `alice@example.org` may appear there as she is. */
+  nativeDomains?(options: Options): readonly string[];
+  /** Connects to the peer as configured and says what it finds. */
+  diagnose?(options: Options, signal: AbortSignal): AsyncIterable<Finding>;
+}

@@ -1,0 +1,154 @@
+// The events that cross the queue: plain JSON, versioned, discriminated by `type` (RFC 2778 words).
+// A thing is an event when two networks can say it; until then it stays inside its adapter.
+import { z } from 'zod';
+import { type Address, parseAddress } from './address.ts';
+import { failureReasons, GatewayError } from './errors.ts';
+
+/** Texts by BCP 47 language tag; the empty tag is "language unknown". */
+const texts = z.record(z.string(), z.string());
+
+const address = z.string().transform((text, context): Address => {
+  try {
+    return parseAddress(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: `not an address: ${text.slice(0, 80)}` });
+    return z.NEVER;
+  }
+});
+
+const instant = z.iso.datetime();
+
+const envelope = {
+  v: z.literal(1),
+  /** Ours: a letter, then letters and digits; safe as a stanza id, a SIP token and a BullMQ job id. */
+  id: z.string().regex(/^[a-z][a-z0-9]{7,63}$/),
+  /** The instance that heard it. */
+  origin: z.string(),
+  /** One id for everything that follows from one message, its receipts included. */
+  trace: z.string(),
+  /** When the sender said it, or when we heard it: ISO 8601, UTC. */
+  at: instant,
+  from: address,
+  to: address,
+  /** `from` and `to` as the origin network wrote them, so that an answer can be addressed there. */
+  source: z.object({ from: address, to: address }),
+  /** What the origin network calls it; opaque to everybody else. */
+  nativeId: z.string().optional(),
+  /** Events of one conversation keep their order. */
+  conversation: z.string(),
+  /** How many gateways it has passed; the loop guard. */
+  hops: z.number().int().nonnegative(),
+  expiresAt: instant.optional(),
+};
+
+const attachment = z.object({
+  url: z.string(),
+  name: z.string().optional(),
+  mediaType: z.string().optional(),
+  bytes: z.number().int().nonnegative().optional(),
+});
+
+const bodies = {
+  message: {
+    /** May be empty when there is an attachment or a reaction. */
+    text: texts,
+    subject: texts.optional(),
+    /** Groups messages for people (XMPP thread); carried where the far network can. */
+    thread: z.string().optional(),
+    html: z.string().optional(),
+    attachments: z.array(attachment).optional(),
+    /** Ids of other messages: native ids in a draft and at an adapter, event ids between the two. */
+    replyTo: z.string().optional(),
+    replaces: z.string().optional(),
+    retracts: z.string().optional(),
+    reaction: z.object({ of: z.string(), emoji: z.array(z.string()) }).optional(),
+    /** Which receipts the sender asked for. Failures are told unasked. */
+    wants: z.array(z.enum(['sent', 'delivered', 'displayed'])),
+    priority: z.enum(['low', 'normal', 'urgent', 'emergency']).optional(),
+  },
+  receipt: {
+    /** The message it speaks of: native id in a draft and at an adapter. */
+    of: z.string(),
+    /** `sent`: the next network took it. `delivered`: it is on the recipient's device. `unknown`: nobody can say any more. */
+    state: z.enum(['sent', 'delivered', 'displayed', 'failed', 'expired', 'unknown']),
+    reason: z.enum(failureReasons).optional(),
+    /** In words, for the person who sent it. */
+    text: z.string().optional(),
+  },
+  typing: { state: z.enum(['composing', 'paused', 'gone']) },
+  presence: {
+    availability: z.enum(['available', 'chat', 'away', 'extended-away', 'busy', 'unavailable']),
+    activities: z.array(z.string()).optional(),
+    notes: texts.optional(),
+    priority: z.number().optional(),
+    devices: z
+      .array(
+        z.object({ id: z.string(), availability: z.string(), contact: z.string().optional(), notes: texts.optional() }),
+      )
+      .optional(),
+  },
+  subscription: { action: z.enum(['request', 'approve', 'deny', 'cancel', 'fetch']), expiresMs: z.number().optional() },
+  membership: {
+    action: z.enum(['join', 'leave', 'invite', 'remove', 'nick', 'subject']),
+    nick: z.string().optional(),
+    text: z.string().optional(),
+  },
+  registration: { state: z.enum(['online', 'offline']) },
+};
+
+const schemas = {
+  message: z.object({ ...envelope, type: z.literal('message'), ...bodies.message }),
+  receipt: z.object({ ...envelope, type: z.literal('receipt'), ...bodies.receipt }),
+  typing: z.object({ ...envelope, type: z.literal('typing'), ...bodies.typing }),
+  presence: z.object({ ...envelope, type: z.literal('presence'), ...bodies.presence }),
+  subscription: z.object({ ...envelope, type: z.literal('subscription'), ...bodies.subscription }),
+  membership: z.object({ ...envelope, type: z.literal('membership'), ...bodies.membership }),
+  registration: z.object({ ...envelope, type: z.literal('registration'), ...bodies.registration }),
+};
+
+const anyEvent = z.discriminatedUnion('type', [
+  schemas.message,
+  schemas.receipt,
+  schemas.typing,
+  schemas.presence,
+  schemas.subscription,
+  schemas.membership,
+  schemas.registration,
+]);
+
+export type Message = z.output<typeof schemas.message>;
+export type Receipt = z.output<typeof schemas.receipt>;
+export type Typing = z.output<typeof schemas.typing>;
+export type Presence = z.output<typeof schemas.presence>;
+export type Subscription = z.output<typeof schemas.subscription>;
+export type Membership = z.output<typeof schemas.membership>;
+export type Registration = z.output<typeof schemas.registration>;
+
+/** Everything that crosses the queue. */
+export type GatewayEvent = z.output<typeof anyEvent>;
+export type EventType = GatewayEvent['type'];
+export type EventOf<T extends EventType> = Extract<GatewayEvent, { type: T }>;
+export type ReceiptState = Receipt['state'];
+
+type Stamped = 'v' | 'id' | 'origin' | 'trace' | 'at' | 'source' | 'conversation' | 'hops';
+
+/**
+ * What an adapter publishes: an event that the hub has yet to stamp. Addresses are those of the adapter's own network.
+ * `dedupeKey` is set where the network repeats itself (retransmission, redelivery) and the key tells two messages apart
+ * for ever: the hub then lets each key through once.
+ */
+export type DraftOf<T extends EventType> = Omit<EventOf<T>, Stamped> & {
+  at?: string;
+  conversation?: string;
+  hops?: number;
+  dedupeKey?: string;
+};
+export type Draft = { [T in EventType]: DraftOf<T> }[EventType];
+
+/** Validates what comes back from the queue. Throws GatewayError `malformed` naming the first fault. */
+export function parseEvent(json: unknown): GatewayEvent {
+  const parsed = anyEvent.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new GatewayError('malformed', `event: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+}
