@@ -39,6 +39,8 @@ const envelope = {
   /** How many gateways it has passed; the loop guard. */
   hops: z.number().int().nonnegative(),
   expiresAt: instant.optional(),
+  /** Other instances that could take it, in order: the hub's own note. */
+  via: z.array(z.string()).optional(),
 };
 
 const attachment = z.object({
@@ -130,7 +132,7 @@ export type EventType = GatewayEvent['type'];
 export type EventOf<T extends EventType> = Extract<GatewayEvent, { type: T }>;
 export type ReceiptState = Receipt['state'];
 
-type Stamped = 'v' | 'id' | 'origin' | 'trace' | 'at' | 'source' | 'conversation' | 'hops';
+type Stamped = 'v' | 'id' | 'origin' | 'trace' | 'at' | 'source' | 'conversation' | 'hops' | 'via';
 
 /**
  * What an adapter publishes: an event that the hub has yet to stamp. Addresses are those of the adapter's own network.

@@ -1,0 +1,149 @@
+// Takes one event to its adapter and sees to it that it ends once: delivered, failed and told, expired and told, moved to
+// another instance, or buried. What may be tried again is handed back to delivery.ts, which owns order and time.
+import {
+  type Adapter,
+  asGatewayError,
+  type Delivery as Delivered,
+  type FailureReason,
+  GatewayError,
+  type GatewayEvent,
+  type Log,
+  type Message,
+  type Metrics,
+  type ReceiptState,
+} from '../contract/index.ts';
+import type { DeadLetter } from '../queue/queue.ts';
+import { Attempts } from './attempt.ts';
+
+/** What the way out asks of the rest of the hub. */
+export interface CourierParts {
+  readonly instance: string;
+  readonly adapter: Adapter;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  now(): number;
+  conclude(event: Message, state: ReceiptState, reason?: FailureReason, text?: string): Promise<void>;
+  /** Event ids inside the event become the instance's native ids. */
+  toNativeIds(event: GatewayEvent): Promise<GatewayEvent>;
+  /** The network took it under a name of its own. */
+  named(event: Message, nativeId: string): Promise<void>;
+  reroute(event: GatewayEvent): Promise<boolean>;
+  bury(letter: DeadLetter): Promise<void>;
+}
+
+const maxRecent = 20_000;
+const storePauseMs = 200;
+
+export class Courier {
+  readonly #parts: CourierParts;
+  readonly attempts: Attempts;
+  // Ids of what was settled lately: a push whose outcome was unknown may have left two copies in the queue.
+  readonly #recent = new Set<string>();
+  #isStopping = false;
+
+  constructor(parts: CourierParts, attemptTimeoutMs: number) {
+    this.#parts = parts;
+    this.attempts = new Attempts(parts.adapter, parts.now, attemptTimeoutMs);
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+    this.attempts.abort();
+  }
+
+  isSettled(event: GatewayEvent): boolean {
+    return this.#recent.has(event.id);
+  }
+
+  /** Undefined when the event is settled, else why it should be tried again. `isLastTry` is for faults of our own. */
+  async carry(event: GatewayEvent, isLastTry: boolean): Promise<GatewayError | undefined> {
+    const { adapter, metrics, instance } = this.#parts;
+    if (this.isSettled(event)) return undefined;
+    if (expiryOf(event) <= this.#parts.now()) return this.expire(event);
+    if (!adapter.accepts.has(event.type)) {
+      return this.#end(event, 'failed', 'unsupported', `${instance} cannot carry a ${event.type}`);
+    }
+    const startedAt = performance.now();
+    let delivered: Delivered;
+    try {
+      const outbound = await this.persist(() => this.#parts.toNativeIds(event));
+      delivered = await this.attempts.make(outbound);
+    } catch (thrown) {
+      return this.#isStopping ? asGatewayError(thrown) : this.#failed(event, asGatewayError(thrown), isLastTry);
+    }
+    metrics.observe('delivery_ms', performance.now() - startedAt);
+    metrics.count('outbound_total', { type: event.type });
+    await this.#delivered(event, delivered);
+    return undefined;
+  }
+
+  /** Tells the sender that its time is over. */
+  expire(event: GatewayEvent): Promise<undefined> {
+    return this.#end(event, 'expired', 'expired', 'it could not be delivered in time');
+  }
+
+  /** Until the store has taken it: an outage of the store holds events back, it never loses one. */
+  async persist<T>(write: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await write();
+      } catch (error) {
+        const isPassing = error instanceof GatewayError && !error.isFinal && error.reason !== 'internal';
+        if (this.#isStopping || !isPassing) throw error;
+        this.#parts.metrics.count('store_waits_total');
+        await new Promise((resolve) => setTimeout(resolve, storePauseMs));
+      }
+    }
+  }
+
+  async #failed(event: GatewayEvent, error: GatewayError, isLastTry: boolean): Promise<GatewayError | undefined> {
+    const { log, metrics, instance } = this.#parts;
+    const { reason, native, message: why } = error;
+    metrics.count('delivery_failures_total', { type: event.type, reason });
+    log.warn({ instance, event: event.id, to: event.to, reason, native, why }, 'not delivered');
+    if (error.isFinal) return this.#end(event, 'failed', reason, why);
+    if (reason === 'internal' && isLastTry) {
+      await this.#bury(event, error);
+      return this.#end(event, 'failed', 'internal', 'the gateway could not handle it; its operator has been told');
+    }
+    const canMove = (reason === 'unreachable' || reason === 'unavailable') && event.via !== undefined;
+    if (!canMove || !(await this.persist(() => this.#parts.reroute(event)))) return error;
+    this.#settled(event);
+    return undefined;
+  }
+
+  async #delivered(event: GatewayEvent, { nativeId, state }: Delivered): Promise<void> {
+    this.#settled(event);
+    if (event.type !== 'message') return;
+    if (nativeId !== undefined && nativeId !== event.id) await this.persist(() => this.#parts.named(event, nativeId));
+    const told = state ?? 'sent';
+    if (told === 'delivered' || event.wants.includes('sent'))
+      await this.persist(() => this.#parts.conclude(event, told));
+  }
+
+  async #end(
+    event: GatewayEvent,
+    state: 'failed' | 'expired',
+    reason: FailureReason,
+    text: string,
+  ): Promise<undefined> {
+    if (event.type === 'message') await this.persist(() => this.#parts.conclude(event, state, reason, text));
+    else this.#parts.metrics.count('dropped_total', { type: event.type, reason });
+    this.#settled(event);
+  }
+
+  async #bury(event: GatewayEvent, { reason, message: text }: GatewayError): Promise<void> {
+    const { instance, now } = this.#parts;
+    const at = new Date(now()).toISOString();
+    await this.persist(() => this.#parts.bury({ id: event.id, instance, at, reason, text, event }));
+  }
+
+  #settled(event: GatewayEvent): void {
+    if (this.#recent.size >= maxRecent) this.#recent.delete(this.#recent.values().next().value as string);
+    this.#recent.add(event.id);
+  }
+}
+
+export function expiryOf(event: GatewayEvent): number {
+  return event.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(event.expiresAt);
+}

@@ -1,0 +1,331 @@
+// The way out of one instance: each conversation in order, each destination within its share, back-off, and a circuit
+// breaker per destination. What becomes of a single event is courier.ts's part.
+import { asGatewayError, GatewayError, type GatewayEvent, schemeOf, splitAddress } from '../contract/index.ts';
+import type { Consumer, Entry } from '../queue/queue.ts';
+import { Courier, type CourierParts, expiryOf } from './courier.ts';
+import { type BackOff, backOffMs, type Destination, Destinations } from './destinations.ts';
+import { DueQueue } from './due-queue.ts';
+import { HeldLanes } from './held-lanes.ts';
+import { type Lane, newLane } from './lane.ts';
+
+export interface DeliveryLimits extends BackOff {
+  readonly attemptTimeoutMs: number;
+  /** Conversations that may be under way to one destination at once. */
+  readonly perDestination: number;
+  /** Events of one destination that wait in memory; more are held in the store, so that others keep moving. */
+  readonly backlogPerDestination: number;
+  /** Failures in a row that open a destination's circuit. */
+  readonly breakerFailures: number;
+  /** Tries after which a fault of ours (`internal`) is a dead letter. */
+  readonly internalTries: number;
+}
+
+export interface DeliveryParts extends CourierParts {
+  random(): number;
+}
+
+const downGraceMs = 30_000;
+const expirySweepMs = 15_000;
+
+export class Delivery {
+  readonly #parts: DeliveryParts;
+  #limits: DeliveryLimits;
+  readonly #courier: Courier;
+  readonly #held: HeldLanes;
+  readonly #destinations = new Destinations();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #due = new DueQueue<Lane | Destination>();
+  readonly #ready = Promise.withResolvers<Consumer>();
+  #consumer: Consumer | undefined;
+  #isUp = false;
+  #downSince: number;
+  #nextExpirySweep = 0;
+  #isStopping = false;
+
+  constructor(parts: DeliveryParts, limits: DeliveryLimits) {
+    this.#parts = parts;
+    this.#limits = limits;
+    this.#courier = new Courier(parts, limits.attemptTimeoutMs);
+    this.#held = new HeldLanes(this.#courier, ({ type }) => parts.metrics.count('held_total', { type }));
+    this.#downSince = parts.now();
+  }
+
+  configure(limits: DeliveryLimits): void {
+    this.#limits = limits;
+    this.#courier.attempts.deadlineMs = limits.attemptTimeoutMs;
+  }
+
+  /** Takes up the lanes that an earlier process left held; until then events wait. */
+  async start(consumer: Consumer): Promise<void> {
+    for await (const { key, count, head } of this.#held.open(consumer)) {
+      const lane = this.#lane(key, head);
+      lane.held = count;
+      lane.expiry = expiryOf(head);
+      this.#enqueue(lane);
+    }
+    this.#consumer = consumer;
+    this.#ready.resolve(consumer);
+    this.#pumpAll();
+  }
+
+  /** The queue's handler: resolves when the event is settled one way or another. */
+  readonly accept = async ({ event, isRedelivered }: Entry): Promise<void> => {
+    if (!this.#consumer) await this.#ready.promise;
+    if (isRedelivered) this.#parts.metrics.count('redelivered_total', { type: event.type });
+    if (this.#courier.isSettled(event)) return;
+    const lane = this.#lane(event.conversation, event);
+    const { destination } = lane;
+    if (lane.state === 'idle' && destination.openUntil > 0) this.#stop(lane);
+    // Only behind what is held already: an event in memory is older than one that is held after it.
+    const isCrowded = destination.backlog >= this.#limits.backlogPerDestination && lane.memory.length === 0;
+    if (lane.state === 'delayed' || lane.state === 'stopped') return this.#held.hold(lane, event);
+    if (isCrowded && lane.state !== 'running') {
+      this.#enqueue(lane);
+      return this.#held.hold(lane, event);
+    }
+    return new Promise<void>((settled, failed) => {
+      lane.memory.push({ event, settled, failed });
+      destination.backlog++;
+      this.#enqueue(lane);
+    });
+  };
+
+  /** The adapter's link came up or went down. */
+  setUp(isUp: boolean): void {
+    if (isUp === this.#isUp) return;
+    this.#isUp = isUp;
+    if (!isUp) {
+      this.#downSince = this.#parts.now();
+      return;
+    }
+    for (const name of this.#destinations.open()) {
+      const destination = this.#destinations.get(name);
+      destination.openUntil = this.#parts.now();
+      this.#halfOpen(destination);
+    }
+    this.#pumpAll();
+  }
+
+  /** Called about four times a second: deadlines, retries, expiry. */
+  tick(): void {
+    this.#courier.attempts.sweep();
+    const now = this.#parts.now();
+    for (let item = this.#due.take(now); item; item = this.#due.take(now)) {
+      if ('key' in item) this.#retry(item);
+      else if (item.openUntil <= now) this.#halfOpen(item);
+    }
+    if (!this.#isUp && this.#mayTry()) this.#pumpAll();
+    if (now < this.#nextExpirySweep) return;
+    this.#nextExpirySweep = now + expirySweepMs;
+    for (const lane of this.#lanes.values()) if (lane.expiry <= now) void this.#expire(lane);
+  }
+
+  /** Starts nothing more; what is under way may end, for at most `drainMs`, and is aborted then. */
+  async stop(drainMs: number): Promise<void> {
+    this.#isStopping = true;
+    const until = performance.now() + drainMs;
+    while (this.view().inFlight > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      this.#courier.attempts.sweep();
+    }
+    this.#courier.stop();
+    for (const lane of this.#lanes.values()) {
+      for (const waiting of lane.memory.splice(0)) waiting.failed(new GatewayError('unavailable', 'stopping'));
+    }
+  }
+
+  /** For status: what is under way, and which destinations are given a rest. */
+  view(): { inFlight: number; held: number; breakers: string[] } {
+    let inFlight = 0;
+    let held = 0;
+    for (const lane of this.#lanes.values()) {
+      if (lane.state === 'running') inFlight++;
+      held += lane.held;
+    }
+    return { inFlight, held, breakers: this.#destinations.open() };
+  }
+
+  #lane(key: string, event: GatewayEvent): Lane {
+    let lane = this.#lanes.get(key);
+    if (!lane) {
+      const name = this.#parts.adapter.destination?.(event) ?? domainOf(event);
+      lane = newLane(key, this.#destinations.get(name));
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  #mayTry(): boolean {
+    if (this.#isStopping || !this.#consumer) return false;
+    return this.#isUp || this.#parts.now() - this.#downSince > downGraceMs;
+  }
+
+  #enqueue(lane: Lane): void {
+    if (lane.state !== 'idle') return;
+    lane.state = 'waiting';
+    lane.destination.waiting.add(lane);
+    this.#pump(lane.destination);
+  }
+
+  #pump(destination: Destination): void {
+    if (!this.#mayTry()) return;
+    for (const lane of destination.waiting) {
+      if (destination.inFlight >= this.#limits.perDestination) return;
+      destination.waiting.delete(lane);
+      void this.#run(lane);
+    }
+  }
+
+  #pumpAll(): void {
+    for (const destination of this.#destinations.all()) if (destination.waiting.size > 0) this.#pump(destination);
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    const { destination } = lane;
+    lane.state = 'running';
+    destination.inFlight++;
+    const failure = await this.#work(lane).catch(asGatewayError);
+    destination.inFlight--;
+    lane.state = 'idle';
+    const wasProbe = destination.probe === lane;
+    if (wasProbe) destination.probe = undefined;
+    if (failure) this.#postpone(lane, failure);
+    this.#rest(lane);
+    // A probe whose events had all expired has told nothing of its destination: the next one tries.
+    if (wasProbe && destination.openUntil > 0 && destination.openUntil <= this.#parts.now())
+      this.#halfOpen(destination);
+    this.#pump(destination);
+    this.#destinations.drop(destination);
+  }
+
+  /** What an idle lane does next. */
+  #rest(lane: Lane): void {
+    if (lane.state !== 'idle') return;
+    if (lane.memory.length + lane.held === 0) this.#lanes.delete(lane.key);
+    else if (lane.destination.openUntil > 0) this.#stop(lane);
+    else this.#enqueue(lane);
+  }
+
+  /** Undefined when the lane is done; else why its head could not be delivered now. */
+  async #work(lane: Lane): Promise<GatewayError | undefined> {
+    while (!this.#isStopping) {
+      const [waiting] = lane.memory;
+      let failure: GatewayError | undefined;
+      if (lane.held > 0) {
+        const carry = async (event: GatewayEvent) => {
+          failure = await this.#carry(lane, event);
+          return failure;
+        };
+        await this.#held.work(lane, carry, () => this.#isStopping);
+        if (failure) return failure;
+        continue;
+      }
+      if (!waiting) return undefined;
+      failure = await this.#carry(lane, waiting.event);
+      if (failure) return failure;
+      lane.memory.shift();
+      lane.destination.backlog--;
+      waiting.settled();
+    }
+    return undefined;
+  }
+
+  async #carry(lane: Lane, event: GatewayEvent): Promise<GatewayError | undefined> {
+    const { destination } = lane;
+    const failure = await this.#courier.carry(event, lane.tries + 1 >= this.#limits.internalTries);
+    if (failure) return failure;
+    lane.tries = 0;
+    destination.failures = 0;
+    if (destination.openUntil > 0) this.#close(destination);
+    return undefined;
+  }
+
+  #postpone(lane: Lane, failure: GatewayError): void {
+    if (this.#isStopping) {
+      for (const waiting of lane.memory.splice(0)) waiting.failed(failure);
+      return;
+    }
+    const { destination } = lane;
+    const now = this.#parts.now();
+    const delayMs = failure.retryAfterMs ?? backOffMs(lane.tries, this.#limits, this.#parts.random);
+    lane.tries++;
+    if (failure.reason !== 'internal') destination.failures++;
+    const mustOpen = destination.failures >= this.#limits.breakerFailures || failure.reason === 'throttled';
+    if (mustOpen && destination.openUntil <= now) this.#open(destination, failure);
+    if (destination.openUntil > 0) {
+      this.#stop(lane);
+      return;
+    }
+    this.#held.holdMemory(lane);
+    lane.state = 'delayed';
+    this.#due.add(now + delayMs, lane);
+  }
+
+  #open(destination: Destination, failure: GatewayError): void {
+    const { instance, log, metrics, now, random } = this.#parts;
+    const pauseMs = failure.retryAfterMs ?? backOffMs(destination.openings, this.#limits, random);
+    destination.openings++;
+    destination.openUntil = now() + pauseMs;
+    this.#due.add(destination.openUntil, destination);
+    for (const lane of destination.waiting) this.#stop(lane);
+    destination.waiting.clear();
+    metrics.count('breaker_opened_total');
+    const { reason, message: why } = failure;
+    log.warn({ instance, destination: destination.name, pauseMs, reason, why }, 'circuit open');
+  }
+
+  #stop(lane: Lane): void {
+    this.#held.holdMemory(lane);
+    lane.state = 'stopped';
+    lane.destination.stopped.add(lane);
+  }
+
+  // One lane tries for all; when nobody waits the circuit closes by itself.
+  #halfOpen(destination: Destination): void {
+    if (destination.openUntil === 0 || destination.probe) return;
+    const [lane] = destination.stopped;
+    if (!lane) {
+      this.#close(destination);
+      return;
+    }
+    if (!this.#mayTry()) {
+      this.#due.add(this.#parts.now() + 1000, destination);
+      return;
+    }
+    destination.stopped.delete(lane);
+    destination.probe = lane;
+    void this.#run(lane);
+  }
+
+  #close(destination: Destination): void {
+    destination.openUntil = 0;
+    destination.openings = 0;
+    destination.failures = 0;
+    for (const lane of destination.stopped) {
+      lane.state = 'waiting';
+      destination.waiting.add(lane);
+    }
+    destination.stopped.clear();
+    this.#pump(destination);
+    this.#destinations.drop(destination);
+  }
+
+  #retry(lane: Lane): void {
+    if (lane.state !== 'delayed') return;
+    lane.state = 'idle';
+    this.#rest(lane);
+  }
+
+  async #expire(lane: Lane): Promise<void> {
+    if (lane.state !== 'delayed' && lane.state !== 'stopped') return;
+    lane.destination.stopped.delete(lane);
+    lane.state = 'running';
+    await this.#held.expire(lane, this.#parts.now());
+    lane.state = 'idle';
+    this.#rest(lane);
+  }
+}
+
+function domainOf(event: GatewayEvent): string {
+  return schemeOf(event.to) === 'tel' ? '' : splitAddress(event.to).domain;
+}

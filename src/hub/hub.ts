@@ -1,0 +1,313 @@
+// The way in: takes drafts from adapters, stamps them, drops repeats, finds out where they go, and makes them durable.
+import {
+  type Address,
+  type Draft,
+  type DraftOf,
+  type EventOf,
+  type EventType,
+  type FailureReason,
+  GatewayError,
+  type GatewayEvent,
+  type Log,
+  type Message,
+  type Metrics,
+  type Published,
+  type Receipt,
+  type ReceiptState,
+} from '../contract/index.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { Addressing } from './addressing.ts';
+import type { Correlation, Remembered } from './correlation.ts';
+import { derivedEventId, newEventId } from './ids.ts';
+import type { TraceBook } from './trace.ts';
+
+/** The part of the configuration that SIGHUP may change while events flow. */
+export interface HubLimits {
+  readonly maxHops: number;
+  /** A queue deeper than this refuses new events. */
+  readonly highWater: number;
+  /** How long each type is worth delivering when its sender said nothing. */
+  readonly expireAfterMs: Readonly<Record<EventType, number>>;
+}
+
+export interface HubParts {
+  readonly queue: Queue;
+  readonly addressing: Addressing;
+  readonly correlation: Correlation;
+  readonly traces: TraceBook;
+  readonly log: Log;
+  metricsOf(instance: string): Metrics;
+  /** Events waiting for an instance, as last heard: asked for every event, so never a question to the store. */
+  depthOf(instance: string): number;
+  /** Whether that instance's network names messages itself, so that a receipt may come before we know the name. */
+  namesItself(instance: string): boolean;
+  now(): number;
+}
+
+// A final state is never taken back, but somebody who knows better may speak after `unknown`.
+const endings: ReadonlySet<ReceiptState> = new Set(['delivered', 'failed', 'expired', 'unknown']);
+const unasked: ReadonlySet<ReceiptState> = new Set(['failed', 'expired', 'unknown']);
+const maxTextBytes = 1024 * 1024;
+const storePatienceMs = 3000;
+
+export class Hub {
+  readonly #parts: HubParts;
+  #limits: HubLimits;
+  // Copies of one message that arrive together wait for the first (the durable mark comes only after the push).
+  readonly #underWay = new Map<string, Promise<Published>>();
+  readonly #ending = new Map<string, Promise<void>>();
+
+  constructor(parts: HubParts, limits: HubLimits) {
+    this.#parts = parts;
+    this.#limits = limits;
+  }
+
+  configure(limits: HubLimits): void {
+    this.#limits = limits;
+  }
+
+  /** Hub.publish of the contract, for one instance. */
+  async publish(instance: string, draft: Draft): Promise<Published> {
+    const metrics = this.#parts.metricsOf(instance);
+    try {
+      const published =
+        draft.type === 'receipt' ? await this.#receipt(instance, draft) : await this.#once(instance, draft);
+      metrics.count(published.isRepeat ? 'repeats_total' : 'inbound_total', { type: draft.type });
+      return published;
+    } catch (error) {
+      const reason = error instanceof GatewayError ? error.reason : 'internal';
+      metrics.count('refused_total', { type: draft.type, reason });
+      const why = error instanceof Error ? error.message : String(error);
+      this.#parts.log.warn({ instance, type: draft.type, from: draft.from, to: draft.to, reason, why }, 'refused');
+      throw error;
+    }
+  }
+
+  /** Tells a message's sender how it fares, from our own side: refused, expired, given up, taken. */
+  async conclude(event: Message, state: ReceiptState, reason?: FailureReason, text?: string): Promise<void> {
+    const message: Remembered = { ...event, instance: '' };
+    await this.#conclude(event.id, message, { state, reason, text, origin: event.origin });
+  }
+
+  /** Moves an event to the next instance that could take it. False when there is none. */
+  async reroute(event: GatewayEvent, failed: string): Promise<boolean> {
+    const next = event.via?.[0];
+    if (next === undefined) return false;
+    const { from, to } = event.source;
+    const recipient = await this.#parts.addressing.recipientOf(event.origin, from, to);
+    const written = await this.#parts.addressing.write(next, from, recipient);
+    const moved: GatewayEvent = { ...event, ...written, via: event.via?.slice(1) };
+    await this.#push(next, moved);
+    if (moved.type === 'message') await this.#parts.correlation.remember(moved, next);
+    this.#parts.metricsOf(failed).count('rerouted_total');
+    this.#parts.log.info({ event: event.id, instance: failed, to: next }, 'rerouted');
+    return true;
+  }
+
+  /** A receipt that came before the network's answer named its message. */
+  async settleEarly(instance: string, nativeId: string): Promise<void> {
+    const early = await this.#parts.correlation.takeEarly(instance, nativeId);
+    if (early !== undefined) await this.#receipt(instance, JSON.parse(early) as DraftOf<'receipt'>);
+  }
+
+  async #once(instance: string, draft: Exclude<Draft, { type: 'receipt' }>): Promise<Published> {
+    if (draft.dedupeKey === undefined) return this.#accept(instance, draft, newEventId(this.#parts.now()));
+    const id = derivedEventId(instance, draft.dedupeKey);
+    const first = this.#underWay.get(id);
+    if (first) return { ...(await first), isRepeat: true };
+    const attempt = this.#acceptOnce(instance, draft, id).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, attempt);
+    return attempt;
+  }
+
+  async #acceptOnce(instance: string, draft: Exclude<Draft, { type: 'receipt' }>, id: string): Promise<Published> {
+    if (await this.#asking(() => this.#parts.correlation.isRepeat(id))) return { id, isRepeat: true };
+    const published = await this.#accept(instance, draft, id);
+    await this.#asking(() => this.#parts.correlation.seen(id));
+    return published;
+  }
+
+  async #accept(instance: string, draft: Exclude<Draft, { type: 'receipt' }>, id: string): Promise<Published> {
+    const { addressing, correlation, traces } = this.#parts;
+    const hops = (draft.hops ?? 0) + 1;
+    if (hops > this.#limits.maxHops) throw new GatewayError('not-allowed', `passed ${draft.hops} gateways: a loop`);
+    if (draft.type === 'message') refuseTooLarge(draft);
+    const plan = await this.#asking(() => addressing.plan(instance, draft.from, draft.to));
+    this.#refuseWhenFull(plan.instance);
+    const event = this.#stamp(instance, draft, id, {
+      hops,
+      from: plan.from,
+      to: plan.to,
+      conversation: draft.conversation ?? plan.conversation,
+      ...(plan.alternatives.length > 0 ? { via: [...plan.alternatives] } : {}),
+    });
+    const translated = event.type === 'message' ? await this.#toEventIds(instance, event) : event;
+    traces.begin(translated.trace, id);
+    await Promise.all([
+      this.#push(plan.instance, translated),
+      translated.type === 'message' ? this.#asking(() => correlation.remember(translated, plan.instance)) : undefined,
+    ]);
+    return { id, isRepeat: false };
+  }
+
+  #stamp(
+    instance: string,
+    draft: Exclude<Draft, { type: 'receipt' }>,
+    id: string,
+    routed: { hops: number; from: Address; to: Address; conversation: string; via?: string[] },
+  ): GatewayEvent {
+    const { dedupeKey: _, ...said } = draft;
+    const now = this.#parts.now();
+    const latest = now + this.#limits.expireAfterMs[draft.type];
+    const asked = draft.expiresAt === undefined ? latest : Date.parse(draft.expiresAt);
+    const stamped = {
+      ...said,
+      ...routed,
+      v: 1,
+      id,
+      origin: instance,
+      trace: id,
+      at: draft.at ?? new Date(now).toISOString(),
+      source: { from: draft.from, to: draft.to },
+      expiresAt: new Date(Math.min(asked, latest)).toISOString(),
+    };
+    return stamped as GatewayEvent;
+  }
+
+  // Ids that the origin network wrote become event ids; one that nobody remembers is kept, so that the far side still
+  // sees that it is an answer or a correction.
+  async #toEventIds(instance: string, event: Message): Promise<Message> {
+    const { correlation } = this.#parts;
+    const find = async (id: string) => (await correlation.find(instance, id, event.source.from))?.id ?? id;
+    const out: Message = { ...event };
+    if (event.replyTo !== undefined) out.replyTo = await find(event.replyTo);
+    if (event.replaces !== undefined) out.replaces = await find(event.replaces);
+    if (event.retracts !== undefined) out.retracts = await find(event.retracts);
+    if (event.reaction !== undefined) out.reaction = { ...event.reaction, of: await find(event.reaction.of) };
+    return out;
+  }
+
+  async #receipt(instance: string, draft: DraftOf<'receipt'>): Promise<Published> {
+    const { correlation, log, metricsOf } = this.#parts;
+    const found = await this.#asking(() => correlation.find(instance, draft.of));
+    if (!found) {
+      metricsOf(instance).count('receipts_unknown_total');
+      if (!this.#parts.namesItself(instance)) return { id: newEventId(this.#parts.now()), isRepeat: true };
+      await this.#asking(() => correlation.keepEarly(instance, draft.of, JSON.stringify(draft)));
+      return { id: newEventId(this.#parts.now()), isRepeat: false };
+    }
+    const { id, message } = found;
+    // Only the network that took the message, and on it the person it was for, may speak of it.
+    if (message.instance !== instance || !isSamePerson(message.to, draft.from)) {
+      metricsOf(instance).count('receipts_foreign_total');
+      log.warn(
+        { instance, event: id, from: draft.from, state: draft.state },
+        'a receipt from somebody else is ignored',
+      );
+      return { id, isRepeat: true };
+    }
+    const { state, reason, text } = draft;
+    await this.#conclude(id, message, { state, reason, text, origin: instance });
+    return { id, isRepeat: false };
+  }
+
+  /** One after the other for each message, so that exactly one ending is told. */
+  #conclude(id: string, message: Remembered, told: Told): Promise<void> {
+    const turn = (this.#ending.get(id) ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => this.#tell(id, message, told))
+      .finally(() => {
+        if (this.#ending.get(id) === turn) this.#ending.delete(id);
+      });
+    this.#ending.set(id, turn);
+    return turn;
+  }
+
+  async #tell(id: string, message: Remembered, told: Told): Promise<void> {
+    const { correlation, traces } = this.#parts;
+    const { state } = told;
+    const isWanted = unasked.has(state) || (message.wants as readonly string[]).includes(state);
+    if (endings.has(state)) {
+      const ended = await this.#asking(() => correlation.outcome(id));
+      if (ended !== undefined && (ended !== 'unknown' || state === 'unknown')) return;
+    }
+    if (isWanted) {
+      const receipt = this.#receiptFor(id, message, told);
+      traces.begin(message.trace, receipt.id);
+      await this.#push(message.origin, receipt);
+    }
+    if (endings.has(state)) await this.#asking(() => correlation.setOutcome(id, state));
+    this.#parts.metricsOf(told.origin).count('outcomes_total', { state, reason: told.reason ?? '' });
+  }
+
+  #receiptFor(id: string, message: Remembered, told: Told): Receipt {
+    const now = this.#parts.now();
+    const { from, to } = message.source;
+    const receipt: EventOf<'receipt'> = {
+      v: 1,
+      id: newEventId(now),
+      type: 'receipt',
+      origin: told.origin,
+      trace: message.trace,
+      at: new Date(now).toISOString(),
+      from: to,
+      to: from,
+      source: { from: to, to: from },
+      conversation: message.conversation,
+      hops: 0,
+      expiresAt: new Date(now + this.#limits.expireAfterMs.receipt).toISOString(),
+      of: message.nativeId ?? id,
+      state: told.state,
+    };
+    if (told.reason !== undefined) receipt.reason = told.reason;
+    if (told.text !== undefined) receipt.text = told.text;
+    return receipt;
+  }
+
+  #refuseWhenFull(instance: string): void {
+    const depth = this.#parts.depthOf(instance);
+    if (depth <= this.#limits.highWater) return;
+    throw new GatewayError('throttled', `${depth} events wait for ${instance}`, { retryAfterMs: 5000 });
+  }
+
+  #push(instance: string, event: GatewayEvent): Promise<void> {
+    return this.#asking(() => this.#parts.queue.push(instance, [event]));
+  }
+
+  // A store that restarts is away for a moment: worth a short wait, but no longer than a peer waits for its answer.
+  async #asking<T>(question: () => Promise<T>): Promise<T> {
+    const until = performance.now() + storePatienceMs;
+    for (let pauseMs = 50; ; pauseMs *= 2) {
+      try {
+        return await question();
+      } catch (error) {
+        const isPassing = error instanceof GatewayError && error.reason === 'unavailable';
+        if (!isPassing || performance.now() + pauseMs > until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+}
+
+interface Told {
+  state: ReceiptState;
+  reason?: FailureReason | undefined;
+  text?: string | undefined;
+  /** The instance that knows. */
+  origin: string;
+}
+
+function refuseTooLarge(message: DraftOf<'message'>): void {
+  let bytes = 0;
+  for (const text of Object.values(message.text)) bytes += Buffer.byteLength(text);
+  if (bytes > maxTextBytes) throw new GatewayError('too-large', `${bytes} bytes of text; the most is ${maxTextBytes}`);
+}
+
+// Networks rewrite hosts (a registrar's, a trunk's) and schemes (sip: for tel:), never names.
+function isSamePerson(expected: Address, actual: Address): boolean {
+  return nameOf(expected) === nameOf(actual);
+}
+
+function nameOf(address: Address): string {
+  return (/^[a-z]+:([^@/;]*)/.exec(address)?.[1] ?? '').toLowerCase();
+}

@@ -1,0 +1,119 @@
+// What happened to the last messages, hop by hop, with the bytes on the wire. In memory, bounded in number and bytes; text
+// is made only when somebody looks.
+import type { TraceHop } from '../contract/index.ts';
+
+export interface StoredHop extends TraceHop {
+  readonly at: number;
+  readonly instance: string;
+}
+
+interface Story {
+  readonly trace: string;
+  readonly events: string[];
+  readonly hops: StoredHop[];
+  bytes: number;
+}
+
+export interface TraceView {
+  readonly id: string;
+  readonly hops: readonly HopView[];
+}
+export interface HopView {
+  readonly at: string;
+  readonly instance: string;
+  readonly direction: TraceHop['direction'];
+  readonly what: string;
+  /** UTF-8 text, or hex where the bytes are none; what a person wrote is blotted out unless asked for. */
+  readonly wire?: string;
+}
+
+const maxHops = 64;
+
+export class TraceBook {
+  readonly #stories = new Map<string, Story>();
+  readonly #traceOf = new Map<string, string>();
+  readonly #maxStories: number;
+  readonly #maxBytes: number;
+  readonly #now: () => number;
+  #bytes = 0;
+
+  constructor(now: () => number, limits: { maxStories?: number; maxBytes?: number } = {}) {
+    this.#now = now;
+    this.#maxStories = limits.maxStories ?? 5000;
+    this.#maxBytes = limits.maxBytes ?? 16 * 1024 * 1024;
+  }
+
+  /** Opens the story of a trace, or adds an event (a receipt) to it. */
+  begin(trace: string, event: string): void {
+    let story = this.#stories.get(trace);
+    if (!story) {
+      story = { trace, events: [], hops: [], bytes: 0 };
+      this.#stories.set(trace, story);
+    }
+    if (story.events.length >= maxHops || this.#traceOf.has(event)) return;
+    story.events.push(event);
+    this.#traceOf.set(event, trace);
+    this.#evict();
+  }
+
+  hop(instance: string, event: string, hop: TraceHop): void {
+    const story = this.#stories.get(this.#traceOf.get(event) ?? event);
+    if (!story || story.hops.length >= maxHops) return;
+    story.hops.push({ ...hop, at: this.#now(), instance });
+    const bytes = hop.wire?.length ?? 0;
+    story.bytes += bytes;
+    this.#bytes += bytes;
+    this.#evict();
+  }
+
+  /** By trace id or the id of any of its events. */
+  view(id: string, showBodies: boolean): TraceView | undefined {
+    const story = this.#stories.get(this.#traceOf.get(id) ?? id);
+    if (!story) return undefined;
+    return { id: story.trace, hops: story.hops.map((hop) => viewHop(hop, showBodies)) };
+  }
+
+  /** The newest stories first: their ids. */
+  latest(limit: number): string[] {
+    return [...this.#stories.keys()].slice(-limit).reverse();
+  }
+
+  #evict(): void {
+    while (this.#stories.size > this.#maxStories || (this.#bytes > this.#maxBytes && this.#stories.size > 1)) {
+      const [trace, story] = this.#stories.entries().next().value as [string, Story];
+      this.#stories.delete(trace);
+      this.#bytes -= story.bytes;
+      for (const event of story.events) this.#traceOf.delete(event);
+    }
+  }
+}
+
+function viewHop(hop: StoredHop, showBodies: boolean): HopView {
+  const { instance, direction, what } = hop;
+  const view = { at: new Date(hop.at).toISOString(), instance, direction, what };
+  return hop.wire === undefined ? view : { ...view, wire: showBodies ? readable(hop.wire) : redacted(hop) };
+}
+
+function redacted(hop: StoredHop): string {
+  const wire = hop.wire ?? '';
+  let out = '';
+  let from = 0;
+  for (const [start, end] of hop.hidden ?? []) {
+    out += `${readable(wire.slice(from, start))}[${end - start} hidden]`;
+    from = end;
+  }
+  return out + readable(wire.slice(from));
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function readable(wire: string | Uint8Array): string {
+  if (typeof wire === 'string') return wire;
+  try {
+    const text = utf8.decode(wire);
+    if (!/[\0-\x08\x0e-\x1f\x7f]/.test(text)) return text;
+  } catch {
+    // No text: shown as hex below.
+  }
+  return Buffer.from(wire).toString('hex');
+}
