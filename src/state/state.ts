@@ -1,6 +1,6 @@
 // What the gateway needs of a store: namespaced keys for the hub and each instance, and leases. Implemented by redis.ts
 // (real deployments) and sqlite.ts (embedded); test/contract/state.ts is the suite both pass.
-import type { State } from '../contract/index.ts';
+import { GatewayError, type State } from '../contract/index.ts';
 
 export interface StateStore {
   /** Keys of one namespace never meet those of another. The same name gives the same keys after a restart. */
@@ -21,4 +21,12 @@ export interface Lease {
   /** False when it was lost: stop at once. Rejects while the store cannot be asked. */
   renew(): Promise<boolean>;
   release(): Promise<void>;
+}
+
+export const maxKeyBytes = 512;
+
+/** Refuses a key that is too long on one store before it is found out on the other. */
+export function checkKey(key: string): void {
+  if (key.length * 3 <= maxKeyBytes || Buffer.byteLength(key) <= maxKeyBytes) return;
+  throw new GatewayError('too-large', `a state key is over ${maxKeyBytes} bytes`);
 }
