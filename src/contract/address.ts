@@ -105,7 +105,9 @@ function format(parts: AddressParts): string {
   if (scheme === 'xmpp') {
     const node = escapeLocalpart(local);
     if (Buffer.byteLength(node) > maxPartBytes) throw malformed(local, `a part is over ${maxPartBytes} bytes`);
-    if (/^ | $/.test(local)) throw malformed(local, 'a JID neither begins nor ends with a space (XEP-0106 s.4.1)');
+    if (/^ | $|[^\S ]/.test(local)) {
+      throw malformed(local, 'a JID has no space at its ends (XEP-0106 s.4.1) and none beyond ASCII (RFC 8265 s.3.3)');
+    }
     return `xmpp:${node === '' ? '' : `${node.toLowerCase()}@`}${domain}${parts.resource === undefined ? '' : `/${parts.resource}`}`;
   }
   const host = parts.port === undefined ? domain : `${domain}:${parts.port}`;

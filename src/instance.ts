@@ -1,0 +1,303 @@
+// One configured adapter and all it stands on: its lease, its consumer, its way out, its status. Standby until the lease
+// is ours, and standby again when somebody else took it.
+import type {
+  Adapter,
+  Hub as AdapterHub,
+  AdapterModule,
+  AdapterStatus,
+  GatewayEvent,
+  Log,
+  Message,
+  Metrics,
+} from './contract/index.ts';
+import type { Network } from './hub/addressing.ts';
+import type { Correlation } from './hub/correlation.ts';
+import { Delivery, type DeliveryLimits } from './hub/delivery.ts';
+import type { Hub } from './hub/hub.ts';
+import type { TraceBook } from './hub/trace.ts';
+import type { Consumer, Queue } from './queue/queue.ts';
+import type { Lease, StateStore } from './state/state.ts';
+
+export interface InstanceParts {
+  readonly name: string;
+  readonly module: AdapterModule;
+  readonly options: unknown;
+  readonly hub: Hub;
+  readonly queue: Queue;
+  readonly store: StateStore;
+  readonly correlation: Correlation;
+  readonly traces: TraceBook;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  now(): number;
+}
+
+export interface InstanceLimits extends DeliveryLimits {
+  readonly prefetch: number;
+  readonly leaseMs: number;
+}
+
+export interface InstanceView {
+  name: string;
+  protocol: string;
+  network: string;
+  state: AdapterStatus | 'standby';
+  why?: string;
+  since: string;
+  depth: number;
+  held: number;
+  inFlight: number;
+  breakers: string[];
+}
+
+const tickMs = 250;
+const retryStartMs = 5000;
+const startPatienceMs = 3000;
+
+export class Instance implements Network {
+  readonly instance: string;
+  readonly scheme;
+  readonly gatewayDomains;
+  readonly nativeDomains;
+  readonly #parts: InstanceParts;
+  #limits: InstanceLimits;
+  #state: InstanceView['state'] = 'standby';
+  #why: string | undefined = 'waits for its lease';
+  #since: number;
+  #depth = 0;
+  #namesItself = false;
+  #holding: Holding | undefined;
+  #loop: Promise<void> | undefined;
+  readonly #stopping = new AbortController();
+
+  constructor(parts: InstanceParts, limits: InstanceLimits) {
+    const { name, module, options } = parts;
+    this.instance = name;
+    this.scheme = module.network;
+    this.gatewayDomains = module.gatewayDomains?.(options) ?? [];
+    this.nativeDomains = new Set(module.nativeDomains?.(options));
+    this.#parts = parts;
+    this.#limits = limits;
+    this.#since = parts.now();
+  }
+
+  /** Resolves when it runs or is on standby; from then on it looks after itself. */
+  start(): Promise<void> {
+    const first = Promise.withResolvers<void>();
+    this.#loop = this.#run(first.resolve);
+    return first.promise;
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    this.#stopping.abort();
+    await this.#release(drainMs);
+    await this.#loop;
+  }
+
+  configure(limits: InstanceLimits): void {
+    this.#limits = limits;
+    this.#holding?.delivery.configure(limits);
+  }
+
+  isUp(): boolean {
+    return this.#state === 'up';
+  }
+
+  get depth(): number {
+    return this.#depth;
+  }
+
+  get namesItself(): boolean {
+    return this.#namesItself;
+  }
+
+  /** For an operator's own messages, said as if this network had heard them. */
+  get adapter(): Adapter | undefined {
+    return this.#holding?.adapter;
+  }
+
+  view(): InstanceView {
+    const { name, module } = this.#parts;
+    const out = this.#holding?.delivery.view() ?? { inFlight: 0, held: 0, breakers: [] };
+    const since = new Date(this.#since).toISOString();
+    const view = {
+      name,
+      protocol: module.protocol,
+      network: this.scheme,
+      state: this.#state,
+      since,
+      depth: this.#depth,
+      ...out,
+    };
+    return this.#why === undefined ? view : { ...view, why: this.#why };
+  }
+
+  async #run(onFirst: () => void): Promise<void> {
+    const { log, name, store } = this.#parts;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const lease = await store.lease(name, this.#limits.leaseMs);
+        if (lease) {
+          await this.#hold(lease);
+          onFirst();
+          await this.#keep(lease);
+        }
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        this.#report('down', why);
+        log.error({ instance: name, why }, 'could not start; tries again');
+        await this.#release(0);
+        onFirst();
+        await this.#pause(retryStartMs);
+      }
+      onFirst();
+      await this.#pause(this.#limits.leaseMs / 3);
+    }
+  }
+
+  async #hold(lease: Lease): Promise<void> {
+    const { module, name, options, queue, metrics, now } = this.#parts;
+    const adapter = module.create(name, options);
+    const delivery = new Delivery({ ...this.#courierParts(adapter), random: Math.random }, this.#limits);
+    const ended = Promise.withResolvers<true>();
+    ended.promise.catch(() => {});
+    const ticker = setInterval(() => delivery.tick(), tickMs);
+    const holding: Holding = { adapter, delivery, ended: ended.promise, ticker, consumer: undefined, lease };
+    this.#holding = holding;
+    this.#report('connecting');
+    const started = adapter.start(this.#hubFor());
+    started.catch(ended.reject);
+    // A peer that is away must not keep us from renewing: an adapter may go on starting while we go on.
+    await Promise.race([started, this.#pause(startPatienceMs)]);
+    holding.consumer = await queue.consume(name, lease.fence, delivery.accept, {
+      prefetch: this.#limits.prefetch,
+      onLost: () => ended.resolve(true),
+    });
+    await delivery.start(holding.consumer);
+    metrics.gauge('lease_fence', lease.fence);
+    this.#parts.log.info({ instance: name, fence: lease.fence, at: now() }, 'holds its lease');
+  }
+
+  /** Renews until the lease is lost or we stop. A store that cannot be asked keeps us going: its fence protects the queue. */
+  async #keep(lease: Lease): Promise<void> {
+    const { log, name, queue, metrics } = this.#parts;
+    const ended = this.#holding?.ended;
+    while (!this.#stopping.signal.aborted) {
+      const isLost = await Promise.race([
+        lost,
+        this.#pause(Math.min(1000, this.#limits.leaseMs / 3)).then(() => false),
+      ]);
+      const isOurs = !isLost && (await lease.renew().catch(() => true));
+      if (this.#stopping.signal.aborted) return;
+      if (!isOurs) {
+        log.warn({ instance: name }, 'lost its lease: somebody else carries on');
+        await this.#release(0);
+        this.#report('standby', 'another process holds its lease');
+        return;
+      }
+      this.#depth = await queue.depth(name).catch(() => this.#depth);
+      metrics.gauge('queue_depth', this.#depth);
+      metrics.gauge('held_events', this.#holding?.delivery.view().held ?? 0);
+    }
+  }
+
+  async #release(drainMs: number): Promise<void> {
+    const holding = this.#holding;
+    if (!holding) return;
+    this.#holding = undefined;
+    await holding.delivery.stop(drainMs);
+    clearInterval(holding.ticker);
+    // A consumer that lost its store cannot say goodbye to it.
+    await Promise.race([holding.consumer?.stop(), new Promise((resolve) => setTimeout(resolve, 2000).unref())]).catch(
+      () => {},
+    );
+    await holding.adapter
+      .stop()
+      .catch((error: Error) => this.#parts.log.warn({ why: error.message }, 'did not stop cleanly'));
+    await holding.lease.release().catch(() => {});
+  }
+
+  #report(state: InstanceView['state'], why?: string): void {
+    if (state === this.#state && why === this.#why) return;
+    const { log, metrics, name, now } = this.#parts;
+    if (state !== this.#state) this.#since = now();
+    this.#state = state;
+    this.#why = why;
+    this.#holding?.delivery.setUp(state === 'up');
+    metrics.gauge('up', state === 'up' ? 1 : 0);
+    log[state === 'down' ? 'warn' : 'info']({ instance: name, state, ...(why === undefined ? {} : { why }) }, 'status');
+  }
+
+  #hubFor(): AdapterHub {
+    const { name, hub, store, traces, log, metrics, now } = this.#parts;
+    return {
+      instance: name,
+      publish: (draft) => hub.publish(name, draft),
+      status: (state, why) => {
+        if (this.#holding) this.#report(state, why);
+      },
+      state: store.namespace(`instance/${name}`),
+      trace: { hop: (event, hop) => traces.hop(name, event, hop) },
+      log,
+      metrics,
+      now,
+    };
+  }
+
+  #courierParts(adapter: Adapter) {
+    const { name: instance, hub, queue, correlation, log, metrics, now } = this.#parts;
+    return {
+      instance,
+      adapter,
+      log,
+      metrics,
+      now,
+      conclude: hub.conclude.bind(hub),
+      toNativeIds: (event: GatewayEvent) => toNativeIds(correlation, instance, event),
+      named: async (event: Message, nativeId: string) => {
+        this.#namesItself = true;
+        await correlation.link(instance, nativeId, event);
+        await hub.settleEarly(instance, nativeId);
+      },
+      reroute: (event: GatewayEvent) => hub.reroute(event, instance),
+      bury: queue.dead.bury.bind(queue.dead),
+    };
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener('abort', done);
+    });
+  }
+}
+
+interface Holding {
+  adapter: Adapter;
+  delivery: Delivery;
+  lease: Lease;
+  /** Resolves when the lease was lost, rejects when the adapter never can start. */
+  ended: Promise<true>;
+  ticker: NodeJS.Timeout;
+  consumer: Consumer | undefined;
+}
+
+async function toNativeIds(correlation: Correlation, instance: string, event: GatewayEvent): Promise<GatewayEvent> {
+  if (event.type !== 'message') return event;
+  const { replyTo, replaces, retracts, reaction } = event;
+  if ((replyTo ?? replaces ?? retracts ?? reaction) === undefined) return event;
+  const native = (id: string) => correlation.nativeId(instance, id);
+  const out: Message = { ...event };
+  if (replyTo !== undefined) out.replyTo = await native(replyTo);
+  if (replaces !== undefined) out.replaces = await native(replaces);
+  if (retracts !== undefined) out.retracts = await native(retracts);
+  if (reaction !== undefined) out.reaction = { ...reaction, of: await native(reaction.of) };
+  return out;
+}

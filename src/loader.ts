@@ -1,0 +1,22 @@
+// Protocol name -> adapter module: a built-in folder or a package from npm, through one door.
+import { existsSync } from 'node:fs';
+import { type AdapterModule, GatewayError, schemes } from './contract/index.ts';
+
+const builtIn = new URL('../adapters/', import.meta.url);
+
+/** Throws GatewayError `not-found` (no such module) or `malformed` (it is no adapter). */
+export async function loadAdapter(protocol: string): Promise<AdapterModule> {
+  const folder = new URL(`${encodeURIComponent(protocol)}/index.ts`, builtIn);
+  const module: unknown = await import(existsSync(folder) ? folder.href : protocol).catch((error: Error) => {
+    throw new GatewayError('not-found', `no adapter for protocol "${protocol}": ${error.message.split('\n')[0]}`, {
+      cause: error,
+    });
+  });
+  const adapter = (module as { adapter?: AdapterModule }).adapter;
+  const isAdapter =
+    typeof adapter?.create === 'function' &&
+    schemes.includes(adapter.network) &&
+    typeof adapter.options?.safeParse === 'function';
+  if (!isAdapter) throw new GatewayError('malformed', `"${protocol}" exports no adapter (see docs/architecture.md)`);
+  return adapter;
+}

@@ -1,0 +1,180 @@
+// Addresses: RFC 7247 s.6.4/6.5, XEP-0106, RFC 3966, and the round trip of every legal address.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  type Address,
+  fromGatewayForm,
+  GatewayError,
+  gatewayForm,
+  nativeForm,
+  parseAddress,
+  splitAddress,
+  toE164,
+} from '../../src/contract/index.ts';
+
+const canonical = (text: string): string => parseAddress(text);
+
+test('RFC 7247 s.6.4/6.5: the vectors hold in both directions', () => {
+  const vectors = [
+    ['sip:f%C3%BC@h', 'xmpp:fü@h'],
+    ["sip:o'malley@h", 'xmpp:o\\27malley@h'],
+    ['sip:foo@h;gr=bar', 'xmpp:foo@h/bar'],
+    ['sip:m&m@h', 'xmpp:m\\26m@h'],
+    ['sip:baz@h;gr=qux', 'xmpp:baz@h/qux'],
+    ['sip:tsch%C3%BCss@h', 'xmpp:tschüss@h'],
+    ['sip:a%23b@h', 'xmpp:a#b@h'],
+    ['sip:a%40b@h', 'xmpp:a\\40b@h'],
+    ['sip:a%22b%3A%3C%3E@h', 'xmpp:a\\22b\\3a\\3c\\3e@h'],
+  ] as const;
+  for (const [sip, xmpp] of vectors) {
+    assert.equal(nativeForm(parseAddress(sip), 'xmpp'), xmpp);
+    assert.equal(nativeForm(parseAddress(xmpp), 'sip'), sip);
+  }
+});
+
+test('RFC 7247 s.6.4: the user part ends at the first @', () => {
+  assert.throws(() => parseAddress('sip:a@b@c'), GatewayError);
+  assert.equal(splitAddress(parseAddress('sip:a%40b@c')).local, 'a@b');
+});
+
+test('XEP-0106 s.3: all ten escapes are undone and made', () => {
+  const text = 'a "b&c\'d/e:f<g>h@i\\5cj';
+  const address = gatewayForm(nativeForm(parseAddress(`sip:${encodeURIComponent(text)}@h`), 'xmpp'), 'sip', 'gw');
+  const jid = nativeForm(parseAddress(`sip:${encodeURIComponent(text)}@h`), 'xmpp');
+  assert.equal(jid, 'xmpp:a\\20\\22b\\26c\\27d\\2fe\\3af\\3cg\\3eh\\40i\\5c5cj@h');
+  assert.equal(splitAddress(jid).local, text);
+  assert.equal(fromGatewayForm(address, { domain: 'gw', shows: ['xmpp'] }), jid);
+});
+
+test('XEP-0106 s.4.1: a JID that would begin or end with a space is refused, as is one over 1023 bytes', () => {
+  assert.throws(() => nativeForm(parseAddress('sip:%20a@h'), 'xmpp'), GatewayError);
+  assert.throws(() => parseAddress(`xmpp:${'a'.repeat(1024)}@h`), GatewayError);
+});
+
+test('RFC 3966 s.3: visual separators say nothing, a local number needs its phone-context', () => {
+  assert.equal(canonical('tel:+1-201-555-0123'), 'tel:+12015550123');
+  assert.equal(canonical('TEL:+44.(7700).900123'), 'tel:+447700900123');
+  assert.equal(canonical('tel:12345;phone-context=carrier.example'), 'tel:12345;phone-context=carrier.example');
+  assert.throws(() => parseAddress('tel:12345'), GatewayError);
+  assert.throws(() => parseAddress('tel:+1234567890123456'), GatewayError);
+});
+
+test('national forms become E.164 with a country, and nonsense does not', () => {
+  assert.equal(toE164('07700 900123', 'GB'), '+447700900123');
+  assert.equal(toE164('(201) 555-0123', 'US'), '+12015550123');
+  assert.equal(toE164('+49 30 901820'), '+4930901820');
+  assert.equal(toE164('banana', 'GB'), undefined);
+});
+
+test('RFC 7247 s.8: a sips address is kept as it is and never translated away', () => {
+  const sips = parseAddress('sips:bob@example.net');
+  assert.equal(sips, 'sips:bob@example.net');
+  for (const carry of [() => nativeForm(sips, 'xmpp'), () => gatewayForm(sips, 'xmpp', 'gw')]) {
+    assert.throws(carry, (error: GatewayError) => error.reason === 'not-allowed');
+  }
+});
+
+test('numbers and strangers are shown at one gateway domain and found again', () => {
+  const at = { domain: 'gw.example', shows: ['xmpp', 'tel'] as const, home: 'example.org' };
+  const meant = (text: string): string => fromGatewayForm(parseAddress(text), at);
+  assert.equal(meant('sip:+447700900123@gw.example;user=phone'), 'tel:+447700900123');
+  assert.equal(meant('sip:alice%40example.org@gw.example;gr=x'), 'xmpp:alice@example.org/x');
+  assert.equal(meant('sip:alice@gw.example'), 'xmpp:alice@example.org');
+  assert.throws(
+    () => fromGatewayForm(parseAddress('xmpp:sms.example'), { domain: 'sms.example', shows: ['tel'] }),
+    /\+447700900123@/,
+  );
+});
+
+test('what no network can say is malformed, never an exception of another kind', () => {
+  for (const text of [
+    '',
+    'xmpp:',
+    'xmpp:@h',
+    'xmpp:a@',
+    'xmpp:a@h/',
+    'sip:',
+    'sip:a@',
+    'sip:%zz@h',
+    'sip:%FF@h',
+    'mailto:a@b',
+    'sip:a@b c',
+    'xmpp:a b@h',
+    'tel:',
+    'xmpp:a\0@h',
+  ]) {
+    assert.throws(
+      () => parseAddress(text),
+      (error: unknown) => error instanceof GatewayError && error.reason === 'malformed',
+      text,
+    );
+  }
+  fc.assert(
+    fc.property(
+      fc.constantFrom('xmpp:', 'sip:', 'tel:', 'im:', 'wv:'),
+      fc.string({ unit: 'binary' }),
+      (scheme, rest) => {
+        try {
+          const address = parseAddress(scheme + rest);
+          assert.equal(parseAddress(address), address, 'canonical form is stable');
+        } catch (error) {
+          assert.ok(error instanceof GatewayError);
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});
+
+const domain = fc.constantFrom('example.org', 'h', 'xn--bcher-kva.example', '[2001:db8::1]', '192.0.2.7');
+const name = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
+  .map((text) => text.toLowerCase())
+  .filter((text) => !/^ | $|[\0-\x1f\x7f]|[^\S ]/.test(text));
+const resource = fc.option(name, { nil: undefined });
+
+function address(scheme: string, local: string, host: string, device: string | undefined): Address {
+  const gr = device === undefined ? '' : `;gr=${encodeURIComponent(device)}`;
+  return parseAddress(`${scheme}:${encodeURIComponent(local)}@${host}${gr}`);
+}
+
+test('every legal SIP address survives the way to XMPP and back, in native and in gateway form', () => {
+  fc.assert(
+    fc.property(name, domain, resource, (local, host, device) => {
+      const sip = address('sip', local, host, device);
+      assert.equal(nativeForm(nativeForm(sip, 'xmpp'), 'sip'), sip);
+      const jid = gatewayForm(sip, 'xmpp', 'sip.gw.example');
+      assert.equal(parseAddress(jid), jid);
+      assert.equal(fromGatewayForm(jid, { domain: 'sip.gw.example', shows: ['sip'] }), sip);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('every JID in XEP-0106 form survives the way to SIP and back, in native and in gateway form', () => {
+  fc.assert(
+    fc.property(name, domain, resource, (local, host, device) => {
+      const jid = nativeForm(address('sip', local, host, device), 'xmpp');
+      assert.equal(nativeForm(nativeForm(jid, 'sip'), 'xmpp'), jid);
+      const sip = gatewayForm(jid, 'sip', 'gw.example');
+      assert.equal(parseAddress(sip), sip);
+      assert.equal(fromGatewayForm(sip, { domain: 'gw.example', shows: ['tel', 'xmpp'] }), jid);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('every number survives the way to XMPP and SIP and back', () => {
+  const number = fc.oneof(
+    fc.stringMatching(/^\+[1-9]\d{5,14}$/).map((digits) => `tel:${digits}`),
+    fc.stringMatching(/^[1-9]\d{2,5}$/).map((digits) => `tel:${digits};phone-context=carrier.example`),
+  );
+  fc.assert(
+    fc.property(number, fc.constantFrom('xmpp' as const, 'sip' as const), (text, scheme) => {
+      const tel = parseAddress(text);
+      const shown = gatewayForm(tel, scheme, 'gw.example');
+      assert.equal(fromGatewayForm(parseAddress(shown), { domain: 'gw.example', shows: ['tel'] }), tel);
+    }),
+  );
+});

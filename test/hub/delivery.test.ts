@@ -1,0 +1,353 @@
+// The way out: order, back-off, circuit breaker, bulkhead, expiry, dead letters. A fake clock and a scripted adapter.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type Adapter,
+  type Delivery as Delivered,
+  GatewayError,
+  type GatewayEvent,
+  type Message,
+  parseAddress,
+} from '../../src/contract/index.ts';
+import { Delivery, type DeliveryLimits } from '../../src/hub/delivery.ts';
+import type { DeadLetter } from '../../src/queue/queue.ts';
+import { MemoryConsumer } from '../peers/consumer.ts';
+
+const limits: DeliveryLimits = {
+  firstMs: 1000,
+  maxMs: 60_000,
+  attemptTimeoutMs: 5000,
+  perDestination: 4,
+  backlogPerDestination: 8,
+  breakerFailures: 3,
+  internalTries: 3,
+};
+
+type Script = (event: GatewayEvent, signal: AbortSignal) => Promise<Delivered> | Delivered;
+
+async function setUp(script: Script, consumer = new MemoryConsumer()) {
+  let now = Date.UTC(2026, 0, 1);
+  const tried: string[] = [];
+  const ended: string[] = [];
+  const buried: DeadLetter[] = [];
+  const rerouted: string[] = [];
+  const adapter: Adapter = {
+    accepts: new Set(['message']),
+    start: async () => {},
+    stop: async () => {},
+    deliver: async (event, signal) => {
+      tried.push(event.id);
+      return script(event, signal);
+    },
+  };
+  const silent = () => {};
+  const delivery = new Delivery(
+    {
+      instance: 'out',
+      adapter,
+      log: { debug: silent, info: silent, warn: silent, error: silent },
+      metrics: { count: silent, gauge: silent, observe: silent },
+      now: () => now,
+      random: () => 1,
+      conclude: async (event, state, reason) => {
+        ended.push(`${event.id} ${state}${reason ? ` ${reason}` : ''}`);
+      },
+      toNativeIds: async (event) => event,
+      named: async () => {},
+      reroute: async (event) => {
+        if (!event.via?.length) return false;
+        rerouted.push(event.id);
+        return true;
+      },
+      bury: async (letter) => {
+        buried.push(letter);
+      },
+    },
+    limits,
+  );
+  await delivery.start(consumer);
+  delivery.setUp(true);
+  const settled = new Set<string>();
+  const send = (event: GatewayEvent) => {
+    void delivery.accept({ event, isRedelivered: false }).then(
+      () => settled.add(event.id),
+      () => {},
+    );
+  };
+  const pass = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 250) {
+      now += Math.min(250, left);
+      delivery.tick();
+      await idle();
+    }
+  };
+  return { delivery, consumer, tried, ended, buried, rerouted, settled, send, pass, now: () => now };
+}
+
+/** Lets every promise that can move move. */
+async function idle(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+let number = 0;
+function message(to: string, more: Partial<Message> = {}): Message {
+  number++;
+  const people = { from: parseAddress('sip:bob@gw.example'), to: parseAddress(`xmpp:${to}`) };
+  return {
+    v: 1,
+    id: `e${String(number).padStart(9, '0')}`,
+    type: 'message',
+    origin: 'in',
+    trace: 't',
+    at: '2026-01-01T00:00:00.000Z',
+    ...people,
+    source: people,
+    conversation: `bob|${to}`,
+    hops: 1,
+    expiresAt: '2026-01-02T00:00:00.000Z',
+    text: { '': 'hello' },
+    wants: ['sent'],
+    ...more,
+  };
+}
+
+const unreachable = () => {
+  throw new GatewayError('unreachable', 'connection refused');
+};
+
+test('one conversation goes one after the other, others beside it', async () => {
+  const open: Array<() => void> = [];
+  const { tried, send, settled } = await setUp((event) =>
+    event.conversation.includes('slow') ? new Promise((resolve) => open.push(() => resolve({}))) : {},
+  );
+  const [first, second] = [message('slow@a'), message('slow@a')];
+  const other = message('quick@a');
+  for (const event of [first, second, other]) send(event);
+  await idle();
+  assert.deepEqual(tried, [first.id, other.id]);
+  assert.ok(settled.has(other.id) && !settled.has(first.id));
+  open[0]?.();
+  await idle();
+  assert.deepEqual(tried, [first.id, other.id, second.id]);
+});
+
+test('a failed head holds its own conversation, durably and in order, and nobody else', async () => {
+  let isDown = true;
+  const { tried, send, settled, consumer, pass } = await setUp((event) =>
+    isDown && event.to.includes('carol') ? unreachable() : {},
+  );
+  const carol = Array.from({ length: 5 }, () => message('carol@a'));
+  const dave = message('dave@b');
+  for (const event of [...carol, dave]) send(event);
+  await idle();
+  assert.equal(tried.filter((id) => id === carol[0]?.id).length, 1);
+  assert.ok(settled.has(dave.id));
+  assert.equal(consumer.lanes.get('bob|carol@a')?.length, 5, 'held in the store, so that the queue moves on');
+  assert.ok(carol.every(({ id }) => settled.has(id)));
+  isDown = false;
+  const late = message('carol@a');
+  send(late);
+  await pass(1500);
+  assert.deepEqual(
+    tried.filter((id) => id !== dave.id).slice(1),
+    [...carol, late].map(({ id }) => id),
+  );
+  assert.equal(consumer.lanes.size, 0);
+});
+
+test('retries back off exponentially up to the limit', async () => {
+  const at: number[] = [];
+  const { send, pass, now } = await setUp(() => {
+    at.push(now());
+    return unreachable();
+  });
+  send(message('carol@a'));
+  await idle();
+  await pass(40_000);
+  const gaps = at.slice(1).map((time, i) => Math.round((time - (at[i] ?? 0)) / 1000));
+  // The third failure in a row opens the circuit, whose own back-off begins again at one second.
+  assert.deepEqual(gaps, [1, 2, 1, 2, 4, 8, 16]);
+});
+
+test('an open circuit asks one conversation for all; the first success lets everybody through in order', async () => {
+  let isDown = true;
+  const { tried, send, pass, consumer, settled } = await setUp(() => (isDown ? unreachable() : {}));
+  const events = Array.from({ length: 20 }, (_, i) => message(`user${i % 10}@dead`));
+  for (const event of events) send(event);
+  await idle();
+  const during = tried.length;
+  assert.ok(during < 8, `${during} tries before the circuit opened`);
+  await pass(30_000);
+  assert.ok(tried.length - during <= 5, 'one probe a time while it is open');
+  isDown = false;
+  tried.length = 0;
+  await pass(40_000);
+  assert.equal(consumer.lanes.size, 0);
+  assert.equal(settled.size, 20);
+  for (let user = 0; user < 10; user++) {
+    const order = tried.filter((id) => events.find((event) => event.id === id)?.to.includes(`user${user}@`));
+    assert.deepEqual(
+      order,
+      events.filter((_, i) => i % 10 === user).map(({ id }) => id),
+    );
+  }
+});
+
+test('a slow destination occupies no more than its share, and what waits for it is held in the store', async () => {
+  const { tried, send, settled, consumer } = await setUp((event) =>
+    event.to.includes('slow') ? new Promise(() => {}) : {},
+  );
+  const slow = Array.from({ length: 40 }, (_, i) => message(`u${i}@slow`));
+  const quick = Array.from({ length: 40 }, (_, i) => message(`u${i}@quick`));
+  for (const event of slow) send(event);
+  for (const event of quick) send(event);
+  await idle();
+  assert.equal(tried.filter((id) => slow.some((event) => event.id === id)).length, limits.perDestination);
+  assert.ok(quick.every(({ id }) => settled.has(id)));
+  assert.equal(consumer.lanes.size, 40 - limits.backlogPerDestination);
+});
+
+test('an adapter that never answers is given up after the deadline, and its signal is aborted', async () => {
+  let signal: AbortSignal | undefined;
+  const { send, pass, consumer } = await setUp((_, given) => {
+    signal = given;
+    return new Promise(() => {});
+  });
+  send(message('carol@a'));
+  await pass(limits.attemptTimeoutMs + 250);
+  assert.ok(signal?.aborted);
+  await pass(2500);
+  assert.equal(consumer.lanes.size, 1);
+});
+
+test('a final failure is told at once and the conversation goes on', async () => {
+  let calls = 0;
+  const { send, ended, settled } = await setUp(() => {
+    if (calls++ === 0) throw new GatewayError('not-found', 'no such user');
+    return {};
+  });
+  const [first, second] = [message('carol@a'), message('carol@a')];
+  send(first);
+  send(second);
+  await idle();
+  assert.deepEqual(ended, [`${first.id} failed not-found`, `${second.id} sent`]);
+  assert.equal(settled.size, 2);
+});
+
+test('an event that expires while its destination is away is told, on time, though nobody is asked', async () => {
+  const { send, ended, pass, tried } = await setUp(unreachable);
+  const soon = message('carol@a', { expiresAt: '2026-01-01T00:01:00.000Z' });
+  const later = message('carol@a', { expiresAt: '2026-01-01T10:00:00.000Z' });
+  for (let i = 0; i < 3; i++) send(message(`other${i}@a`));
+  send(soon);
+  send(later);
+  await idle();
+  await pass(90_000);
+  assert.ok(ended.includes(`${soon.id} expired expired`));
+  assert.ok(!ended.some((end) => end.startsWith(later.id)));
+  assert.ok(!tried.includes(later.id), 'the circuit is open: only its probe is tried');
+});
+
+test('a fault of ours is tried a few times, then buried and told', async () => {
+  const { send, ended, buried, pass, consumer } = await setUp(() => {
+    throw new TypeError('undefined is not a function');
+  });
+  const poison = message('carol@a');
+  send(poison);
+  await idle();
+  await pass(20_000);
+  assert.deepEqual(ended, [`${poison.id} failed internal`]);
+  assert.equal(buried.length, 1);
+  assert.equal(buried[0]?.id, poison.id);
+  assert.equal(consumer.lanes.size, 0);
+});
+
+test('a throttled destination rests as long as it asked', async () => {
+  let calls = 0;
+  const { send, tried, pass } = await setUp(() => {
+    if (calls++ === 0) throw new GatewayError('throttled', 'too many', { retryAfterMs: 7000 });
+    return {};
+  });
+  send(message('a@x'));
+  await idle();
+  send(message('b@x'));
+  await pass(6500);
+  assert.equal(tried.length, 1);
+  await pass(1000);
+  assert.equal(tried.length, 3);
+});
+
+test('an unreachable instance hands over to the next one when the route names one', async () => {
+  const { send, rerouted, settled } = await setUp(unreachable);
+  const event = message('a@x', { via: ['other'] });
+  send(event);
+  await idle();
+  assert.deepEqual(rerouted, [event.id]);
+  assert.ok(settled.has(event.id));
+});
+
+test('while the link is down nothing is tried for half a minute, and all goes out in order when it is back', async () => {
+  const { delivery, send, tried, pass } = await setUp(() => ({}));
+  delivery.setUp(false);
+  const events = [message('a@x'), message('b@x'), message('a@x')];
+  for (const event of events) send(event);
+  await pass(10_000);
+  assert.deepEqual(tried, []);
+  delivery.setUp(true);
+  await idle();
+  assert.deepEqual(new Set(tried), new Set(events.map(({ id }) => id)));
+});
+
+test('a store that is away holds an ending back but never loses it', async () => {
+  const { send, consumer, settled, pass } = await setUp(unreachable);
+  consumer.failure = new GatewayError('unavailable', 'store away');
+  const event = message('a@x');
+  send(event);
+  await pass(500);
+  assert.ok(!settled.has(event.id));
+  consumer.failure = undefined;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await idle();
+  assert.ok(settled.has(event.id));
+  assert.equal(consumer.lanes.size, 1);
+});
+
+test('lanes that an earlier process left held are taken up before anything newer', async () => {
+  const consumer = new MemoryConsumer();
+  const old = [message('a@x'), message('a@x')];
+  for (const event of old) await consumer.hold(event.conversation, event);
+  const { send, tried } = await setUp(() => ({}), consumer);
+  const fresh = message('a@x');
+  send(fresh);
+  await idle();
+  assert.deepEqual(
+    tried,
+    [...old, fresh].map(({ id }) => id),
+  );
+});
+
+test('stopping lets what is under way end and gives the rest back to the queue', async () => {
+  let finish = () => {};
+  const { delivery, send, settled, tried } = await setUp(() => new Promise((resolve) => (finish = () => resolve({}))));
+  const [first, second] = [message('a@x'), message('a@x')];
+  send(first);
+  send(second);
+  await idle();
+  const stopped = delivery.stop(2000);
+  finish();
+  await stopped;
+  await idle();
+  assert.deepEqual([...settled], [first.id]);
+  assert.deepEqual(tried, [first.id]);
+});
+
+test('a copy of what was settled lately is not delivered again', async () => {
+  const { send, tried, settled } = await setUp(() => ({}));
+  const event = message('a@x');
+  send(event);
+  await idle();
+  send({ ...event });
+  await idle();
+  assert.deepEqual(tried, [event.id]);
+  assert.equal(settled.size, 1);
+});
