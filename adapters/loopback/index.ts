@@ -39,6 +39,7 @@ export class Loopback implements Adapter {
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
     signal.throwIfAborted();
+    if (!this.#hub) throw new GatewayError('unavailable', 'not started');
     // People called `nobody` do not exist here: an address that always fails is good for trying things out.
     if (splitAddress(event.to).local === 'nobody') throw new GatewayError('not-found', 'nobody lives here');
     this.delivered.push(event);

@@ -123,8 +123,21 @@ export class Addressing {
       explain(`the directory knows ${to} as ${elsewhere}`);
       return elsewhere;
     }
-    explain(`${to} stands for itself`);
-    return to;
+    const renamed = this.#underAnotherScheme(origin, to);
+    explain(
+      renamed === to
+        ? `${to} stands for itself`
+        : `${domain} is ours on ${origin.instance}: ${to} stands for ${renamed}`,
+    );
+    return renamed;
+  }
+
+  // The domain form: on SIP `alice@example.org` is our XMPP user of that name, unless a route knows a SIP user so called.
+  #underAnotherScheme(origin: Network, to: Address): Address {
+    if (!origin.nativeDomains.has(splitAddress(to).domain)) return to;
+    if (this.#routes.find(to)?.via.some((instance) => instance !== origin.instance)) return to;
+    const others = namedAlike.filter((scheme) => scheme !== origin.scheme).map((scheme) => nativeForm(to, scheme));
+    return others.find((other) => this.#routes.find(other)) ?? to;
   }
 
   // DESIGN 3: the person's own address, else the native form at a domain of ours, else the escaped form, else a lent number.
@@ -183,6 +196,8 @@ function canSpeakAs(network: Network, address: Address): boolean {
   return network.nativeDomains.has(domain) || network.gatewayDomains.some((gateway) => gateway.domain === domain);
 }
 
+// Networks that may share a domain, so that one name serves on each.
+const namedAlike: readonly Scheme[] = ['xmpp', 'sip', 'wv'];
 const uriSchemes: ReadonlySet<Scheme> = new Set(['xmpp', 'sip', 'im', 'pres']);
 
 function recipientOn(network: Network, recipient: Address): Address {

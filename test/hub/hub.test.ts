@@ -1,0 +1,354 @@
+// The way in: who is meant, how the sender is shown, repeats, receipts home, refusals. On a real embedded store.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import {
+  type Draft,
+  type DraftOf,
+  type GatewayDomain,
+  GatewayError,
+  type GatewayEvent,
+  parseAddress,
+  type Receipt,
+  type Scheme,
+} from '../../src/contract/index.ts';
+import { Addressing, type Network } from '../../src/hub/addressing.ts';
+import { Correlation } from '../../src/hub/correlation.ts';
+import { Directory } from '../../src/hub/directory.ts';
+import { Hub } from '../../src/hub/hub.ts';
+import { RouteTable } from '../../src/hub/router.ts';
+import { TraceBook } from '../../src/hub/trace.ts';
+import type { Queue } from '../../src/queue/queue.ts';
+import { openSqlite, SqliteState } from '../../src/state/sqlite.ts';
+import { temporaryFolder } from '../servers/process.ts';
+
+const hour = 3_600_000;
+const expireAfterMs = {
+  message: 24 * hour,
+  receipt: 24 * hour,
+  typing: 10_000,
+  presence: hour,
+  subscription: hour,
+  membership: hour,
+  registration: hour,
+};
+
+async function setUp(t: TestContext) {
+  const folder = temporaryFolder('hub');
+  const state = new SqliteState(await openSqlite(folder.path));
+  t.after(async () => {
+    await state.close();
+    folder.remove();
+  });
+  const now = Date.UTC(2026, 0, 1);
+  const pushed: Array<{ instance: string; event: GatewayEvent }> = [];
+  const failing: Error[] = [];
+  const queue = {
+    push: async (instance: string, events: readonly GatewayEvent[]) => {
+      const failure = failing.shift();
+      if (failure) throw failure;
+      for (const event of events) pushed.push({ instance, event });
+    },
+  } as unknown as Queue;
+  const down = new Set<string>();
+  const network = (
+    instance: string,
+    scheme: Scheme,
+    gatewayDomains: GatewayDomain[],
+    native: string[] = [],
+  ): [string, Network] => [
+    instance,
+    { instance, scheme, gatewayDomains, nativeDomains: new Set(native), isUp: () => !down.has(instance) },
+  ];
+  const networks = new Map([
+    network('xmpp', 'xmpp', [
+      { domain: 'sms.example', shows: ['tel'] },
+      { domain: 'sip.example', shows: ['sip'] },
+    ]),
+    network('sip', 'sip', [{ domain: 'gw.example', shows: ['xmpp', 'tel'] }], ['example.org']),
+    network('carrier-a', 'tel', []),
+    network('carrier-b', 'tel', []),
+  ]);
+  const directory = new Directory(state.namespace('directory'), () => now);
+  directory.configure(
+    [{ name: 'Alice', addresses: [parseAddress('xmpp:alice@example.org'), parseAddress('tel:+447700900001')] }],
+    { pool: ['+447700900100', '+447700900101'], holdForMs: 30 * 24 * hour },
+  );
+  const routes = new RouteTable([
+    { to: 'tel:*', via: ['carrier-a', 'carrier-b'], mode: 'failover' },
+    { to: 'sip:*', via: ['sip'], mode: 'failover' },
+    { to: 'xmpp:*', via: ['xmpp'], mode: 'failover' },
+  ]);
+  const correlation = new Correlation(state.namespace('hub'), 7 * 24 * hour);
+  let depth = 0;
+  const silent = () => {};
+  const hub = new Hub(
+    {
+      queue,
+      addressing: new Addressing(directory, networks, routes),
+      correlation,
+      traces: new TraceBook(() => now),
+      log: { debug: silent, info: silent, warn: silent, error: silent },
+      metricsOf: () => ({ count: silent, gauge: silent, observe: silent }),
+      depthOf: () => depth,
+      namesItself: (instance) => instance.startsWith('carrier'),
+      now: () => now,
+    },
+    { maxHops: 5, highWater: 100, expireAfterMs },
+  );
+  const say = (instance: string, from: string, to: string, more: Partial<DraftOf<'message'>> = {}) =>
+    hub.publish(instance, {
+      type: 'message',
+      from: parseAddress(from),
+      to: parseAddress(to),
+      text: { '': 'hi' },
+      wants: ['delivered'],
+      ...more,
+    } as Draft);
+  const report = (instance: string, from: string, of: string, status: Receipt['state']) =>
+    hub.publish(instance, {
+      type: 'receipt',
+      from: parseAddress(from),
+      to: parseAddress('xmpp:x@y'),
+      of,
+      state: status,
+    });
+  const last = () => {
+    const entry = pushed.at(-1);
+    assert.ok(entry);
+    return entry;
+  };
+  return {
+    hub,
+    say,
+    report,
+    pushed,
+    last,
+    failing,
+    down,
+    correlation,
+    directory,
+    setDepth: (value: number) => (depth = value),
+  };
+}
+
+const refusedAs = (reason: string) => (error: unknown) => error instanceof GatewayError && error.reason === reason;
+
+test('an XMPP user writes to a SIP user at our domain, and is shown under her own name where the domain is ours', async (t) => {
+  const { say, last } = await setUp(t);
+  await say('xmpp', 'xmpp:alice@example.org/phone', 'xmpp:bob\\40other.net@sip.example', { nativeId: 'm1' });
+  const { instance, event } = last();
+  assert.equal(instance, 'sip');
+  assert.equal(event.to, 'sip:bob@other.net');
+  assert.equal(event.from, 'sip:alice@example.org;gr=phone');
+  assert.equal(event.source.to, 'xmpp:bob\\40other.net@sip.example');
+  assert.equal(event.expiresAt, '2026-01-02T00:00:00.000Z');
+});
+
+test('a stranger is shown in the escaped form', async (t) => {
+  const { say, last } = await setUp(t);
+  await say('xmpp', 'xmpp:zoe@far.example', 'xmpp:bob\\40other.net@sip.example');
+  assert.equal(last().event.from, 'sip:zoe%40far.example@gw.example');
+  await say('sip', 'sip:bob@other.net', 'sip:zoe%40far.example@gw.example');
+  assert.deepEqual(
+    [last().instance, last().event.from, last().event.to],
+    ['xmpp', 'xmpp:bob\\40other.net@sip.example', 'xmpp:zoe@far.example'],
+  );
+});
+
+test('a person with a number keeps it; an answer to that number finds the person', async (t) => {
+  const { say, last } = await setUp(t);
+  await say('xmpp', 'xmpp:alice@example.org/phone', 'xmpp:+447700900123@sms.example');
+  assert.deepEqual(
+    [last().instance, last().event.from, last().event.to],
+    ['carrier-a', 'tel:+447700900001', 'tel:+447700900123'],
+  );
+  await say('carrier-a', 'tel:+447700900123', 'tel:+447700900001');
+  assert.deepEqual(
+    [last().instance, last().event.from, last().event.to],
+    ['xmpp', 'xmpp:+447700900123@sms.example', 'xmpp:alice@example.org'],
+  );
+});
+
+test('people without a number are lent one per pair, so that each answer finds its way', async (t) => {
+  const { say, last } = await setUp(t);
+  const phone = 'tel:+447700900123';
+  const lent: string[] = [];
+  for (const user of ['zoe', 'yan']) {
+    await say('xmpp', `xmpp:${user}@far.example/a`, 'xmpp:+447700900123@sms.example');
+    lent.push(last().event.from);
+  }
+  assert.notEqual(lent[0], lent[1]);
+  await say('xmpp', 'xmpp:zoe@far.example/b', 'xmpp:+447700900123@sms.example');
+  assert.equal(last().event.from, lent[0], 'the same pair keeps its number');
+  await say('carrier-b', phone, lent[1] as string);
+  assert.equal(last().event.to, 'xmpp:yan@far.example');
+  await assert.rejects(
+    say('xmpp', 'xmpp:third@far.example', 'xmpp:+447700900123@sms.example'),
+    /add numbers under "numbers"/,
+  );
+  await assert.rejects(say('carrier-a', 'tel:+447700900999', lent[0] as string), refusedAs('not-found'));
+});
+
+test('a SIP user writes to a telephone at our domain and the other way round', async (t) => {
+  const { say, last } = await setUp(t);
+  await say('sip', 'sip:bob@other.net', 'sip:+447700900123@gw.example');
+  const { instance, event } = last();
+  assert.equal(instance, 'carrier-a');
+  assert.equal(event.to, 'tel:+447700900123');
+  await say('carrier-a', 'tel:+447700900123', event.from);
+  assert.deepEqual(
+    [last().instance, last().event.from, last().event.to],
+    ['sip', 'sip:+447700900123@gw.example', 'sip:bob@other.net'],
+  );
+});
+
+test('an instance that is down is passed over when the route names another', async (t) => {
+  const { say, last, down } = await setUp(t);
+  down.add('carrier-a');
+  await say('xmpp', 'xmpp:alice@example.org', 'xmpp:+447700900123@sms.example');
+  assert.equal(last().instance, 'carrier-b');
+  assert.deepEqual(last().event.via, ['carrier-a']);
+});
+
+test('what a network repeats goes through once, even when the copies come together', async (t) => {
+  const { say, pushed } = await setUp(t);
+  const again = { dedupeKey: 'call-1;tag;1' };
+  const answers = await Promise.all(
+    [1, 2, 3].map(() => say('sip', 'sip:bob@other.net', 'sip:zoe%40far.example@gw.example', again)),
+  );
+  answers.push(await say('sip', 'sip:bob@other.net', 'sip:zoe%40far.example@gw.example', again));
+  assert.equal(pushed.length, 1);
+  assert.deepEqual(new Set(answers.map(({ id }) => id)).size, 1);
+  assert.deepEqual(
+    answers.map(({ isRepeat }) => isRepeat),
+    [false, true, true, true],
+  );
+});
+
+test('a copy that could not be stored is no repeat when it comes again', async (t) => {
+  const { say, pushed, failing } = await setUp(t);
+  failing.push(new GatewayError('throttled', 'full'));
+  const again = { dedupeKey: 'call-1;tag;1' };
+  await assert.rejects(
+    say('sip', 'sip:bob@other.net', 'sip:zoe%40far.example@gw.example', again),
+    refusedAs('throttled'),
+  );
+  await say('sip', 'sip:bob@other.net', 'sip:zoe%40far.example@gw.example', again);
+  assert.equal(pushed.length, 1);
+});
+
+test('a store that is away for a moment costs nobody a message', async (t) => {
+  const { say, pushed, failing } = await setUp(t);
+  failing.push(new GatewayError('unavailable', 'restarting'), new GatewayError('unavailable', 'restarting'));
+  await say('sip', 'sip:bob@other.net', 'sip:zoe%40far.example@gw.example');
+  assert.equal(pushed.length, 1);
+});
+
+test('a receipt goes home under the name the sender gave its message, once', async (t) => {
+  const { say, report, pushed, last } = await setUp(t);
+  const { id } = await say('xmpp', 'xmpp:alice@example.org/phone', 'xmpp:bob\\40other.net@sip.example', {
+    nativeId: 'm1',
+  });
+  await report('sip', 'sip:bob@other.net', id, 'delivered');
+  await report('sip', 'sip:bob@other.net', id, 'delivered');
+  await report('sip', 'sip:bob@other.net', id, 'failed');
+  assert.equal(pushed.length, 2);
+  const { instance, event } = last();
+  assert.equal(instance, 'xmpp');
+  assert.ok(event.type === 'receipt');
+  assert.deepEqual(
+    [event.of, event.state, event.from, event.to, event.trace],
+    ['m1', 'delivered', 'xmpp:bob\\40other.net@sip.example', 'xmpp:alice@example.org/phone', id],
+  );
+});
+
+test('receipts nobody asked for stay away; failures are told unasked', async (t) => {
+  const { say, report, pushed, last } = await setUp(t);
+  const { id } = await say('xmpp', 'xmpp:alice@example.org', 'xmpp:bob\\40other.net@sip.example', { wants: [] });
+  await report('sip', 'sip:bob@other.net', id, 'displayed');
+  assert.equal(pushed.length, 1);
+  await report('sip', 'sip:bob@other.net', id, 'failed');
+  assert.equal((last().event as Receipt).state, 'failed');
+});
+
+test('"unknown" may be followed by what is known, and by nothing else', async (t) => {
+  const { say, report, pushed } = await setUp(t);
+  const { id } = await say('xmpp', 'xmpp:alice@example.org', 'xmpp:+447700900123@sms.example');
+  for (const state of ['unknown', 'unknown', 'delivered', 'unknown'] as const) {
+    await report('carrier-a', 'tel:+447700900123', id, state);
+  }
+  assert.deepEqual(
+    pushed.slice(1).map(({ event }) => (event as Receipt).state),
+    ['unknown', 'delivered'],
+  );
+});
+
+test("somebody else's receipt, or one from another network, is ignored", async (t) => {
+  const { say, report, pushed } = await setUp(t);
+  const { id } = await say('xmpp', 'xmpp:alice@example.org', 'xmpp:bob\\40other.net@sip.example');
+  await report('sip', 'sip:mallory@evil.example', id, 'delivered');
+  await report('carrier-a', 'tel:+447700900123', id, 'failed');
+  await report('sip', 'sip:bob@other.net', 'e00000000000', 'delivered');
+  assert.equal(pushed.length, 1);
+});
+
+test('a receipt that comes before the network named its message waits for the name', async (t) => {
+  const { hub, say, report, pushed, last, correlation } = await setUp(t);
+  await say('xmpp', 'xmpp:alice@example.org', 'xmpp:+447700900123@sms.example', { nativeId: 'm9' });
+  const message = last().event;
+  assert.ok(message.type === 'message');
+  await report('carrier-a', 'tel:+447700900123', '00AF', 'delivered');
+  assert.equal(pushed.length, 1);
+  await correlation.link('carrier-a', '00AF', message);
+  await hub.settleEarly('carrier-a', '00AF');
+  assert.equal((last().event as Receipt).of, 'm9');
+});
+
+test('answers and corrections name messages in the words of the network they go to', async (t) => {
+  const { say, last, correlation } = await setUp(t);
+  const { id } = await say('xmpp', 'xmpp:alice@example.org/a', 'xmpp:bob\\40other.net@sip.example', { nativeId: 'm1' });
+  await say('xmpp', 'xmpp:alice@example.org/b', 'xmpp:bob\\40other.net@sip.example', {
+    nativeId: 'm2',
+    replaces: 'm1',
+  });
+  const correction = last().event;
+  assert.ok(correction.type === 'message');
+  assert.equal(correction.replaces, id);
+  assert.equal(await correlation.nativeId('sip', id), id, 'SIP took our id');
+  assert.equal(await correlation.nativeId('xmpp', id), 'm1');
+  await say('sip', 'sip:bob@other.net', 'sip:alice@example.org', { replyTo: id });
+  const reply = last().event;
+  assert.ok(reply.type === 'message');
+  assert.equal(reply.replyTo, id);
+});
+
+test('loops, sips, full queues, huge texts and unknown people are refused in words', async (t) => {
+  const { say, setDepth } = await setUp(t);
+  const bob = 'xmpp:bob\\40other.net@sip.example';
+  await assert.rejects(say('xmpp', 'xmpp:a@b', bob, { hops: 5 }), refusedAs('not-allowed'));
+  await assert.rejects(say('sip', 'sip:bob@other.net', 'sips:zoe@far.example'), refusedAs('not-allowed'));
+  await assert.rejects(say('sip', 'sip:bob@other.net', 'sip:carol@other.net'), refusedAs('not-found'));
+  await assert.rejects(
+    say('xmpp', 'xmpp:a@b', bob, { text: { '': 'x'.repeat(1024 * 1024 + 1) } }),
+    refusedAs('too-large'),
+  );
+  await assert.rejects(say('xmpp', 'xmpp:a@b', 'xmpp:not-a-number@sms.example'), refusedAs('not-found'));
+  setDepth(101);
+  await assert.rejects(
+    say('xmpp', 'xmpp:a@b', bob),
+    (error: GatewayError) => error.reason === 'throttled' && error.retryAfterMs === 5000,
+  );
+});
+
+test('people entered at run time are found, and are gone when removed', async (t) => {
+  const { say, last, directory } = await setUp(t);
+  const zoe = { addresses: [parseAddress('xmpp:zoe@far.example'), parseAddress('tel:+447700900077')] };
+  await directory.enter(zoe);
+  await say('xmpp', 'xmpp:zoe@far.example/x', 'xmpp:+447700900123@sms.example');
+  assert.equal(last().event.from, 'tel:+447700900077');
+  const entered = await Array.fromAsync(directory.entered());
+  assert.equal(entered.length, 1);
+  await directory.remove(zoe);
+  await say('xmpp', 'xmpp:zoe@far.example/x', 'xmpp:+447700900123@sms.example');
+  assert.match(last().event.from, /^tel:\+44770090010[01]$/);
+});
