@@ -184,7 +184,7 @@ export class Instance implements Network {
     const ended = this.#holding?.ended;
     while (!this.#stopping.signal.aborted) {
       const isLost = await Promise.race([
-        lost,
+        ended,
         this.#pause(Math.min(1000, this.#limits.leaseMs / 3)).then(() => false),
       ]);
       const isOurs = !isLost && (await lease.renew().catch(() => true));

@@ -98,7 +98,8 @@ export function fakeHub(instance = 'under-test'): FakeHub {
       statuses.push(why === undefined ? { state } : { state, why });
       changed();
     },
-    draftsOf: <T extends EventType>(type: T) => drafts.filter((draft) => draft.type === type) as Array<DraftOf<T>>,
+    draftsOf: <T extends EventType>(type: T) =>
+      drafts.filter((draft) => draft.type === type) as unknown as Array<DraftOf<T>>,
     untilDraft: (matches = () => true, timeoutMs) => until(() => drafts.find(matches), 'such draft', timeoutMs),
     untilStatus: async (state, timeoutMs) => {
       await until(() => (statuses.at(-1)?.state === state ? true : undefined), `status ${state}`, timeoutMs);

@@ -1,0 +1,182 @@
+// Owns the queue, the state and the instances: starts them in order, stops them in reverse, and answers what the admin
+// side asks.
+import type { GatewayView, RouteExplanation, SendOptions, StatusView } from './admin/view.ts';
+import type { Config } from './config/config.ts';
+import { type Address, asGatewayError, GatewayError, parseAddress, parseEvent, schemeOf } from './contract/index.ts';
+import { Addressing } from './hub/addressing.ts';
+import { Correlation } from './hub/correlation.ts';
+import { Directory } from './hub/directory.ts';
+import { Hub } from './hub/hub.ts';
+import { RouteTable } from './hub/router.ts';
+import { TraceBook } from './hub/trace.ts';
+import { Instance } from './instance.ts';
+import { deliveryLimits, hubLimits } from './limits.ts';
+import type { RootLog } from './log.ts';
+import type { MetricsRegistry } from './metrics.ts';
+import { openStores, type Stores } from './stores.ts';
+import { version } from './version.ts';
+
+export class Gateway implements GatewayView {
+  readonly #stores: Stores;
+  readonly #log: RootLog;
+  readonly #metrics: MetricsRegistry;
+  readonly #instances = new Map<string, Instance>();
+  readonly #directory: Directory;
+  readonly #addressing: Addressing;
+  readonly #hub: Hub;
+  readonly #traces = new TraceBook(Date.now);
+  readonly #startedAt = Date.now();
+  #config: Config;
+  readonly dead: GatewayView['dead'];
+
+  /** Connects queue and state. Throws GatewayError `unavailable` when they cannot be had. */
+  static async open(config: Config, log: RootLog, metrics: MetricsRegistry): Promise<Gateway> {
+    return new Gateway(config, log, metrics, await openStores(config, log));
+  }
+
+  private constructor(config: Config, log: RootLog, metrics: MetricsRegistry, stores: Stores) {
+    this.#config = config;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#stores = stores;
+    const correlation = new Correlation(stores.state.namespace('hub'), config.remember);
+    this.#directory = new Directory(stores.state.namespace('directory'), Date.now);
+    this.#addressing = new Addressing(this.#directory, this.#instances, new RouteTable(config.routes));
+    this.#hub = new Hub(
+      {
+        queue: stores.queue,
+        addressing: this.#addressing,
+        correlation,
+        traces: this.#traces,
+        log,
+        metricsOf: (instance) => this.#metrics.of(instance),
+        depthOf: (instance) => this.#instances.get(instance)?.depth ?? 0,
+        namesItself: (instance) => this.#instances.get(instance)?.namesItself ?? false,
+        now: Date.now,
+      },
+      hubLimits(config),
+    );
+    for (const { name, module, options } of config.instances) {
+      const parts = { name, module, options, hub: this.#hub, queue: stores.queue, store: stores.state, correlation };
+      const own = {
+        traces: this.#traces,
+        log: log.child({ instance: name }),
+        metrics: metrics.of(name),
+        now: Date.now,
+      };
+      this.#instances.set(name, new Instance({ ...parts, ...own }, deliveryLimits(config)));
+    }
+    this.#configurePeople(config);
+    this.dead = {
+      list: (limit, instance) => stores.queue.dead.list(limit, instance),
+      get: (id) => stores.queue.dead.get(id),
+      replay: (id) => this.#replay(id),
+      discard: (id) => stores.queue.dead.remove(id),
+    };
+  }
+
+  /** Resolves when every instance runs or is on standby. */
+  async start(): Promise<void> {
+    await Promise.all([...this.#instances.values()].map((instance) => instance.start()));
+  }
+
+  /** Lets what is under way end, says goodbye on every wire, closes the stores. */
+  async stop(): Promise<void> {
+    const instances = [...this.#instances.values()].reverse();
+    await Promise.all(instances.map((instance) => instance.stop(this.#config.drain)));
+    await this.#stores.close();
+  }
+
+  async status(): Promise<StatusView> {
+    const store = await this.#stores.state.ping().then(
+      () => 'ok',
+      (error: Error) => error.message,
+    );
+    const dead = store === 'ok' ? await this.#stores.queue.dead.count() : 0;
+    const instances = [...this.#instances.values()].map((instance) => instance.view());
+    return { version, uptimeMs: Date.now() - this.#startedAt, instances, dead, store };
+  }
+
+  async ready(): Promise<{ ready: boolean; why: string[] }> {
+    const { store, instances } = await this.status();
+    const why = instances
+      .filter(({ state }) => state !== 'up' && state !== 'standby')
+      .map(({ name, state, why: because }) => `${name} is ${state}${because === undefined ? '' : `: ${because}`}`);
+    if (store !== 'ok') why.push(`store: ${store}`);
+    return { ready: why.length === 0, why };
+  }
+
+  async route(from: string, to: string): Promise<RouteExplanation> {
+    const sender = parseAddress(from);
+    const steps: string[] = [];
+    try {
+      const plan = await this.#addressing.plan(this.#originOf(sender), sender, parseAddress(to), (step) =>
+        steps.push(step),
+      );
+      return { steps, instances: [plan.instance, ...plan.alternatives], from: plan.from, to: plan.to };
+    } catch (error) {
+      const { reason, message: text } = asGatewayError(error);
+      return { steps, instances: [], refusal: { reason, text } };
+    }
+  }
+
+  async send(from: string, to: string, text: string, options: SendOptions = {}): Promise<{ id: string }> {
+    const sender = parseAddress(from);
+    const { id } = await this.#hub.publish(this.#originOf(sender), {
+      type: 'message',
+      from: sender,
+      to: parseAddress(to),
+      text: { '': text },
+      wants: options.wants ?? [],
+    });
+    return { id };
+  }
+
+  trace(id: string, showBodies: boolean) {
+    return this.#traces.view(id, showBodies);
+  }
+
+  traces(limit: number): string[] {
+    return this.#traces.latest(limit);
+  }
+
+  async reload(config: Config): Promise<string[]> {
+    const said: string[] = [];
+    const changed = (key: keyof Config) => JSON.stringify(this.#config[key]) !== JSON.stringify(config[key]);
+    for (const key of ['routes', 'people', 'numbers', 'delivery', 'queue', 'maxHops', 'log', 'drain'] as const) {
+      if (changed(key)) said.push(`${key}: taken over`);
+    }
+    const outline = (one: Config) =>
+      JSON.stringify(one.instances.map(({ name, protocol, options }) => ({ name, protocol, options })));
+    if (outline(this.#config) !== outline(config)) said.push('instances: need a restart');
+    for (const key of ['data', 'redis', 'admin', 'lease', 'remember'] as const) {
+      if (changed(key)) said.push(`${key}: needs a restart`);
+    }
+    this.#addressing.configure(new RouteTable(config.routes));
+    this.#hub.configure(hubLimits(config));
+    for (const instance of this.#instances.values()) instance.configure(deliveryLimits(config));
+    this.#configurePeople(config);
+    this.#log.setLevel(config.log.level);
+    this.#config = config;
+    return said;
+  }
+
+  #configurePeople({ people, numbers }: Config): void {
+    this.#directory.configure(people, { pool: numbers.pool, holdForMs: numbers.holdFor });
+  }
+
+  async #replay(id: string): Promise<boolean> {
+    const letter = await this.#stores.queue.dead.get(id);
+    if (!letter) return false;
+    const event = parseEvent(letter.event);
+    const fresh = { ...event, expiresAt: new Date(Date.now() + this.#config.delivery.expireAfter).toISOString() };
+    await this.#stores.queue.push(letter.instance, [fresh]);
+    return this.#stores.queue.dead.remove(id);
+  }
+
+  // An operator's own message is said on the network that the sender belongs to.
+  #originOf(sender: Address): string {
+    for (const instance of this.#instances.values()) if (instance.scheme === schemeOf(sender)) return instance.instance;
+    throw new GatewayError('not-found', `no instance speaks ${schemeOf(sender)}:`);
+  }
+}

@@ -1,0 +1,40 @@
+// The configuration's numbers in the words of the hub.
+import type { Config } from './config/config.ts';
+import type { HubLimits } from './hub/hub.ts';
+import type { InstanceLimits } from './instance.ts';
+
+// What is not a message is of the moment: nobody wants to know tomorrow that somebody was typing.
+const typingMs = 10_000;
+const presenceMs = 300_000;
+const dayMs = 86_400_000;
+
+export function hubLimits({ maxHops, queue, delivery }: Config): HubLimits {
+  return {
+    maxHops,
+    highWater: queue.highWater,
+    expireAfterMs: {
+      message: delivery.expireAfter,
+      receipt: Math.max(delivery.expireAfter, dayMs),
+      typing: typingMs,
+      presence: presenceMs,
+      subscription: dayMs,
+      membership: presenceMs,
+      registration: presenceMs,
+    },
+  };
+}
+
+export function deliveryLimits({ delivery, lease }: Config): InstanceLimits {
+  const { retryFirst, retryMax, attemptTimeout, prefetch, perDestination, breakerFailures, internalTries } = delivery;
+  return {
+    firstMs: retryFirst,
+    maxMs: retryMax,
+    attemptTimeoutMs: attemptTimeout,
+    prefetch,
+    perDestination,
+    backlogPerDestination: Math.max(16, Math.floor(prefetch / 4)),
+    breakerFailures,
+    internalTries,
+    leaseMs: lease,
+  };
+}

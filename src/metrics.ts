@@ -1,0 +1,112 @@
+// Prometheus metrics: every name begins with dragoman_, every series says its instance, no label grows without bound.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Metrics } from './contract/index.ts';
+
+const bucketsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000];
+const maxSeries = 100;
+
+interface Family {
+  /** Fixed by the first use of the name; a later one may leave labels out. */
+  labels: string[];
+  seen: Set<string>;
+}
+
+export class MetricsRegistry {
+  readonly #registry = new Registry();
+  readonly #counters = new Map<string, Family & { counter: Counter }>();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #histograms = new Map<string, Histogram>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'dragoman_' });
+  }
+
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+  /** The exposition text. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** The contract's Metrics, with the instance filled in. */
+  of(instance: string): Metrics {
+    return {
+      count: (name, labels, by) => this.#count(instance, name, labels ?? {}, by ?? 1),
+      gauge: (name, value) => this.#gauge(name).set({ instance }, value),
+      observe: (name, ms) => this.#histogram(name).observe({ instance }, ms),
+    };
+  }
+
+  #count(instance: string, name: string, labels: Readonly<Record<string, string>>, by: number): void {
+    let family = this.#counters.get(name);
+    if (!family) {
+      const names = Object.keys(labels);
+      const counter = new Counter({
+        name: `dragoman_${name}`,
+        help: helpOf(name),
+        labelNames: ['instance', ...names],
+        registers: [this.#registry],
+      });
+      family = { counter, labels: names, seen: new Set() };
+      this.#counters.set(name, family);
+    }
+    const values = family.labels.map((label) => labels[label] ?? '');
+    const key = `${instance}\0${values.join('\0')}`;
+    const isKnown = family.seen.has(key) || family.seen.size < maxSeries * 10;
+    if (isKnown) family.seen.add(key);
+    const series: Record<string, string> = { instance };
+    family.labels.forEach((label, i) => {
+      series[label] = isKnown ? (values[i] ?? '') : 'other';
+    });
+    family.counter.inc(series, by);
+  }
+
+  #gauge(name: string): Gauge {
+    let gauge = this.#gauges.get(name);
+    if (!gauge) {
+      gauge = new Gauge({
+        name: `dragoman_${name}`,
+        help: helpOf(name),
+        labelNames: ['instance'],
+        registers: [this.#registry],
+      });
+      this.#gauges.set(name, gauge);
+    }
+    return gauge;
+  }
+
+  #histogram(name: string): Histogram {
+    let histogram = this.#histograms.get(name);
+    if (!histogram) {
+      histogram = new Histogram({
+        name: `dragoman_${name}`,
+        help: helpOf(name),
+        labelNames: ['instance'],
+        buckets: bucketsMs,
+        registers: [this.#registry],
+      });
+      this.#histograms.set(name, histogram);
+    }
+    return histogram;
+  }
+}
+
+const help: Readonly<Record<string, string>> = {
+  inbound_total: 'Events taken from this network',
+  outbound_total: 'Events this network took',
+  refused_total: 'Events refused to this network, by reason',
+  repeats_total: 'Repeats of this network that were dropped',
+  redelivered_total: 'Events seen again after an unclean end',
+  delivery_failures_total: 'Tries that failed, by reason',
+  delivery_ms: 'Milliseconds from the first byte to the peer until it took the event',
+  held_total: 'Events put aside because their destination was away',
+  breaker_opened_total: 'Times a destination was given a rest',
+  outcomes_total: 'How messages ended',
+  queue_depth: 'Events waiting for this network',
+  held_events: 'Events waiting for a destination to come back',
+  up: '1 while this network can be reached',
+};
+
+function helpOf(name: string): string {
+  return help[name] ?? name.replaceAll('_', ' ');
+}

@@ -1,0 +1,38 @@
+// Which queue and which state: Redis where one is configured, else the embedded file.
+import type { Config } from './config/config.ts';
+import type { Log } from './contract/index.ts';
+import { BullmqQueue } from './queue/bullmq.ts';
+import type { Queue } from './queue/queue.ts';
+import { SqliteQueue } from './queue/sqlite.ts';
+import { connectRedis, RedisState } from './state/redis.ts';
+import { openSqlite, SqliteState } from './state/sqlite.ts';
+import type { StateStore } from './state/state.ts';
+
+export interface Stores {
+  readonly queue: Queue;
+  readonly state: StateStore;
+  close(): Promise<void>;
+}
+
+/** Throws GatewayError `unavailable` in the store's own words. */
+export async function openStores({ redis, data }: Pick<Config, 'redis' | 'data'>, log: Log): Promise<Stores> {
+  const { queue, state } = redis ? await openRedis(redis, log) : await openEmbedded(data);
+  return {
+    queue,
+    state,
+    async close() {
+      await queue.close();
+      await state.close();
+    },
+  };
+}
+
+async function openEmbedded(folder: string) {
+  const file = await openSqlite(folder);
+  return { queue: new SqliteQueue(file), state: new SqliteState(file) };
+}
+
+async function openRedis(options: NonNullable<Config['redis']>, log: Log) {
+  const redis = await connectRedis(options, log);
+  return { queue: new BullmqQueue(redis), state: new RedisState(redis) };
+}

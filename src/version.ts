@@ -1,0 +1,6 @@
+// What this is called and which one it is, from package.json.
+import { readFileSync } from 'node:fs';
+
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+
+export const { version } = manifest;
