@@ -80,9 +80,8 @@ export class SqliteConsumer implements Consumer {
   async hold(lane: string, event: GatewayEvent): Promise<void> {
     const { name } = this.#queue;
     const body = JSON.stringify(event);
-    this.#queue.depth += await this.#write(
-      () => this.#statements.hold.run(name, lane, event.id, body).changes as number,
-    );
+    const added = await this.#write(() => Number(this.#statements.hold.run(name, lane, event.id, body).changes));
+    this.#queue.depth += added;
   }
 
   async held(): Promise<HeldLane[]> {
@@ -96,11 +95,12 @@ export class SqliteConsumer implements Consumer {
   }
 
   async release(lane: string, eventIds: readonly string[]): Promise<void> {
-    this.#queue.depth -= await this.#write(() => {
-      let released = 0;
-      for (const id of eventIds) released += Number(this.#statements.release.run(this.#queue.name, lane, id).changes);
-      return released;
+    const released = await this.#write(() => {
+      let count = 0;
+      for (const id of eventIds) count += Number(this.#statements.release.run(this.#queue.name, lane, id).changes);
+      return count;
     });
+    this.#queue.depth -= released;
   }
 
   /** A write that only the holder may make. */
@@ -163,13 +163,14 @@ export class SqliteConsumer implements Consumer {
   async #forget(): Promise<void> {
     let batch: number[] = [];
     try {
-      this.#queue.depth -= await this.#write(() => {
+      const forgotten = await this.#write(() => {
         batch = this.#settled;
         this.#settled = [];
         let count = 0;
         for (const seq of batch) count += Number(this.#statements.forget.run(seq).changes);
         return count;
       });
+      this.#queue.depth -= forgotten;
     } catch {
       if (this.#end === 'lost') return;
       await new Promise((resolve) => setTimeout(resolve, patienceMs));

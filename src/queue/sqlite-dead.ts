@@ -4,7 +4,7 @@ import type { FailureReason } from '../contract/index.ts';
 import type { SqliteFile } from '../state/sqlite.ts';
 import type { DeadLetter, DeadLetters } from './queue.ts';
 
-const schema = `
+export const deadSchema = `
   CREATE TABLE IF NOT EXISTS dead (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, instance TEXT NOT NULL, at INTEGER NOT NULL,
     reason TEXT NOT NULL, text TEXT NOT NULL, event TEXT NOT NULL
@@ -22,7 +22,6 @@ export class SqliteDeadLetters implements DeadLetters {
 
   constructor(file: SqliteFile) {
     this.#file = file;
-    file.join(schema);
     this.#insert = file.prepare(
       'INSERT OR REPLACE INTO dead (id, instance, at, reason, text, event) VALUES (?, ?, ?, ?, ?, ?)',
     );

@@ -4,7 +4,7 @@ import { GatewayError, type GatewayEvent } from '../contract/index.ts';
 import type { SqliteFile } from '../state/sqlite.ts';
 import type { ConsumeOptions, Consumer, DeadLetters, Handler, Queue } from './queue.ts';
 import { SqliteConsumer } from './sqlite-consumer.ts';
-import { SqliteDeadLetters } from './sqlite-dead.ts';
+import { deadSchema, SqliteDeadLetters } from './sqlite-dead.ts';
 
 const schema = `
   CREATE TABLE IF NOT EXISTS queue (seq INTEGER PRIMARY KEY, instance TEXT NOT NULL, body TEXT NOT NULL) STRICT;
@@ -32,6 +32,7 @@ export interface InstanceQueue {
 export class SqliteQueue implements Queue {
   readonly dead: DeadLetters;
   readonly #file: SqliteFile;
+  readonly #leave: () => void;
   readonly #dead: SqliteDeadLetters;
   readonly #instances = new Map<string, InstanceQueue>();
   readonly #insert: StatementSync;
@@ -40,7 +41,7 @@ export class SqliteQueue implements Queue {
 
   constructor(file: SqliteFile) {
     this.#file = file;
-    file.join(schema);
+    this.#leave = file.join(schema + deadSchema);
     this.#dead = new SqliteDeadLetters(file);
     this.dead = this.#dead;
     this.#insert = file.prepare('INSERT INTO queue VALUES (?, ?, ?)');
@@ -89,7 +90,7 @@ export class SqliteQueue implements Queue {
 
   async close(): Promise<void> {
     for (const queue of this.#instances.values()) queue.consumer?.abandon();
-    this.#file.leave();
+    this.#leave();
   }
 
   #instance(name: string): InstanceQueue {

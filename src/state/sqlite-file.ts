@@ -55,18 +55,19 @@ export class SqliteFile {
     this.#rollback = this.#db.prepare('ROLLBACK');
   }
 
-  /** Makes tables where they are missing, for one more user of this file. */
-  join(schema: string): void {
-    this.#users++;
+  /** Makes tables where they are missing, for one more user. Returns its way out: the last to leave closes the file. */
+  join(schema: string): () => void {
     this.#db.exec(schema);
-  }
-
-  /** The last user to leave closes the file. */
-  leave(): void {
-    this.#flush();
-    if (--this.#users > 0) return;
-    this.#db.close();
-    this.#lock.close();
+    this.#users++;
+    let hasLeft = false;
+    return () => {
+      if (hasLeft) return;
+      hasLeft = true;
+      this.#flush();
+      if (--this.#users > 0) return;
+      this.#db.close();
+      this.#lock.close();
+    };
   }
 
   prepare(sql: string): StatementSync {

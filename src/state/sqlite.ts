@@ -24,6 +24,7 @@ const pingNamespace = '';
 export class SqliteState implements StateStore {
   readonly #file: SqliteFile;
   readonly #now: () => number;
+  readonly #leave: () => void;
   readonly #rows: Rows;
   readonly #nextFence: StatementSync;
   // A lease needs no row: it ends with the process, and one process has the file.
@@ -33,7 +34,7 @@ export class SqliteState implements StateStore {
   constructor(file: SqliteFile, now: () => number = Date.now) {
     this.#file = file;
     this.#now = now;
-    file.join(schema);
+    this.#leave = file.join(schema);
     this.#rows = new Rows(file);
     this.#nextFence = file.prepare(
       'INSERT INTO fences VALUES (?, 1) ON CONFLICT DO UPDATE SET fence = fence + 1 RETURNING fence',
@@ -84,7 +85,7 @@ export class SqliteState implements StateStore {
 
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
-    this.#file.leave();
+    this.#leave();
   }
 
   #sweep(): void {
