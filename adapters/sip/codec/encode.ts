@@ -1,0 +1,33 @@
+// A message to bytes. Whatever could end a line early is refused here, whoever put it there.
+import { bytesOf } from './lossless-text.ts';
+import type { SipMessage } from './message.ts';
+import { excerpt, SipParseError } from './parse-error.ts';
+import { isToken, isUriText } from './scan.ts';
+
+/** Content-Length is ours to say. Throws SipParseError for a name, value or URI that cannot stand on its line. */
+export function encodeMessage(message: SipMessage): Buffer {
+  let head = startLine(message);
+  for (const [name, value] of message.headers.entries()) {
+    if (name === 'Content-Length') continue;
+    if (!isToken(name)) throw new SipParseError(`header name ${excerpt(name)}`);
+    head += `${name}: ${singleLine(value, name)}\r\n`;
+  }
+  const bytes = bytesOf(`${head}Content-Length: ${message.body.length}\r\n\r\n`);
+  return message.body.length === 0 ? bytes : Buffer.concat([bytes, message.body]);
+}
+
+function startLine(message: SipMessage): string {
+  if (message.kind === 'response') {
+    const { status, reason } = message;
+    if (!Number.isInteger(status) || status < 100 || status > 699) throw new SipParseError(`status ${status}`);
+    return `SIP/2.0 ${status} ${singleLine(reason, 'reason')}\r\n`;
+  }
+  if (!isToken(message.method)) throw new SipParseError(`method ${excerpt(message.method)}`);
+  if (!isUriText(message.uri)) throw new SipParseError(`Request-URI ${excerpt(message.uri)}`);
+  return `${message.method} ${message.uri} SIP/2.0\r\n`;
+}
+
+function singleLine(text: string, what: string): string {
+  if (text.includes('\r') || text.includes('\n')) throw new SipParseError(`CR or LF in ${what}`);
+  return text;
+}

@@ -1,0 +1,99 @@
+// The header table: order kept, names without case and in either form, values raw until somebody asks.
+import { headerName } from './header-names.ts';
+import { splitList } from './scan.ts';
+
+/**
+ * Values are text decoded from UTF-8. A byte that is no UTF-8 is kept as the lone surrogate U+DC00 + byte, and written
+ * back as that byte: use `toWellFormed()` on what leaves SIP.
+ */
+export class Headers {
+  readonly #keys: string[] = [];
+  readonly #names: string[] = [];
+  readonly #values: string[] = [];
+
+  get size(): number {
+    return this.#keys.length;
+  }
+
+  /** The first value as written, unfolded and trimmed. */
+  get(name: string): string | undefined {
+    const at = this.#keys.indexOf(headerName(name).key);
+    return at < 0 ? undefined : this.#values[at];
+  }
+
+  /**
+   * Every value in order. Headers that hold lists are cut at their commas.
+   * @throws SipParseError for a list with a quote that never ends.
+   */
+  all(name: string): string[] {
+    const { key, isList } = headerName(name);
+    const values: string[] = [];
+    for (let at = this.#keys.indexOf(key); at >= 0; at = this.#keys.indexOf(key, at + 1)) {
+      const value = this.#values[at]!;
+      if (!isList) values.push(value);
+      else for (const part of splitList(value)) values.push(part);
+    }
+    return values;
+  }
+
+  has(name: string): boolean {
+    return this.#keys.includes(headerName(name).key);
+  }
+
+  /** Lines of that name, not list members. */
+  count(name: string): number {
+    const { key } = headerName(name);
+    let lines = 0;
+    for (const other of this.#keys) if (other === key) lines++;
+    return lines;
+  }
+
+  add(name: string, value: string): this {
+    const { key, name: written } = headerName(name);
+    this.#keys.push(key);
+    this.#names.push(written);
+    this.#values.push(value);
+    return this;
+  }
+
+  prepend(name: string, value: string): this {
+    const { key, name: written } = headerName(name);
+    this.#keys.unshift(key);
+    this.#names.unshift(written);
+    this.#values.unshift(value);
+    return this;
+  }
+
+  /** One value in the place of all that were there. */
+  set(name: string, value: string): this {
+    const at = this.#keys.indexOf(headerName(name).key);
+    if (at < 0) return this.add(name, value);
+    this.#values[at] = value;
+    return this.#removeFrom(name, at + 1);
+  }
+
+  remove(name: string): this {
+    return this.#removeFrom(name, 0);
+  }
+
+  #removeFrom(name: string, from: number): this {
+    const { key } = headerName(name);
+    if (this.#keys.indexOf(key, from) < 0) return this;
+    let kept = from;
+    for (let at = from; at < this.#keys.length; at++) {
+      if (this.#keys[at] === key) continue;
+      this.#keys[kept] = this.#keys[at]!;
+      this.#names[kept] = this.#names[at]!;
+      this.#values[kept] = this.#values[at]!;
+      kept++;
+    }
+    this.#keys.length = kept;
+    this.#names.length = kept;
+    this.#values.length = kept;
+    return this;
+  }
+
+  *entries(): Generator<[name: string, value: string]> {
+    for (let at = 0; at < this.#names.length; at++) yield [this.#names[at]!, this.#values[at]!];
+  }
+}
