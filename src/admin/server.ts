@@ -1,0 +1,149 @@
+// The admin side over HTTP: health, readiness, metrics, the API of the command line and the console page.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { z } from 'zod';
+import { asGatewayError, type FailureReason, GatewayError } from '../contract/index.ts';
+import type { MetricsRegistry } from '../metrics.ts';
+import type { GatewayView } from './view.ts';
+
+export interface AdminOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly token?: string | undefined;
+}
+
+export interface AdminServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const bodyLimit = 2 * 1024 * 1024;
+const maxListed = 1000;
+const statusOf: Partial<Record<FailureReason, number>> = {
+  malformed: 400,
+  unsupported: 422,
+  'not-found': 404,
+  'not-allowed': 403,
+  'too-large': 413,
+  throttled: 429,
+  internal: 500,
+};
+
+const routeQuery = z.object({ from: z.string(), to: z.string() });
+const sendBody = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  text: z.string(),
+  wants: z.array(z.enum(['sent', 'delivered', 'displayed'])).optional(),
+});
+const listQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(maxListed).default(50),
+  instance: z.string().optional(),
+});
+const traceQuery = z.object({ bodies: z.stringbool().default(false) });
+const idOf = z.object({ id: z.string().max(200) });
+
+/** Listens at once; rejects when it cannot (port taken). */
+export async function serveAdmin(
+  gateway: GatewayView,
+  metrics: MetricsRegistry,
+  options: AdminOptions,
+): Promise<AdminServer> {
+  const app = fastify({ bodyLimit, logger: false, forceCloseConnections: true });
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => sendError(reply, error));
+  app.setNotFoundHandler((_request, reply) => void reply.code(404).send({ reason: 'not-found', text: 'no such page' }));
+  addHealth(app, gateway, metrics, options);
+  await app.register(async (api) => addApi(api, gateway, options), { prefix: '/api' });
+  const page = readFileSync(new URL('../../console/index.html', import.meta.url), 'utf8');
+  app.get('/', async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').header('content-security-policy', pagePolicy).send(page),
+  );
+  const url = await app.listen({ host: options.host, port: options.port });
+  return { url, close: () => app.close() };
+}
+
+// The page is one file: nothing from elsewhere may run in it, and nobody may frame it.
+const pagePolicy =
+  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'; form-action 'none'; base-uri 'none'";
+
+function addHealth(app: FastifyInstance, gateway: GatewayView, metrics: MetricsRegistry, options: AdminOptions): void {
+  app.get('/healthz', async () => ({ ok: true }));
+  app.get('/readyz', async (_request, reply) => {
+    const readiness = await gateway.ready();
+    return reply.code(readiness.ready ? 200 : 503).send(readiness);
+  });
+  app.get('/metrics', { onRequest: tokenCheck(options) }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  );
+}
+
+function addApi(api: FastifyInstance, gateway: GatewayView, options: AdminOptions): void {
+  api.addHook('onRequest', tokenCheck(options));
+  api.get('/status', () => gateway.status());
+  api.get('/route', (request) => {
+    const { from, to } = read(routeQuery, request.query);
+    return gateway.route(from, to);
+  });
+  api.post('/send', async (request, reply) => {
+    const { from, to, text, wants } = read(sendBody, request.body);
+    return reply.code(202).send(await gateway.send(from, to, text, wants ? { wants } : {}));
+  });
+  api.get('/traces', async (request) => gateway.traces(read(listQuery, request.query).limit));
+  api.get('/trace/:id', async (request) => {
+    const { bodies } = read(traceQuery, request.query);
+    return found(
+      gateway.trace(read(idOf, request.params).id, bodies),
+      'no trace of that id: the last 5,000 messages are kept',
+    );
+  });
+  api.get('/dead', (request) => {
+    const { limit, instance } = read(listQuery, request.query);
+    return gateway.dead.list(limit, instance);
+  });
+  api.get('/dead/:id', async (request) => found(await gateway.dead.get(read(idOf, request.params).id), noLetter));
+  api.post('/dead/:id/replay', async (request) =>
+    found((await gateway.dead.replay(read(idOf, request.params).id)) || undefined, noLetter),
+  );
+  api.delete('/dead/:id', async (request) =>
+    found((await gateway.dead.discard(read(idOf, request.params).id)) || undefined, noLetter),
+  );
+}
+
+const noLetter = 'no dead letter of that id';
+
+function read<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new GatewayError('malformed', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+}
+
+function found<T>(value: T | undefined, otherwise: string): T {
+  if (value === undefined) throw new GatewayError('not-found', otherwise);
+  return value;
+}
+
+function tokenCheck({ token }: AdminOptions) {
+  // Digests are of one length, so that the comparison tells nothing about the token's.
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const expected = token === undefined ? undefined : digest(`Bearer ${token}`);
+  return async (request: { headers: { authorization?: string | undefined } }, reply: FastifyReply) => {
+    if (!expected || timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return;
+    await reply
+      .code(401)
+      .header('www-authenticate', 'Bearer')
+      .send({ reason: 'not-allowed', text: 'a bearer token is needed' });
+  };
+}
+
+function sendError(reply: FastifyReply, thrown: Error & { statusCode?: number }): void {
+  if (thrown.statusCode !== undefined && thrown.statusCode < 500) {
+    void reply.code(thrown.statusCode).send({ reason: 'malformed', text: thrown.message });
+    return;
+  }
+  const { reason, message } = asGatewayError(thrown);
+  const text = reason === 'internal' ? 'something went wrong inside; the log says what' : message;
+  if (reason === 'throttled') void reply.header('retry-after', '5');
+  void reply.code(statusOf[reason] ?? 503).send({ reason, text });
+}

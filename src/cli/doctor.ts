@@ -1,0 +1,71 @@
+// `dragoman doctor`: connects to every peer as configured, says what it finds and what to do about it.
+import type { Command } from 'commander';
+import { loadConfig } from '../config/config.ts';
+import type { Finding } from '../contract/index.ts';
+import { loadAdapter } from '../loader.ts';
+import { openLog } from '../log.ts';
+import { openStores } from '../stores.ts';
+import { exitCodes } from './exit-codes.ts';
+
+const patienceMs = 15_000;
+const marks = { ok: '✔', warning: '!', failed: '✘' } as const;
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('connect to every peer and say what is wrong, with the lines to add')
+    .option('--json', 'findings as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const findings = await examine(program.opts<{ config: string }>().config, json ? undefined : print);
+      if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+      if (findings.some(({ state }) => state === 'failed')) process.exitCode = exitCodes.failed;
+    });
+}
+
+type Found = Finding & { instance: string };
+
+async function examine(file: string, tell: ((found: Found) => void) | undefined): Promise<Found[]> {
+  const config = await loadConfig(file, loadAdapter);
+  const findings: Found[] = [];
+  const note = (found: Found) => {
+    findings.push(found);
+    tell?.(found);
+  };
+  note({ instance: 'configuration', state: 'ok', what: `${file} is right` });
+  for await (const finding of examineStore(config)) note({ instance: 'store', ...finding });
+  for (const { name: instance, module, options } of config.instances) {
+    if (!module.diagnose) continue;
+    try {
+      for await (const finding of module.diagnose(options, AbortSignal.timeout(patienceMs)))
+        note({ instance, ...finding });
+    } catch (error) {
+      note({ instance, state: 'failed', what: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return findings;
+}
+
+async function* examineStore(config: Awaited<ReturnType<typeof loadConfig>>): AsyncIterable<Finding> {
+  const where = config.redis ? 'Redis' : `the embedded store in ${config.data}`;
+  const warnings: string[] = [];
+  const log = openLog('error', config.secrets);
+  const listening = { ...log, warn: (_fields: object, message: string) => void warnings.push(message) };
+  try {
+    const stores = await openStores(config, listening);
+    await stores.state.ping();
+    await stores.close();
+    yield { state: 'ok', what: `${where} answers` };
+  } catch (error) {
+    const advice = config.redis
+      ? 'is it running, and are address, user and password right?'
+      : 'is another gateway running on it?';
+    yield { state: 'failed', what: `${where}: ${error instanceof Error ? error.message : String(error)}`, advice };
+  }
+  for (const what of warnings) yield { state: 'warning', what };
+}
+
+function print({ instance, state, what, advice }: Found): void {
+  process.stdout.write(`${marks[state]} ${instance}: ${what}\n`);
+  if (advice === undefined) return;
+  process.stdout.write(`${advice.trimEnd().replace(/^/gm, '    ')}\n`);
+}
