@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { AddressInfo, Server } from 'node:net';
 import { createInterface } from 'node:readline';
-import { Ears, type Heard, type Person, type Told } from './peer.ts';
+import { Ears, type Heard, type Person, type Told, type Unlisten } from './peer.ts';
 import { cut, Joiner, type Segment } from './sms-text.ts';
 
 // The package brings no types; this is the part of it that we use.
@@ -61,7 +61,7 @@ export interface Sms extends Heard {
 export interface Carrier {
   readonly port: number;
   /** Turns that number on: messages to numbers that are off come back UNDELIV. */
-  onMessage(number: string, heard: (sms: Sms) => void): void;
+  onMessage(number: string, heard: (sms: Sms) => void): Unlisten;
   /** Resolves when the ESME answered ESME_ROK to every part; rejects with its status otherwise. */
   sendFrom(number: string, to: string, text: string): Promise<void>;
   /** That number as a person of the demo. */

@@ -21,17 +21,21 @@ export interface Person {
   readonly address: string;
   /** Resolves with the message's id once their own network took it; rejects with its words when it did not. */
   send(to: string, text: string): Promise<string>;
-  onMessage(heard: (message: Heard) => void): void;
-  onReceipt(told: (receipt: Told) => void): void;
+  /** Each returns what ends the listening. */
+  onMessage(heard: (message: Heard) => void): Unlisten;
+  onReceipt(told: (receipt: Told) => void): Unlisten;
   stop(): Promise<void>;
 }
 
+export type Unlisten = () => void;
+
 /** A list of listeners; those who come later hear nothing of the past. */
 export class Ears<T> {
-  readonly #listeners: Array<(value: T) => void> = [];
+  readonly #listeners = new Set<(value: T) => void>();
 
-  readonly add = (listener: (value: T) => void): void => {
-    this.#listeners.push(listener);
+  readonly add = (listener: (value: T) => void): Unlisten => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   };
 
   tell(value: T): void {

@@ -67,7 +67,8 @@ class SipPhone implements Phone {
   #receive(message: Message): void {
     const { request } = message;
     message.accept().catch(() => {});
-    const from = request.from.uri.toString();
+    // A telephone number on SIP says that it is one (RFC 3261 s.19.1.6); it is the same person without.
+    const from = request.from.uri.toString().replace(/;user=phone$/, '');
     const { text, id, wants, notification } = readBody(request.getHeader('content-type') ?? '', request.body);
     if (notification) this.#receipts.tell(notification);
     else this.#messages.tell({ from, text });
