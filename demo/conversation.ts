@@ -81,7 +81,9 @@ export async function exchange(people: People, from: Name, to: Name, text: strin
     result.receipts = mine.map(({ state }) => state);
     const failed = mine.find(({ state }) => state === 'failed');
     if (failed) result.faults = [`failed: ${failed.why ?? 'no reason given'}`];
-    if (failed || (result.heard && result.receipts.length >= wanted.length)) complete.resolve();
+    if (!failed && (!result.heard || result.receipts.length < wanted.length)) return;
+    result.confirmedMs ??= performance.now() - startedAt;
+    complete.resolve();
   };
   const unlisten = [
     people[to].onMessage((heard) => {
@@ -98,7 +100,6 @@ export async function exchange(people: People, from: Name, to: Name, text: strin
     id = await people[from].send(address, text);
     look();
     await withinPatience(complete.promise);
-    result.confirmedMs = performance.now() - startedAt;
   } catch (error) {
     result.faults.push(error instanceof Error ? error.message : String(error));
   }
