@@ -1,0 +1,141 @@
+// What stands around the gateway breaks in the middle of a burst: nothing acknowledged is lost, order holds, and the
+// gateway comes back by itself.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { until } from '../servers/process.ts';
+import { GatewayProcess } from './gateway-process.ts';
+import { Book, openSite } from './site.ts';
+
+const phones = 40;
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+test('Redis is restarted in the middle of a burst', async (t) => {
+  const site = await openSite(t, 'redis');
+  if (!site?.redis) return;
+  await site.gateway.start();
+  const book = new Book(site.alice);
+  const burst = book.burst(site.carrier, phones, 50, 0);
+  await until(() => book.acknowledged.size > 300, 'the burst is under way');
+  await site.redis.restart();
+  await burst;
+  await book.untilComplete();
+  assert.deepEqual(book.disordered(), []);
+  t.diagnostic(`${book.acknowledged.size} messages, ${book.repeats} repeats`);
+});
+
+test('Redis is killed in the middle of a burst and stays away for 30 seconds', async (t) => {
+  const site = await openSite(t, 'redis');
+  if (!site?.redis) return;
+  await site.gateway.start();
+  const book = new Book(site.alice);
+  const burst = book.burst(site.carrier, phones, 50, 0);
+  await until(() => book.acknowledged.size > 300, 'the burst is under way');
+  await site.redis.kill();
+  await pause(5000);
+  assert.equal(await site.gateway.isReady(), false, 'readiness says that the store is away');
+  const before = book.acknowledged.size;
+  await pause(25_000);
+  assert.ok(book.acknowledged.size - before === 0, 'nothing is acknowledged that cannot be stored');
+  await site.redis.restart();
+  await burst;
+  await book.untilComplete();
+  assert.deepEqual(book.disordered(), []);
+  await until(() => site.gateway.isReady(), 'the gateway is ready again', 20_000);
+  t.diagnostic(`${book.acknowledged.size} messages, ${book.repeats} repeats`);
+});
+
+test('Redis is full for a while: senders are told to wait, nothing acknowledged is lost', async (t) => {
+  const site = await openSite(t, 'redis');
+  if (!site?.redis) return;
+  await site.gateway.start();
+  const book = new Book(site.alice);
+  const burst = book.burst(site.carrier, phones, 50, 0);
+  await until(() => book.acknowledged.size > 200, 'the burst is under way');
+  await site.redis.command('CONFIG', 'SET', 'maxmemory', '1');
+  await pause(2000);
+  const before = book.acknowledged.size;
+  await pause(2000);
+  assert.equal(book.acknowledged.size, before, 'nothing is acknowledged while nothing can be stored');
+  await site.redis.command('CONFIG', 'SET', 'maxmemory', '0');
+  await burst;
+  await book.untilComplete();
+  assert.deepEqual(book.disordered(), []);
+  t.diagnostic(`${book.acknowledged.size} messages, ${book.repeats} repeats`);
+});
+
+test('the disk under the embedded store is full for a while', async (t) => {
+  const site = await openSite(t, 'embedded');
+  if (!site) return;
+  const data = site.settings.data as string;
+  mkdirSync(data, { recursive: true });
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', data]);
+  if (mounted.status !== 0) {
+    if (process.env.CI === 'true' && process.getuid?.() === 0) t.diagnostic(`no tmpfs here: ${mounted.stderr}`);
+    t.skip('a small disk is made with mount, which this machine refuses');
+    return;
+  }
+  t.after(() => spawnSync('umount', ['-l', data]));
+  await site.gateway.start();
+  const book = new Book(site.alice);
+  const filler = join(data, 'filler');
+  const burst = book.burst(site.carrier, phones, 50, 0);
+  await until(() => book.acknowledged.size > 200, 'the burst is under way');
+  spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k', 'count=1000']);
+  await pause(2000);
+  const before = book.acknowledged.size;
+  await pause(2000);
+  t.diagnostic(`${book.acknowledged.size - before} acknowledged in two seconds on a full disk`);
+  spawnSync('rm', [filler]);
+  await burst;
+  await book.untilComplete();
+  assert.deepEqual(book.disordered(), []);
+});
+
+test('the XMPP server is restarted in the middle of a burst', async (t) => {
+  const site = await openSite(t, 'embedded');
+  if (!site) return;
+  await site.gateway.start();
+  const book = new Book(site.alice);
+  const burst = book.burst(site.carrier, phones, 25, 0);
+  await until(() => book.acknowledged.size > 200, 'the burst is under way');
+  await site.prosody.restart();
+  await burst;
+  await book.untilComplete(90_000);
+  assert.deepEqual(book.disordered(), []);
+  t.diagnostic(`${book.acknowledged.size} messages, ${book.repeats} repeats`);
+});
+
+test('two processes with one configuration: the standby takes over from a killed holder, and nothing is sent twice', async (t) => {
+  const site = await openSite(t, 'redis');
+  if (!site) return;
+  const standby = await GatewayProcess.prepare(site.folder, site.settings, 'standby');
+  t.after(() => standby.stop());
+  await site.gateway.start();
+  await standby.start();
+  const states = async (gateway: GatewayProcess) => (await gateway.status()).instances.map(({ state }) => state);
+  assert.deepEqual(await states(standby), ['standby', 'standby']);
+  const book = new Book(site.alice);
+  await book.burst(site.carrier, phones, 10, 0);
+  await book.untilComplete();
+  assert.equal(book.repeats, 0);
+  const burst = book.burst(site.carrier, phones, 10, 10);
+  await until(() => book.acknowledged.size > phones * 12, 'the second burst is under way');
+  await site.gateway.kill();
+  await until(
+    async () => (await states(standby)).every((state) => state === 'up'),
+    'the standby has taken over',
+    20_000,
+  );
+  await burst;
+  await book.untilComplete();
+  assert.deepEqual(book.disordered(), []);
+  await site.gateway.start();
+  assert.deepEqual(await states(site.gateway), ['standby', 'standby'], 'the old holder waits its turn');
+  t.diagnostic(`${book.acknowledged.size} messages, ${book.repeats} repeats`);
+});
