@@ -6,7 +6,8 @@ import {
   defaultLimits,
   makeParser,
   readScope,
-  splitName,
+  resolveName,
+  rootScope,
   TreeBuilder,
   type XmlElement,
   XmlError,
@@ -14,18 +15,28 @@ import {
   type XmlLimits,
 } from './xml.ts';
 
+export interface StreamHeader {
+  name: string;
+  ns: string;
+  /** The namespace of stanzas (RFC 6120 s.4.8.2). */
+  contentNs: string;
+  attributes: Readonly<Record<string, string>>;
+}
+
+/** A stanza's start tag, as much as was read of it. */
+export type StanzaHead = Pick<XmlElement, 'name' | 'attributes'>;
+
 export interface StreamEvents {
-  /** The stream header; `ns` is the content namespace. */
-  onOpen(header: { name: string; ns: string; attributes: Readonly<Record<string, string>> }): void;
+  onOpen(header: StreamHeader): void;
   onStanza(stanza: XmlElement): void;
   /** A stanza that was over a limit: what is known of it, so that its sender can be told. */
-  onSkipped(stanza: { name: string; attributes: Readonly<Record<string, string>> }, why: XmlError): void;
+  onSkipped(stanza: StanzaHead, why: XmlError): void;
   /** The stream's end tag. */
   onEnd(): void;
 }
 
 // A stanza that never ends would be skipped for ever: past this many times the limit the stream is given up.
-const skipFactor = 64;
+const skipFactor = 16;
 
 export class XmlStream implements XmlHandler {
   readonly #events: StreamEvents;
@@ -33,9 +44,11 @@ export class XmlStream implements XmlHandler {
   readonly #decoder = new StringDecoder('utf8');
   readonly #parser = makeParser(this);
   #builder: TreeBuilder | undefined;
-  #skipping: { name: string; attributes: Readonly<Record<string, string>>; why: XmlError } | undefined;
+  #skipping: { stanza: StanzaHead; why: XmlError } | undefined;
   #depth = 0;
-  #length = 0;
+  #fed = 0;
+  /** Where in the stream the present stanza begins, in UTF-16 units. */
+  #from = 0;
 
   constructor(events: StreamEvents, limits: XmlLimits = defaultLimits) {
     this.#events = events;
@@ -45,62 +58,70 @@ export class XmlStream implements XmlHandler {
   /** Any cut is welcome, inside a character too. Throws XmlError when the stream can no longer be read. */
   write(chunk: Uint8Array): void {
     const text = this.#decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    const { maxLength } = this.#limits;
     // Long pieces are fed in parts, so that a limit bites before memory does.
-    for (let from = 0; from < text.length; from += this.#limits.maxLength) {
-      const piece = text.slice(from, from + this.#limits.maxLength);
-      this.#length += piece.length;
+    for (let at = 0; at < text.length; at += maxLength) {
+      const piece = text.slice(at, at + maxLength);
+      this.#fed += piece.length;
       this.#parser.write(piece);
-      if (this.#depth > 1 && this.#length > this.#limits.maxLength) this.#overLength();
+      if (this.#fed - this.#from > maxLength * skipFactor)
+        throw new XmlError('policy-violation', `a stanza of over ${maxLength * skipFactor} characters`);
     }
   }
 
   open(tag: SaxesTagPlain): void {
     this.#depth++;
-    if (this.#depth === 1) {
-      const { scope, attributes } = readScope(tag.attributes, { '': '', xml: '' }, this.#limits.maxAttributes);
-      const { prefix, local } = splitName(tag.name);
-      this.#builder = new TreeBuilder(this.#limits, (stanza) => this.#events.onStanza(stanza), scope);
-      this.#events.onOpen({ name: local, ns: scope[prefix] ?? '', attributes });
-      return;
-    }
-    if (this.#depth === 2) this.#length = 0;
-    if (this.#skipping) return;
-    try {
-      this.#builder?.open(tag);
-    } catch (error) {
-      if (!(error instanceof XmlError) || error.condition !== 'policy-violation') throw error;
-      this.#skip(error, tag);
-    }
+    if (this.#depth === 1) this.#openStream(tag);
+    else if (!this.#skipping) this.#openElement(tag);
   }
 
   text(text: string): void {
-    if (!this.#skipping) this.#builder?.text(text);
+    if (this.#depth === 1) this.#from = this.#parser.position - 1;
+    else if (!this.#skipping) this.#builder?.text(text);
   }
 
   close(): void {
     this.#depth--;
     if (this.#depth === 0) {
       this.#events.onEnd();
-    } else if (!this.#skipping) {
-      this.#builder?.close();
-    } else if (this.#depth === 1) {
-      const { why, ...stanza } = this.#skipping;
-      this.#skipping = undefined;
-      this.#events.onSkipped(stanza, why);
+      return;
     }
-    if (this.#depth === 1) this.#length = 0;
+    if (!this.#skipping) this.#skipWhenTooLong();
+    if (!this.#skipping) this.#builder?.close();
+    if (this.#depth > 1) return;
+    this.#from = this.#parser.position;
+    const skipped = this.#skipping;
+    this.#skipping = undefined;
+    if (skipped) this.#events.onSkipped(skipped.stanza, skipped.why);
   }
 
-  #overLength(): void {
+  #openStream(tag: SaxesTagPlain): void {
+    const { scope, attributes } = readScope(tag.attributes, rootScope, this.#limits.maxAttributes);
+    this.#builder = new TreeBuilder(this.#limits, (stanza) => this.#events.onStanza(stanza), scope);
+    this.#from = this.#parser.position;
+    this.#events.onOpen({ ...resolveName(tag.name, scope), contentNs: scope[''] ?? '', attributes });
+  }
+
+  #openElement(tag: SaxesTagPlain): void {
+    try {
+      this.#builder?.open(tag);
+    } catch (error) {
+      if (!(error instanceof XmlError) || error.condition !== 'policy-violation') throw error;
+      this.#skip(error, tag);
+      return;
+    }
+    this.#skipWhenTooLong();
+  }
+
+  #skipWhenTooLong(): void {
     const { maxLength } = this.#limits;
-    if (this.#length > maxLength * skipFactor)
-      throw new XmlError('policy-violation', `a stanza of over ${maxLength * skipFactor} characters`);
-    if (!this.#skipping) this.#skip(new XmlError('policy-violation', `over ${maxLength} characters`));
+    if (this.#parser.position - this.#from > maxLength)
+      this.#skip(new XmlError('policy-violation', `over ${maxLength} characters`));
   }
 
   #skip(why: XmlError, tag?: SaxesTagPlain): void {
-    const root = this.#builder?.root;
-    this.#skipping = { name: root?.name ?? tag?.name ?? '', attributes: root?.attributes ?? {}, why };
+    const { name, attributes } = this.#builder?.root ?? { name: tag?.name ?? '', attributes: tag?.attributes ?? {} };
+    this.#skipping = { stanza: { name, attributes }, why };
     this.#builder?.reset();
   }
 }

@@ -110,6 +110,10 @@ const escapeText = (text: string): string =>
     .replace(illegal, '\ufffd')
     .replace(special, (character) => entities[character] as string);
 
+// XML 1.0 s.3.3.3: a line end or tab in an attribute would be read as a space.
+const escapeValue = (text: string): string =>
+  escape(text).replace(/[\t\n]/g, (character) => `&#${character.charCodeAt(0)};`);
+
 /** Events of the tokenizer, in order. Throwing XmlError ends the document. */
 export interface XmlHandler {
   open(tag: SaxesTagPlain): void;
@@ -144,7 +148,8 @@ interface Frame {
 /** Prefixes in force; the empty one is the default namespace. */
 type Scope = Readonly<Record<string, string>>;
 
-const rootScope: Scope = { '': '', xml: 'http://www.w3.org/XML/1998/namespace' };
+/** What is in force before the first element. */
+export const rootScope: Scope = { '': '', xml: 'http://www.w3.org/XML/1998/namespace' };
 
 /** Builds elements from tokens, with namespaces resolved, and hands over each that ends at its root. */
 export class TreeBuilder implements XmlHandler {
@@ -178,10 +183,7 @@ export class TreeBuilder implements XmlHandler {
     }
     const parent = this.#stack.at(-1);
     const { scope, attributes } = readScope(tag.attributes, parent?.scope ?? this.#base, this.#limits.maxAttributes);
-    const { prefix, local } = splitName(tag.name);
-    const ns = scope[prefix];
-    if (ns === undefined) throw new XmlError('not-well-formed', `prefix ${prefix} is not bound`);
-    const element = { name: local, ns, attributes, children: [] };
+    const element = { ...resolveName(tag.name, scope), attributes, children: [] };
     parent?.element.children.push(element);
     this.#stack.push({ element, scope });
   }
@@ -220,7 +222,10 @@ export function readScope(
   return { scope, attributes };
 }
 
-export function splitName(name: string): { prefix: string; local: string } {
-  const colon = name.indexOf(':');
-  return colon < 0 ? { prefix: '', local: name } : { prefix: name.slice(0, colon), local: name.slice(colon + 1) };
+/** A tag's name and namespace. Throws XmlError when its prefix is bound to nothing. */
+export function resolveName(tagName: string, scope: Scope): { name: string; ns: string } {
+  const colon = tagName.indexOf(':');
+  const prefix = colon < 0 ? '' : tagName.slice(0, colon);
+  if (!Object.hasOwn(scope, prefix)) throw new XmlError('not-well-formed', `prefix ${prefix} is not bound`);
+  return { name: tagName.slice(colon + 1), ns: scope[prefix] as string };
 }

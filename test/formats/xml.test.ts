@@ -57,7 +57,17 @@ test('RFC 6120 s.11.1: comments, processing instructions, DTDs and entities are 
 });
 
 test('what is not well formed is refused: unbound prefixes, crossed tags, twice the same attribute', () => {
-  for (const text of ['<p:a/>', '<a><b></a></b>', '<a b="1" b="2"/>', '<a', '', 'text', '<a>\x07</a>', '<a>&#7;</a>']) {
+  for (const text of [
+    '<p:a/>',
+    '<constructor:a/>',
+    '<a><b></a></b>',
+    '<a b="1" b="2"/>',
+    '<a',
+    '',
+    'text',
+    '<a>\x07</a>',
+    '<a>&#7;</a>',
+  ]) {
     assert.throws(
       () => parseXml(text),
       (error: unknown) => error instanceof XmlError && error.condition === 'not-well-formed',
@@ -118,6 +128,30 @@ test('a stanza over a limit is skipped, its sender known, and the stream goes on
 test('a stanza that never ends is given up', () => {
   const { write } = open({ ...defaultLimits, maxLength: 1000 });
   write("<message id='endless'><body>");
+  assert.throws(() => {
+    for (let i = 0; i < 100; i++) write('x'.repeat(1000));
+  }, /characters/);
+});
+
+test('a stanza one character over the limit is skipped, one at the limit is not, however it is cut', () => {
+  const around = '<message id="m"><body></body></message>'.length;
+  for (const [length, taken] of [
+    [1000, 1],
+    [1001, 0],
+  ] as const) {
+    for (const step of [1, 7, 5000]) {
+      const { write, stanzas, skipped } = open({ ...defaultLimits, maxLength: 1000 });
+      write(' \n'.repeat(2000));
+      const text = `<message id="m"><body>${'x'.repeat(length - around)}</body></message>`;
+      for (let at = 0; at < text.length; at += step) write(text.slice(at, at + step));
+      assert.deepEqual([stanzas.length, skipped.length], [taken, 1 - taken], `${length} in steps of ${step}`);
+    }
+  }
+});
+
+test('a start tag that never ends is given up', () => {
+  const { write } = open({ ...defaultLimits, maxLength: 1000 });
+  write("<message id='");
   assert.throws(() => {
     for (let i = 0; i < 100; i++) write('x'.repeat(1000));
   }, /characters/);
