@@ -1,26 +1,23 @@
 // The JSON log: one line a happening, secrets blotted out wherever they stand.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Log } from './contract/index.ts';
+import { redact } from './secrets.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface RootLog extends Log {
   child(fields: Record<string, unknown>): Log;
   setLevel(level: LogLevel): void;
+  /** From now on these are blotted out as well: a reload may bring new ones. */
+  hide(secrets: readonly string[]): void;
 }
-
-const blot = '[secret]';
 
 /** `secrets` are never written, in whatever field or message they turn up. */
 export function openLog(level: LogLevel, secrets: readonly string[], out?: DestinationStream): RootLog {
-  // Two letters would blot out half the log; what short secrets protect, config/document.ts never prints.
-  const long = secrets.filter((secret) => secret.length >= 4);
-  const escaped = long.map((secret) => JSON.stringify(secret).slice(1, -1));
+  const hidden = new Set(secrets);
   const stream = out ?? pino.destination({ sync: false });
   const cleaned: DestinationStream = {
-    write(line) {
-      stream.write(escaped.reduce((text, secret) => text.replaceAll(secret, blot), line));
-    },
+    write: (line) => stream.write(hidden.size === 0 ? line : redact(line, [...hidden], insideJson)),
   };
   const options = {
     level,
@@ -28,14 +25,26 @@ export function openLog(level: LogLevel, secrets: readonly string[], out?: Desti
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const logger = pino(options, long.length > 0 ? cleaned : stream);
+  const logger = pino(options, cleaned);
+  const loggers = [logger];
   return {
     ...asLog(logger),
-    child: (fields) => asLog(logger.child(fields)),
+    child: (fields) => {
+      const child = logger.child(fields);
+      loggers.push(child);
+      return asLog(child);
+    },
     setLevel: (wanted) => {
-      logger.level = wanted;
+      for (const one of loggers) one.level = wanted;
+    },
+    hide: (more) => {
+      for (const secret of more) hidden.add(secret);
     },
   };
+}
+
+function insideJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 function asLog(logger: Logger): Log {

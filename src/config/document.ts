@@ -1,7 +1,20 @@
 // A YAML file that remembers where each key stands, and puts secrets in where it names them.
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { isMap, isNode, isPair, isScalar, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from 'yaml';
+import { redact } from '../secrets.ts';
 
 /** One fault: `config/dragoman.yaml:12:5 instances.carrier.windo: unknown key; did you mean "window"?` */
 export interface Fault {
@@ -25,59 +38,77 @@ export class ConfigError extends Error {
   }
 }
 
+const reference = /\$\{([^}]*)\}/g;
+
 export class ConfigDocument {
   readonly file: string;
   readonly value: unknown;
   readonly faults: Fault[] = [];
   /** What `${env:}` and `${file:}` stood for: never to be printed. */
-  readonly secrets: readonly string[];
+  readonly secrets: string[] = [];
   readonly #lines = new LineCounter();
   readonly #contents: Node | null;
 
+  /** Throws ConfigError when the file cannot be read; everything else that is wrong is kept in `faults`. */
   constructor(file: string, env: NodeJS.ProcessEnv) {
     this.file = file;
-    let text = '';
-    try {
-      text = readFileSync(file, 'utf8');
-    } catch (error) {
-      throw new ConfigError(file, [
-        { line: 1, column: 1, path: '', text: `cannot be read: ${(error as Error).message}` },
-      ]);
-    }
+    const text = readOr(file, (why) => {
+      throw new ConfigError(file, [{ line: 1, column: 1, path: '', text: `cannot be read: ${why}` }]);
+    });
     const document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true, prettyErrors: false });
     this.#contents = document.contents;
     for (const error of document.errors) this.#add(error.pos[0], '', error.message);
-    const secrets: string[] = [];
-    visit(document, {
-      Scalar: (_, node) => {
-        if (typeof node.value !== 'string' || !node.value.includes('${')) return;
-        node.value = node.value.replace(/\$\{(env|file):([^}]+)\}/g, (_all, kind: string, name: string) => {
-          const secret = kind === 'env' ? env[name] : this.#readSecret(name);
-          if (secret === undefined) {
-            const what = kind === 'env' ? `the environment has no ${name}` : `the file ${name} cannot be read`;
-            this.#add(node.range?.[0] ?? 0, '', what);
-            return '';
-          }
-          secrets.push(secret);
-          return secret;
-        });
-      },
-    });
-    this.secrets = secrets;
-    this.value = document.errors.length > 0 ? {} : (document.toJS() ?? {});
+    this.#resolve(document, env);
+    this.value = this.#plain(document);
   }
 
-  /** Adds a fault at a key; one that is not there is reported at its nearest parent. */
+  /** Adds a fault at a key, the first there only; one that is not there is reported at its nearest parent. */
   fault(path: readonly PropertyKey[], text: string): void {
-    this.#add(this.#offset(path), path.map(String).join('.'), text);
+    const dotted = path.map(String).join('.');
+    if (this.faults.some((known) => known.path === dotted && dotted !== '')) return;
+    this.#add(this.#offset(path), dotted, text);
   }
 
   throwFaults(): void {
-    if (this.faults.length > 0)
-      throw new ConfigError(
-        this.file,
-        this.faults.sort((a, b) => a.line - b.line),
-      );
+    if (this.faults.length === 0) return;
+    throw new ConfigError(
+      this.file,
+      this.faults.sort((a, b) => a.line - b.line || a.column - b.column),
+    );
+  }
+
+  #resolve(document: Document, env: NodeJS.ProcessEnv): void {
+    visit(document, {
+      Scalar: (_, node, ancestors) => {
+        if (typeof node.value !== 'string') return;
+        const fault = (text: string) => {
+          this.#add(node.range?.[0] ?? 0, keysOf(ancestors, node), text);
+          return '';
+        };
+        node.value = node.value.replace(reference, (_all, inner: string) => this.#secret(inner, env, fault));
+      },
+    });
+  }
+
+  #secret(inner: string, env: NodeJS.ProcessEnv, fault: (text: string) => string): string {
+    const [, kind, name = ''] = /^(env|file):(.+)$/.exec(inner) ?? [];
+    if (kind === undefined) return fault(`\${${inner}} means nothing; write \${env:NAME} or \${file:path}`);
+    const path = resolve(dirname(this.file), name);
+    const secret = kind === 'env' ? env[name] : readOr(path, () => undefined)?.replace(/\r?\n$/, '');
+    if (!secret) return fault(kind === 'env' ? `the environment has no ${name}` : `${path} is missing or empty`);
+    this.secrets.push(secret);
+    return secret;
+  }
+
+  #plain(document: Document): unknown {
+    if (document.errors.length > 0) return {};
+    try {
+      return document.toJS() ?? {};
+    } catch (error) {
+      // An alias to nowhere, or one that unfolds without end.
+      this.#add(0, '', (error as Error).message);
+      return {};
+    }
   }
 
   #offset(path: readonly PropertyKey[]): number {
@@ -85,30 +116,36 @@ export class ConfigDocument {
     let offset = 0;
     for (const key of path) {
       const pair: Pair | undefined = isMap(node)
-        ? node.items.find((item) => isScalar(item.key) && item.key.value === key)
+        ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
         : undefined;
-      const next: unknown = isPair(pair) ? pair.key : this.#child(node, key);
+      const next: unknown = pair?.key ?? (isSeq(node) ? node.items[Number(key)] : undefined);
       if (!isNode(next)) break;
       offset = next.range?.[0] ?? offset;
-      node = isPair(pair) ? pair.value : next;
+      node = pair ? pair.value : next;
     }
     return offset;
   }
 
-  #child(node: unknown, key: PropertyKey): unknown {
-    return typeof key === 'number' && isNode(node) && 'items' in node ? (node.items as unknown[])[key] : undefined;
-  }
-
-  #readSecret(name: string): string | undefined {
-    try {
-      return readFileSync(resolve(dirname(this.file), name), 'utf8').replace(/\r?\n$/, '');
-    } catch {
-      return undefined;
-    }
-  }
-
   #add(offset: number, path: string, text: string): void {
     const { line, col } = this.#lines.linePos(offset);
-    this.faults.push({ line: Math.max(1, line), column: Math.max(1, col), path, text });
+    const clean = redact(text, this.secrets);
+    this.faults.push({ line: Math.max(1, line), column: Math.max(1, col), path, text: clean });
   }
+}
+
+function readOr<T>(file: string, otherwise: (why: string) => T): string | T {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    return otherwise((error as Error).message);
+  }
+}
+
+/** The keys that lead to a value: `instances.carrier.password`. */
+function keysOf(ancestors: readonly unknown[], node: unknown): string {
+  const keys = [...ancestors, node].flatMap((one, i, all) => {
+    if (isPair(one) && isScalar(one.key)) return [String(one.key.value)];
+    return isSeq(one) ? [String(one.items.indexOf(all[i + 1]))] : [];
+  });
+  return keys.join('.');
 }

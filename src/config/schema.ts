@@ -1,6 +1,6 @@
 // What the configuration may say, with every default. config/dragoman.yaml shows the same to people.
 import { z } from 'zod';
-import { type Address, GatewayError, parseAddress, toE164 } from '../contract/index.ts';
+import { type Address, asGatewayError, parseAddress, toE164 } from '../contract/index.ts';
 import { parsePattern } from '../hub/router.ts';
 import { redisOptions } from '../state/redis.ts';
 import { duration } from './units.ts';
@@ -11,7 +11,7 @@ const inOwnWords =
     try {
       return read(text);
     } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof GatewayError ? error.message : String(error) });
+      context.addIssue({ code: 'custom', message: asGatewayError(error).message });
       return z.NEVER;
     }
   };
@@ -24,83 +24,110 @@ const pattern = z.string().superRefine((text, context) => {
   inOwnWords(parsePattern)(text, context);
 });
 
-const loopbackHosts = new Set(['127.0.0.1', '::1', 'localhost']);
+const isLoopback = (host: string) => /^(127\..+|::1|localhost)$/.test(host);
+const atLeastOne = z.number().int().min(1);
+
+const log = z.strictObject({
+  level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('the least that is written'),
+});
 
 const admin = z
   .strictObject({
-    host: z.string().default('127.0.0.1').describe('address the admin side listens on'),
+    host: z.string().default('127.0.0.1').describe('address that the admin side listens on'),
     port: z.number().int().min(0).max(65_535).default(8080).describe('its port'),
     token: z
       .string()
-      .min(16, 'at least 16 characters')
+      .min(16, 'a token has at least 16 characters')
       .optional()
-      .describe('bearer token; must be set when host is not loopback'),
+      .describe('bearer token of API, metrics and page; must be set when host is not loopback'),
   })
-  .refine(({ host, token }) => loopbackHosts.has(host) || token !== undefined, {
+  .refine(({ host, token }) => isLoopback(host) || token !== undefined, {
     path: ['token'],
-    message: 'must be set when the admin side listens beyond loopback',
+    message: 'must be set when the admin side listens beyond loopback; best from the environment or a file',
   });
 
 const delivery = z.strictObject({
-  expireAfter: duration.default(86_400_000).describe('a message that its sender gave no end'),
-  retryFirst: duration.default(1000).describe('pause before the second try; doubles with each'),
-  retryMax: duration.default(300_000).describe('the longest pause between tries'),
-  attemptTimeout: duration.default(30_000).describe('how long one try may take'),
-  prefetch: z
-    .number()
-    .int()
-    .min(1)
-    .max(65_536)
-    .default(1024)
-    .describe('events taken from the queue at once, per instance'),
-  perDestination: z.number().int().min(1).default(256).describe('conversations under way to one destination'),
-  breakerFailures: z.number().int().min(1).default(5).describe('failures in a row that give a destination a rest'),
-  internalTries: z.number().int().min(1).default(5).describe('tries before a fault of ours becomes a dead letter'),
+  expireAfter: duration('1s', '365d').prefault('24h').describe('the end of a message to which its sender gave none'),
+  retryFirst: duration('10ms', '1h').prefault('1s').describe('pause before the second try; doubles with each'),
+  retryMax: duration('10ms', '24h').prefault('5m').describe('the longest pause between tries'),
+  attemptTimeout: duration('1s', '1h').prefault('30s').describe('how long one try may take'),
+  prefetch: atLeastOne.max(65_536).default(1024).describe('events taken from the queue at once, per instance'),
+  perDestination: atLeastOne.default(256).describe('conversations under way to one destination'),
+  breakerFailures: atLeastOne.default(5).describe('failures in a row that give a destination a rest'),
+  internalTries: atLeastOne.default(5).describe('tries before a fault of ours becomes a dead letter'),
 });
 
-const routeMode = z.enum(['failover', 'share']).default('failover');
+const queue = z.strictObject({
+  highWater: atLeastOne.default(100_000).describe('an instance with more events waiting refuses new ones'),
+});
+
+const people = z
+  .array(
+    z.strictObject({
+      name: z.string().optional().describe('for you; nobody else sees it'),
+      addresses: z.array(address).min(1).describe("the person's address on each network"),
+    }),
+  )
+  .superRefine((all, context) => {
+    const seen = new Set<Address>();
+    all.forEach(({ addresses }, i) => {
+      addresses.forEach((one, k) => {
+        if (seen.has(one)) fault(context, [i, 'addresses', k], `${one} is there twice: an address is of one person`);
+        seen.add(one);
+      });
+    });
+  });
+
+const numbers = z.strictObject({
+  pool: z
+    .array(number)
+    .superRefine((pool, context) => {
+      pool.forEach((one, i) => {
+        if (pool.indexOf(one) < i) fault(context, [i], `${one} is there twice`);
+      });
+    })
+    .default([])
+    .describe('numbers lent to people who have none, so that an SMS can be answered'),
+  holdFor: duration('1m', '3650d').prefault('30d').describe('how long a pair of people keeps its number'),
+});
+
+const oneOrMore = 'write one instance, or a list of them';
+
+const route = z.strictObject({
+  to: pattern.describe('tel:+44*, sip:*@*.example.net, xmpp:*'),
+  via: z
+    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1, oneOrMore)], oneOrMore)
+    .describe('the instances that carry it'),
+  mode: z
+    .enum(['failover', 'share'])
+    .default('failover')
+    .describe('failover: the first that is up; share: each conversation has its favourite'),
+});
+
+const instanceName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,30}$/, 'a name is a-z, 0-9 and -, begins with a letter, at most 31 long');
+const instance = z.looseObject({ protocol: z.string().describe('xmpp, sip, smpp, loopback, or an npm package') });
 
 export const configSchema = z.strictObject({
-  data: z.string().default('./data').describe('folder of the embedded queue and state, used when there is no redis'),
+  data: z.string().min(1).default('./data').describe('folder of the embedded queue and state, when there is no redis'),
   redis: redisOptions.optional().describe('Redis for queue and state'),
-  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
-  admin: admin.prefault({}),
-  delivery: delivery.prefault({}),
-  queue: z
-    .strictObject({
-      highWater: z.number().int().min(1).default(100_000).describe('deeper than this it refuses events'),
-    })
-    .prefault({}),
-  maxHops: z.number().int().min(1).default(10).describe('gateways an event may pass: the loop guard'),
-  lease: duration.default(10_000).describe('how soon a standby takes over from a process that died'),
-  remember: duration.default(7 * 86_400_000).describe('how long receipts and repeats find their message'),
-  drain: duration.default(10_000).describe('how long a stop waits for what is under way'),
-  people: z
-    .array(z.strictObject({ name: z.string().optional(), addresses: z.array(address).min(1) }))
-    .default([])
-    .describe('one person, many addresses'),
-  numbers: z
-    .strictObject({
-      pool: z.array(number).default([]).describe('numbers lent to people who have none'),
-      holdFor: duration.default(30 * 86_400_000).describe('how long a pair of people keeps its number'),
-    })
-    .prefault({}),
-  routes: z
-    .array(
-      z.strictObject({
-        to: pattern,
-        via: z.union([z.string().transform((one) => [one]), z.array(z.string()).min(1)]),
-        mode: routeMode,
-      }),
-    )
-    .default([])
-    .describe('which instance carries which address; the first that fits, the longest prefix for numbers'),
-  instances: z
-    .record(
-      z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'a name is a-z, 0-9 and -, begins with a letter, at most 31 long'),
-      z.looseObject({ protocol: z.string().describe('xmpp, sip, smpp, loopback, or an npm package') }),
-    )
-    .default({}),
+  log: log.prefault({}).describe('the JSON log on standard output'),
+  admin: admin.prefault({}).describe('health, metrics, API and page over HTTP'),
+  delivery: delivery.prefault({}).describe('how events are brought to their network'),
+  queue: queue.prefault({}).describe('the queues, one per instance'),
+  maxHops: atLeastOne.default(10).describe('gateways an event may pass: the loop guard'),
+  lease: duration('1s', '1h').prefault('10s').describe('how soon a standby takes over from a process that died'),
+  remember: duration('1m', '365d').prefault('7d').describe('how long receipts and repeats find their message'),
+  drain: duration('0s', '1h').prefault('10s').describe('how long a stop waits for what is under way'),
+  people: people.default([]).describe('one person, many addresses'),
+  numbers: numbers.prefault({}).describe('numbers for people who have none'),
+  routes: z.array(route).default([]).describe('the first that fits carries it; for numbers the longest prefix'),
+  instances: z.record(instanceName, instance).default({}).describe('the networks, by a name of yours'),
 });
 
 export type Settings = z.output<typeof configSchema>;
+
+function fault(context: z.core.$RefinementCtx, path: PropertyKey[], message: string): void {
+  context.addIssue({ code: 'custom', path, message });
+}

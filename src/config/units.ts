@@ -1,22 +1,22 @@
-// Durations and sizes as people write them in the configuration: 500ms 10s 5m 24h 30d, 64KiB 4MiB.
+// Durations as people write them in the configuration: 500ms 10s 5m 24h 30d.
 import { z } from 'zod';
 
-const durations = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const sizes = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const spelling = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const expected = 'write a duration such as 500ms, 10s, 5m, 24h or 30d';
 
-/** Milliseconds from `10s` and the like. */
-export const duration = unit(durations, 'a duration such as 500ms, 10s, 5m, 24h or 30d');
-
-/** Bytes from `64KiB` and the like. */
-export const size = unit(sizes, 'a size such as 512B, 64KiB or 4MiB');
-
-function unit(factors: Readonly<Record<string, number>>, expected: string) {
-  const pattern = new RegExp(`^(\\d+(?:\\.\\d+)?)(${Object.keys(factors).join('|')})$`);
+/** Milliseconds from `10s` and the like; both ends are durations too. */
+export function duration(least: string, most: string) {
+  const [leastMs, mostMs] = [milliseconds(least), milliseconds(most)];
   return z
-    .string(`write ${expected}`)
-    .regex(pattern, `write ${expected}`)
-    .transform((text) => {
-      const [, number, name = ''] = pattern.exec(text) ?? [];
-      return Math.round(Number(number) * (factors[name] ?? 0));
-    });
+    .string(expected)
+    .regex(spelling, expected)
+    .transform(milliseconds)
+    .refine((ms) => ms >= leastMs && ms <= mostMs, `write a duration from ${least} to ${most}`);
+}
+
+/** `text` is one by now. */
+export function milliseconds(text: string): number {
+  const [, number, unit = ''] = spelling.exec(text) ?? [];
+  return Math.round(Number(number) * (unitsMs[unit] ?? Number.NaN));
 }
