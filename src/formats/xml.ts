@@ -85,7 +85,7 @@ export function serializeXml(element: XmlElement, parentNs = ''): string {
   const { name, ns, attributes, children } = element;
   let out = `<${name}`;
   if (ns !== parentNs) out += ` xmlns="${escapeText(ns)}"`;
-  for (const key in attributes) out += ` ${key}="${escapeText(attributes[key] as string)}"`;
+  for (const key in attributes) out += ` ${key}="${escapeValue(attributes[key] as string)}"`;
   if (children.length === 0) return `${out}/>`;
   out += '>';
   for (const child of children) out += typeof child === 'string' ? escapeText(child) : serializeXml(child, ns);
@@ -112,7 +112,7 @@ const escapeText = (text: string): string =>
 
 // XML 1.0 s.3.3.3: a line end or tab in an attribute would be read as a space.
 const escapeValue = (text: string): string =>
-  escape(text).replace(/[\t\n]/g, (character) => `&#${character.charCodeAt(0)};`);
+  escapeText(text).replace(/[\t\n]/g, (character) => `&#${character.charCodeAt(0)};`);
 
 /** Events of the tokenizer, in order. Throwing XmlError ends the document. */
 export interface XmlHandler {

@@ -170,12 +170,18 @@ test('output holds only characters that XML can say; the rest is U+FFFD', () => 
   assert.equal(textOf(read), 'a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\u{1f600}\t\n\r<&>"\'');
 });
 
+test('line ends and tabs survive in an attribute too', () => {
+  const read = parseXml(serializeXml(xml('a', '', { b: ' x\t\r\ny ' })));
+  assert.equal(read.attributes.b, ' x\t\r\ny ');
+});
+
 test('any text survives serialising and parsing, but for what XML cannot say', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const read = parseXml(serializeXml(xml('a', '', { b: text }, text)));
       const expected = text.toWellFormed().replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '\ufffd');
       assert.equal(textOf(read), expected);
+      assert.equal(read.attributes.b, expected);
     }),
     { numRuns: 2000 },
   );
