@@ -12,7 +12,8 @@ for (let code = 0x21; code < 0x7f; code++) {
   if (/[A-Za-z0-9\-.!%*_+`'~]/.test(character)) classes[code]! |= tokenClass;
   // `gen-value` without quotes: token or host; peers write `/`, `=` and `@` there too.
   if (!/[",;<>\\]/.test(character)) classes[code]! |= valueClass;
-  if (!/["<>\\^`{|}]/.test(character)) classes[code]! |= uriClass;
+  // Wider than RFC 3986: im: and pres: users hold ^ ` { | } as they are (RFC 7247 s.6.2).
+  if (!/["<>\\]/.test(character)) classes[code]! |= uriClass;
 }
 
 function isAll(text: string, wanted: number): boolean {
