@@ -39,16 +39,17 @@ export async function startServers(wantsRedis: boolean): Promise<Servers> {
 
 async function startPackages(wantsRedis: boolean): Promise<Servers> {
   const { jid, password } = accounts.alice;
+  const [username = ''] = jid.split('@');
   const [prosody, redis] = await Promise.all([
     startProsody({
       host: xmppHost,
-      users: [{ jid, password }],
+      users: [{ username, password }],
       components: Object.values(components).map((domain) => ({ domain, secret: componentSecret })),
     }),
-    wantsRedis ? startRedis({ aof: true }) : undefined,
+    wantsRedis ? startRedis({ maxmemoryPolicy: 'noeviction' }) : undefined,
   ]);
   return {
-    clientPort: prosody.clientPort,
+    clientPort: prosody.c2sPort,
     componentPort: prosody.componentPort,
     ...(redis ? { redisUrl: redis.url } : {}),
     stop: async () => {
