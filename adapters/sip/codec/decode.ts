@@ -1,8 +1,9 @@
 // Bytes to a message: the head is cut into a table, the body stays bytes, values are parsed only to be judged.
+
+import { textOf } from '../../../src/formats/lossless-text.ts';
 import { checkMessage } from './check.ts';
 import { Headers } from './headers.ts';
 import { defaultLimits, type Limits } from './limits.ts';
-import { textOf } from './lossless-text.ts';
 import type { SipMessage } from './message.ts';
 import { excerpt, SipParseError } from './parse-error.ts';
 import { isDigits, isSpace, isToken, isUriText, trimmed } from './scan.ts';

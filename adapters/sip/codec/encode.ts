@@ -1,5 +1,5 @@
 // A message to bytes. Whatever could end a line early is refused here, whoever put it there.
-import { bytesOf } from './lossless-text.ts';
+import { bytesOf } from '../../../src/formats/lossless-text.ts';
 import type { SipMessage } from './message.ts';
 import { excerpt, SipParseError } from './parse-error.ts';
 import { isToken, isUriText } from './scan.ts';
