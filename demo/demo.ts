@@ -10,9 +10,10 @@ import { bad, bold, bubble, duration, faint, good, hasColour, heading, say } fro
 import { ServersMissing } from './servers.ts';
 import { type Site, Stage } from './site.ts';
 
-const help = `npm run demo [-- --once] [--embedded]
+const help = `npm run demo [-- --once] [--embedded] [--wire]
   --once       end after the demonstration; exit code 0 when all six directions and their receipts were right
   --embedded   keep the queue in SQLite and need no Redis
+  --wire       show the bytes of every hop under its rung
 `;
 
 interface Shown {
@@ -21,8 +22,9 @@ interface Shown {
 }
 
 async function main(): Promise<number> {
-  const options = { once: { type: 'boolean' }, embedded: { type: 'boolean' }, help: { type: 'boolean' } } as const;
-  const { once = false, embedded = false, help: wantsHelp } = parseArgs({ options }).values;
+  const flag = { type: 'boolean', default: false } as const;
+  const options = { once: flag, embedded: flag, wire: flag, help: flag };
+  const { once, embedded, wire, help: wantsHelp } = parseArgs({ options }).values;
   if (wantsHelp) {
     say(help);
     return 0;
@@ -34,7 +36,7 @@ async function main(): Promise<number> {
     const startedAt = performance.now();
     heading('Dragoman: one conversation, three networks');
     const site = await stage.start({ embedded });
-    const shown = await demonstrate(site);
+    const shown = await demonstrate(site, wire);
     summarize(shown, performance.now() - startedAt);
     if (!once) await stay(site);
     return shown.every(({ message, reply }) => message.faults.length + reply.faults.length === 0) ? 0 : 1;
@@ -43,16 +45,17 @@ async function main(): Promise<number> {
   }
 }
 
-async function demonstrate(site: Site): Promise<Shown[]> {
+async function demonstrate(site: Site, wire: boolean): Promise<Shown[]> {
   const shown: Shown[] = [];
   for (const { from, to, text, reply } of directions) {
     const { people } = site;
     heading(`${shown.length + 1}/6  ${people[from].network} → ${people[to].network}`);
     const known = new Set(await traces(site));
     const message = await exchange(people, from, to, text);
-    bubble(message);
     const trace = (await traces(site)).find((id) => !known.has(id));
-    if (trace !== undefined) say(`\n${(await story(site, trace)).replace(/^/gm, '  ').trimEnd()}\n`);
+    if (trace === undefined) message.faults.push('left no trace');
+    bubble(message);
+    if (trace !== undefined) say(`\n${(await story(site, trace, wire)).replace(/^/gm, '  ').trimEnd()}\n`);
     const answer = await exchange(people, to, from, reply);
     bubble(answer);
     shown.push({ message, reply: answer });
@@ -91,9 +94,9 @@ async function traces({ adminUrl }: Site): Promise<string[]> {
   return (await (await fetch(`${adminUrl}/api/traces?limit=1000`)).json()) as string[];
 }
 
-async function story({ adminUrl }: Site, id: string): Promise<string> {
+async function story({ adminUrl }: Site, id: string, wire: boolean): Promise<string> {
   const trace = (await (await fetch(`${adminUrl}/api/trace/${id}?bodies=true`)).json()) as TraceView;
-  return ladder(trace, { colour: hasColour });
+  return ladder(trace, { wire, colour: hasColour });
 }
 
 try {
