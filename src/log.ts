@@ -1,12 +1,12 @@
 // The JSON log: one line a happening, secrets blotted out wherever they stand.
 import { type DestinationStream, type Logger, pino } from 'pino';
-import type { Log } from './contract/index.ts';
+import type { Log, LogFields } from './contract/index.ts';
 import { redact } from './secrets.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface RootLog extends Log {
-  child(fields: Record<string, unknown>): Log;
+  child(fields: LogFields): Log;
   setLevel(level: LogLevel): void;
   /** From now on these are blotted out as well: a reload may bring new ones. */
   hide(secrets: readonly string[]): void;
@@ -26,16 +26,11 @@ export function openLog(level: LogLevel, secrets: readonly string[], out?: Desti
     formatters: { level: (label: string) => ({ level: label }) },
   };
   const logger = pino(options, cleaned);
-  const loggers = [logger];
   return {
     ...asLog(logger),
-    child: (fields) => {
-      const child = logger.child(fields);
-      loggers.push(child);
-      return asLog(child);
-    },
+    child: (fields) => asLog(logger, fields),
     setLevel: (wanted) => {
-      for (const one of loggers) one.level = wanted;
+      logger.level = wanted;
     },
     hide: (more) => {
       for (const secret of more) hidden.add(secret);
@@ -47,11 +42,12 @@ function insideJson(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-function asLog(logger: Logger): Log {
+// Fields are merged here and not by pino: its children print a field twice that both they and a line name.
+function asLog(logger: Logger, always: LogFields = {}): Log {
   return {
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
-    error: (fields, message) => logger.error(fields, message),
+    debug: (fields, message) => logger.debug({ ...always, ...fields }, message),
+    info: (fields, message) => logger.info({ ...always, ...fields }, message),
+    warn: (fields, message) => logger.warn({ ...always, ...fields }, message),
+    error: (fields, message) => logger.error({ ...always, ...fields }, message),
   };
 }

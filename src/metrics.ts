@@ -6,14 +6,16 @@ const bucketsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000,
 const maxSeries = 100;
 
 interface Family {
-  /** Fixed by the first use of the name; a later one may leave labels out. */
-  labels: string[];
-  seen: Set<string>;
+  readonly counter: Counter;
+  /** Fixed by the first use of the name. */
+  readonly labels: readonly string[];
+  /** Per instance, the values that have a series of their own. */
+  readonly seen: Map<string, Set<string>>;
 }
 
 export class MetricsRegistry {
   readonly #registry = new Registry();
-  readonly #counters = new Map<string, Family & { counter: Counter }>();
+  readonly #counters = new Map<string, Family>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
 
@@ -38,27 +40,27 @@ export class MetricsRegistry {
   }
 
   #count(instance: string, name: string, labels: Readonly<Record<string, string>>, by: number): void {
+    const family = this.#family(name, Object.keys(labels));
+    const isKnown = hasSeries(family, instance, labels);
+    const series: Record<string, string> = { instance };
+    for (const label of family.labels) series[label] = isKnown ? (labels[label] ?? '') : 'other';
+    family.counter.inc(series, by);
+  }
+
+  #family(name: string, labels: readonly string[]): Family {
     let family = this.#counters.get(name);
     if (!family) {
-      const names = Object.keys(labels);
+      const labelNames = ['instance', ...labels];
       const counter = new Counter({
         name: `dragoman_${name}`,
         help: helpOf(name),
-        labelNames: ['instance', ...names],
+        labelNames,
         registers: [this.#registry],
       });
-      family = { counter, labels: names, seen: new Set() };
+      family = { counter, labels, seen: new Map() };
       this.#counters.set(name, family);
     }
-    const values = family.labels.map((label) => labels[label] ?? '');
-    const key = `${instance}\0${values.join('\0')}`;
-    const isKnown = family.seen.has(key) || family.seen.size < maxSeries * 10;
-    if (isKnown) family.seen.add(key);
-    const series: Record<string, string> = { instance };
-    family.labels.forEach((label, i) => {
-      series[label] = isKnown ? (values[i] ?? '') : 'other';
-    });
-    family.counter.inc(series, by);
+    return family;
   }
 
   #gauge(name: string): Gauge {
@@ -91,6 +93,15 @@ export class MetricsRegistry {
   }
 }
 
+/** False once the instance has `maxSeries` others: what a peer can make up must not grow without end. */
+function hasSeries({ labels, seen }: Family, instance: string, values: Readonly<Record<string, string>>): boolean {
+  const key = labels.map((label) => values[label] ?? '').join('\0');
+  const known = seen.get(instance) ?? new Set();
+  if (known.size >= maxSeries && !known.has(key)) return false;
+  seen.set(instance, known.add(key));
+  return true;
+}
+
 const help: Readonly<Record<string, string>> = {
   inbound_total: 'Events taken from this network',
   outbound_total: 'Events this network took',
@@ -101,7 +112,13 @@ const help: Readonly<Record<string, string>> = {
   delivery_ms: 'Milliseconds from the first byte to the peer until it took the event',
   held_total: 'Events put aside because their destination was away',
   breaker_opened_total: 'Times a destination was given a rest',
-  outcomes_total: 'How messages ended',
+  outcomes_total: 'How messages that came from this network ended',
+  rerouted_total: 'Events handed to another instance because this one could not take them',
+  dropped_total: 'Events other than messages that could not be delivered, by reason',
+  receipts_unknown_total: 'Receipts for messages that nobody remembers',
+  receipts_foreign_total: 'Receipts from a network that did not carry the message',
+  store_waits_total: 'Times an outcome had to wait for the store',
+  lease_fence: 'Rises with every new holder of this instance',
   queue_depth: 'Events waiting for this network',
   held_events: 'Events waiting for a destination to come back',
   up: '1 while this network can be reached',

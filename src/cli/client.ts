@@ -1,7 +1,8 @@
 // Asks a running gateway over its admin API.
-import { resolve } from 'node:path';
-import { ConfigDocument } from '../config/document.ts';
+import { z } from 'zod';
+import { ConfigDocument, ConfigError } from '../config/document.ts';
 import { configSchema } from '../config/schema.ts';
+import { validate } from '../config/validate.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 
 export interface ClientOptions {
@@ -18,16 +19,15 @@ export class AdminClient {
   /** Where the gateway listens and its token come from the configuration file unless said otherwise. */
   constructor({ config, url, token }: ClientOptions) {
     if (url !== undefined) {
+      if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+        throw new CommandError(`--url ${url}: write it as http://127.0.0.1:8080`, exitCodes.usage);
       this.#url = url;
       this.#token = token;
       return;
     }
-    const document = new ConfigDocument(resolve(config), process.env);
-    const admin = configSchema.shape.admin.safeParse((document.value as { admin?: unknown }).admin);
-    if (!admin.success) throw new CommandError(`${config}: admin: ${admin.error.issues[0]?.message}`, exitCodes.usage);
-    const { host, port } = admin.data;
+    const { host, port, token: configured } = readAdmin(config);
     this.#url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-    this.#token = token ?? admin.data.token;
+    this.#token = token ?? configured;
   }
 
   get<T>(path: string): Promise<T> {
@@ -59,4 +59,16 @@ export class AdminClient {
       throw new CommandError(answer.text ?? `the gateway answered ${response.status}`, exitCodes.failed);
     return answer;
   }
+}
+
+// Only this part: asking needs none of the secrets that the networks' own options may name.
+function readAdmin(file: string) {
+  const document = new ConfigDocument(file, process.env);
+  const outline = z.looseObject({ admin: z.unknown() }).catch({ admin: undefined }).parse(document.value);
+  const admin = validate(document, configSchema.shape.admin, outline.admin, ['admin']);
+  const faults = document.faults.filter(({ path }) => path === '' || path === 'admin' || path.startsWith('admin.'));
+  if (!admin || faults.length > 0) throw new ConfigError(file, faults);
+  // Listening everywhere is being reachable here.
+  const host = admin.host === '0.0.0.0' ? '127.0.0.1' : admin.host === '::' ? '::1' : admin.host;
+  return { ...admin, host };
 }

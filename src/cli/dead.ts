@@ -1,5 +1,5 @@
 // `dragoman dead ...`: events that could not end well by themselves.
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { DeadLetter } from '../queue/queue.ts';
 import { asking, asks } from './asks.ts';
 import { table } from './table.ts';
@@ -8,11 +8,11 @@ export function addDead(program: Command): void {
   const dead = program.command('dead').description('events that could not end well by themselves');
   asks(dead.command('list').description('newest first'))
     .option('--instance <name>', 'only of this instance')
-    .option('--limit <count>', 'how many', '50')
-    .action(async (options: { instance?: string; limit: string }, command: Command) => {
+    .option('--limit <count>', 'how many, up to 1000', toLimit, 50)
+    .action(async (options: { instance?: string; limit: number }, command: Command) => {
       const { client, print } = asking(command);
       const query = new URLSearchParams({
-        limit: options.limit,
+        limit: String(options.limit),
         ...(options.instance ? { instance: options.instance } : {}),
       });
       const letters = await client.get<DeadLetter[]>(`/api/dead?${query}`);
@@ -35,8 +35,14 @@ export function addDead(program: Command): void {
   });
 }
 
+function toLimit(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit;
+  throw new InvalidArgumentError('write a number from 1 to 1000');
+}
+
 function describe(letters: readonly DeadLetter[]): string {
   if (letters.length === 0) return 'no dead letters\n';
-  const rows = letters.map(({ id, instance, at, reason, text }) => [id, instance, at, reason, text.slice(0, 80)]);
+  const rows = letters.map(({ id, instance, at, reason, text }) => [id, instance, at, reason, text]);
   return table(['id', 'instance', 'since', 'reason', 'why'], rows);
 }

@@ -1,11 +1,12 @@
 // `dragoman doctor`: connects to every peer as configured, says what it finds and what to do about it.
 import type { Command } from 'commander';
-import { loadConfig } from '../config/config.ts';
-import type { Finding } from '../contract/index.ts';
+import { type Config, loadConfig } from '../config/config.ts';
+import type { Finding, Log } from '../contract/index.ts';
 import { loadAdapter } from '../loader.ts';
-import { openLog } from '../log.ts';
+import { redact } from '../secrets.ts';
 import { openStores } from '../stores.ts';
 import { exitCodes } from './exit-codes.ts';
+import { printable } from './printable.ts';
 
 const patienceMs = 15_000;
 const marks = { ok: '✔', warning: '!', failed: '✘' } as const;
@@ -27,14 +28,18 @@ type Found = Finding & { instance: string };
 async function examine(file: string, tell: ((found: Found) => void) | undefined): Promise<Found[]> {
   const config = await loadConfig(file, loadAdapter);
   const findings: Found[] = [];
-  const note = (found: Found) => {
+  const note = (raw: Found) => {
+    const found = { ...raw, what: redact(raw.what, config.secrets) };
     findings.push(found);
     tell?.(found);
   };
   note({ instance: 'configuration', state: 'ok', what: `${file} is right` });
   for await (const finding of examineStore(config)) note({ instance: 'store', ...finding });
   for (const { name: instance, module, options } of config.instances) {
-    if (!module.diagnose) continue;
+    if (!module.diagnose) {
+      note({ instance, state: 'ok', what: `${module.protocol} has nothing to look at` });
+      continue;
+    }
     try {
       for await (const finding of module.diagnose(options, AbortSignal.timeout(patienceMs)))
         note({ instance, ...finding });
@@ -45,27 +50,29 @@ async function examine(file: string, tell: ((found: Found) => void) | undefined)
   return findings;
 }
 
-async function* examineStore(config: Awaited<ReturnType<typeof loadConfig>>): AsyncIterable<Finding> {
+async function* examineStore(config: Config): AsyncIterable<Finding> {
   const where = config.redis ? 'Redis' : `the embedded store in ${config.data}`;
-  const warnings: string[] = [];
-  const log = openLog('error', config.secrets);
-  const listening = { ...log, warn: (_fields: object, message: string) => void warnings.push(message) };
+  const warnings: Finding[] = [];
+  const warn: Log['warn'] = ({ advice }, what) =>
+    void warnings.push({ state: 'warning', what, ...(typeof advice === 'string' ? { advice } : {}) });
   try {
-    const stores = await openStores(config, listening);
+    const stores = await openStores(config, { ...silent, warn });
     await stores.state.ping();
     await stores.close();
     yield { state: 'ok', what: `${where} answers` };
   } catch (error) {
     const advice = config.redis
       ? 'is it running, and are address, user and password right?'
-      : 'is another gateway running on it?';
+      : 'may this user write there? A gateway that runs on it has it for itself: ask that one with "dragoman status"';
     yield { state: 'failed', what: `${where}: ${error instanceof Error ? error.message : String(error)}`, advice };
   }
-  for (const what of warnings) yield { state: 'warning', what };
+  yield* warnings;
 }
 
+const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
 function print({ instance, state, what, advice }: Found): void {
-  process.stdout.write(`${marks[state]} ${instance}: ${what}\n`);
+  process.stdout.write(`${marks[state]} ${instance}: ${printable(what)}\n`);
   if (advice === undefined) return;
-  process.stdout.write(`${advice.trimEnd().replace(/^/gm, '    ')}\n`);
+  process.stdout.write(`${printable(advice).trimEnd().replace(/^/gm, '    ')}\n`);
 }

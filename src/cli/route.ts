@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { RouteExplanation } from '../admin/view.ts';
 import { asking, asks } from './asks.ts';
 import { exitCodes } from './exit-codes.ts';
+import { oneLine } from './printable.ts';
 
 export function addRoute(program: Command): void {
   asks(program.command('route <from> <to>').description('explain which way a message would go, step by step'))
@@ -21,5 +22,5 @@ export function addRoute(program: Command): void {
 function describe({ steps, refusal, from, to, instances }: RouteExplanation): string {
   const lines = steps.map((step, i) => `${i + 1}. ${step}`);
   lines.push(refusal ? `refused, ${refusal.reason}: ${refusal.text}` : `goes by ${instances[0]} from ${from} to ${to}`);
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(oneLine).join('\n')}\n`;
 }

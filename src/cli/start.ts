@@ -7,7 +7,7 @@ import { loadAdapter } from '../loader.ts';
 import { openLog, type RootLog } from '../log.ts';
 import { MetricsRegistry } from '../metrics.ts';
 import { version } from '../version.ts';
-import { exitCodes } from './exit-codes.ts';
+import { CommandError, exitCodes } from './exit-codes.ts';
 
 export function addStart(program: Command): void {
   program
@@ -21,7 +21,10 @@ async function start(file: string): Promise<void> {
   const log = openLog(config.log.level, config.secrets);
   const metrics = new MetricsRegistry();
   const gateway = await Gateway.open(config, log, metrics);
-  const admin = await serveAdmin(gateway, metrics, config.admin);
+  const admin = await serveAdmin(gateway, metrics, config.admin, log).catch(async (error: Error) => {
+    await gateway.stop();
+    throw new CommandError(`the admin side cannot listen: ${error.message}`, exitCodes.failed);
+  });
   log.info({ version, config: file, admin: admin.url, store: config.redis ? 'redis' : config.data }, 'starting');
   watchSignals(gateway, file, log, () => admin.close());
   process.on('uncaughtException', (error) => {
@@ -44,7 +47,11 @@ function watchSignals(gateway: Gateway, file: string, log: RootLog, closeAdmin: 
     process.exit(exitCodes.ok);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
-  process.on('SIGHUP', () => void reload(gateway, file, log));
+  let reloading = Promise.resolve();
+  process.on('SIGHUP', () => {
+    // One after the other: two signals in a row end with the newer file.
+    reloading = reloading.then(() => reload(gateway, file, log));
+  });
 }
 
 async function reload(gateway: Gateway, file: string, log: RootLog): Promise<void> {
@@ -56,6 +63,7 @@ async function reload(gateway: Gateway, file: string, log: RootLog): Promise<voi
     for (const fault of faults) log.error({ fault }, 'not reloaded: the old configuration stays');
     return;
   }
+  log.hide(config.secrets);
   const changes = await gateway.reload(config);
   log.info({ changes }, changes.length > 0 ? 'reloaded' : 'reloaded: nothing had changed');
 }

@@ -14,6 +14,6 @@ export function addTrace(program: Command): void {
         `/api/trace/${encodeURIComponent(id)}?bodies=${options.bodies === true}`,
       );
       const wire = options.wire === true || options.bodies === true;
-      print(trace, () => ladder(trace, { wire, colour: process.stdout.isTTY === true }));
+      print(trace, () => ladder(trace, { wire, colour: process.stdout.isTTY === true && !process.env.NO_COLOR }));
     });
 }

@@ -24,7 +24,7 @@ const pattern = z.string().superRefine((text, context) => {
   inOwnWords(parsePattern)(text, context);
 });
 
-const isLoopback = (host: string) => /^(127\..+|::1|localhost)$/.test(host);
+export const isLoopback = (host: string) => /^(127(\.\d+){3}|::1|localhost)$/.test(host);
 const atLeastOne = z.number().int().min(1);
 
 const log = z.strictObject({
