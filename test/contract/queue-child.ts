@@ -1,7 +1,9 @@
 // A process that is killed while it pushes or consumes: `queue-child.ts <store> <where> push <count>` and
 // `... consume <fence> <count>`. Prints what it did as soon as that is done.
+import { BullmqQueue } from '../../src/queue/bullmq.ts';
 import type { Queue } from '../../src/queue/queue.ts';
 import { SqliteQueue } from '../../src/queue/sqlite.ts';
+import { connectRedis, redisOptions } from '../../src/state/redis.ts';
 import { openSqlite } from '../../src/state/sqlite.ts';
 import { sampleEvents } from './sample.ts';
 
@@ -25,5 +27,6 @@ if (command === 'push') {
 
 async function open(): Promise<Queue> {
   if (store === 'sqlite') return new SqliteQueue(openSqlite(where));
+  if (store === 'redis') return new BullmqQueue(await connectRedis(redisOptions.parse(JSON.parse(where))));
   throw new Error(`no such store: ${store}`);
 }

@@ -1,8 +1,11 @@
 // Real Redis servers for tests: standalone, behind sentinels, and a cluster; each in its own folder, on loopback.
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
+
+const run = promisify(execFile);
 
 export interface RedisServerOptions {
   /** Default: an append-only file, synced with every write. */
@@ -21,6 +24,8 @@ export interface Redis {
   readonly port: number;
   readonly process: ServerProcess;
   readonly url: string;
+  /** What redis-cli answers to it (not with TLS). */
+  command(...words: string[]): Promise<string>;
   /** SIGKILL: what was not in the append-only file is gone. */
   kill(): Promise<void>;
   /** On the same port and folder as before. */
@@ -44,6 +49,10 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       return running;
     },
     url: `${options.tls ? 'rediss' : 'redis'}://127.0.0.1:${port}`,
+    async command(...words) {
+      const { stdout } = await run('/usr/bin/redis-cli', ['-p', String(port), ...words]);
+      return stdout.trim();
+    },
     kill: () => running.kill(),
     async restart() {
       running = await start();
