@@ -31,8 +31,24 @@ const parameterLegal = /[A-Za-z0-9[\]/:&+$\-_.!~*'()]/;
 const wvUserLegal = /[A-Za-z0-9!$'()*,\-.;=?_~&:]/;
 const maxPartBytes = 1023;
 
+// People write to the same people: most addresses were taken apart a moment ago. Emptied when full, so that strangers
+// who invent addresses cost no memory.
+const maxKnown = 8192;
+const knownTexts = new Map<string, Address>();
+const knownParts = new Map<Address, Readonly<AddressParts>>();
+
+function remember<K, V>(known: Map<K, V>, key: K, value: V): V {
+  if (known.size >= maxKnown) known.clear();
+  known.set(key, value);
+  return value;
+}
+
 /** Reads any accepted spelling. Throws GatewayError `malformed`. */
 export function parseAddress(text: string): Address {
+  return knownTexts.get(text) ?? remember(knownTexts, text, readAddress(text));
+}
+
+function readAddress(text: string): Address {
   const colon = text.indexOf(':');
   const scheme = text.slice(0, colon).toLowerCase() as Scheme;
   const rest = text.slice(colon + 1);
@@ -53,7 +69,11 @@ export function parseAddress(text: string): Address {
 }
 
 /** The parts of a canonical address. */
-export function splitAddress(address: Address): AddressParts {
+export function splitAddress(address: Address): Readonly<AddressParts> {
+  return knownParts.get(address) ?? remember(knownParts, address, readParts(address));
+}
+
+function readParts(address: Address): Readonly<AddressParts> {
   const colon = address.indexOf(':');
   const scheme = address.slice(0, colon) as Scheme;
   const rest = address.slice(colon + 1);

@@ -26,6 +26,8 @@ export interface DeliveryParts extends CourierParts {
 
 const downGraceMs = 30_000;
 const expirySweepMs = 15_000;
+// A destination that takes nothing for so long, with its share used up, is slow.
+const stallMs = 1000;
 
 export class Delivery {
   readonly #parts: DeliveryParts;
@@ -76,10 +78,9 @@ export class Delivery {
     const lane = this.#lane(event.conversation, event);
     const { destination } = lane;
     if (lane.state === 'idle' && destination.openUntil > 0) this.#stop(lane);
-    // Only behind what is held already: an event in memory is older than one that is held after it.
-    const isCrowded = destination.backlog >= this.#limits.backlogPerDestination && lane.memory.length === 0;
     if (lane.state === 'delayed' || lane.state === 'stopped') return this.#held.hold(lane, event);
-    if (isCrowded && lane.state !== 'running') {
+    // Only behind what is held already: an event in memory is older than one that is held after it.
+    if (destination.isStalled && lane.state !== 'running' && lane.memory.length === 0) {
       this.#enqueue(lane);
       return this.#held.hold(lane, event);
     }
@@ -114,6 +115,7 @@ export class Delivery {
       if ('key' in item) this.#retry(item);
       else if (item.openUntil <= now) this.#halfOpen(item);
     }
+    for (const destination of this.#destinations.all()) this.#relieve(destination, now);
     if (!this.#isUp && this.#mayTry()) this.#pumpAll();
     if (now < this.#nextExpirySweep) return;
     this.#nextExpirySweep = now + expirySweepMs;
@@ -180,9 +182,19 @@ export class Delivery {
     for (const destination of this.#destinations.all()) if (destination.waiting.size > 0) this.#pump(destination);
   }
 
+  // A slow destination must not fill the memory that all share: what waits for it goes to the store.
+  #relieve(destination: Destination, now: number): void {
+    const { inFlight, backlog, progressAt, waiting } = destination;
+    if (inFlight < this.#limits.perDestination || now - progressAt < stallMs) return;
+    if (backlog < this.#limits.backlogPerDestination) return;
+    destination.isStalled = true;
+    for (const lane of waiting) this.#held.holdMemory(lane);
+  }
+
   async #run(lane: Lane): Promise<void> {
     const { destination } = lane;
     lane.state = 'running';
+    if (destination.inFlight === 0) destination.progressAt = this.#parts.now();
     destination.inFlight++;
     const failure = await this.#work(lane).catch(asGatewayError);
     destination.inFlight--;
@@ -236,6 +248,8 @@ export class Delivery {
     if (failure) return failure;
     lane.tries = 0;
     destination.failures = 0;
+    destination.isStalled = false;
+    destination.progressAt = this.#parts.now();
     if (destination.openUntil > 0) this.#close(destination);
     return undefined;
   }

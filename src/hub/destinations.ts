@@ -4,6 +4,10 @@ import type { Lane } from './lane.ts';
 export interface Destination {
   readonly name: string;
   inFlight: number;
+  /** When it last took an event, or was last idle: ms since 1970. */
+  progressAt: number;
+  /** Its share is used up and nothing moves: what comes for it is held, so that others find room. */
+  isStalled: boolean;
   /** Failures in a row. */
   failures: number;
   /** Circuit open until then; 0 when closed. */
@@ -40,6 +44,8 @@ export class Destinations {
       destination = {
         name,
         inFlight: 0,
+        progressAt: 0,
+        isStalled: false,
         failures: 0,
         openUntil: 0,
         openings: 0,

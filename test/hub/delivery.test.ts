@@ -194,7 +194,7 @@ test('an open circuit asks one conversation for all; the first success lets ever
 });
 
 test('a slow destination occupies no more than its share, and what waits for it is held in the store', async () => {
-  const { tried, send, settled, consumer } = await setUp((event) =>
+  const { tried, send, settled, consumer, pass } = await setUp((event) =>
     event.to.includes('slow') ? new Promise(() => {}) : {},
   );
   const slow = Array.from({ length: 40 }, (_, i) => message(`u${i}@slow`));
@@ -204,7 +204,13 @@ test('a slow destination occupies no more than its share, and what waits for it 
   await idle();
   assert.equal(tried.filter((id) => slow.some((event) => event.id === id)).length, limits.perDestination);
   assert.ok(quick.every(({ id }) => settled.has(id)));
-  assert.equal(consumer.lanes.size, 40 - limits.backlogPerDestination);
+  assert.equal(consumer.lanes.size, 0, 'nothing is held before it proves slow');
+  await pass(1250);
+  assert.equal(consumer.lanes.size, 40 - limits.perDestination);
+  const late = message('late@slow');
+  send(late);
+  await idle();
+  assert.ok(settled.has(late.id), 'what comes for a stalled destination takes up no memory');
 });
 
 test('an adapter that never answers is given up after the deadline, and its signal is aborted', async () => {
