@@ -1,9 +1,9 @@
 // One text <-> the short messages that carry it: the cheapest alphabet, septet-exact parts that cut no character, and
 // the three ways to say that parts belong together (user data header, SAR parameters, message_payload).
 import { GatewayError } from '../../src/contract/index.ts';
-import { type Alphabet, gsm, ia5, latin1, packSeptets, ucs2, unpackSeptets } from './charset.ts';
+import { type Alphabet, gsm, packSeptets, ucs2, unpackSeptets } from './charset.ts';
 import { intTlv, octetsTlv, type Tlv, tlvInt, tlvOctets } from './codec/index.ts';
-import { type DataCoding, type DefaultAlphabet, dataCodings } from './data-coding.ts';
+import { type DataCoding, type DefaultAlphabet, dataCodings, defaultAlphabets } from './data-coding.ts';
 
 export type Concat = 'udh8' | 'udh16' | 'sar' | 'payload';
 
@@ -36,13 +36,12 @@ export interface Part {
 const userDataBytes = 140;
 // The header of `sar` and `payload` is made by the SMSC; 16-bit references are assumed, the longer ones.
 const headerBytes: Readonly<Record<Concat, number>> = { udh8: 6, udh16: 7, sar: 7, payload: 7 };
-const defaults: Readonly<Record<DefaultAlphabet, Alphabet>> = { gsm, latin1, ia5, 'gsm-packed': gsm };
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** Throws GatewayError `too-large` above maxParts, `unsupported` when no alphabet of the bind has all characters. */
 export function planText(text: string, options: SplitOptions): Plan {
   const clean = text.toWellFormed();
-  const preferred = defaults[options.alphabet0];
+  const preferred = defaultAlphabets[options.alphabet0];
   const units = preferred.measure(clean);
   const alphabet = units === undefined ? ucs2 : preferred;
   if (alphabet === ucs2 && !options.ucs2) {
