@@ -1,0 +1,315 @@
+// One SMPP connection, as either end: framing, states, requests with a response timeout, enquire_link, backpressure.
+// It knows PDUs only. Whatever the peer sends, it answers, nacks or closes; every pending request is settled on close.
+import type { Duplex } from 'node:stream';
+import {
+  type Body,
+  type CommandName,
+  decode,
+  encode,
+  type Fault,
+  Framer,
+  isFault,
+  isRequest,
+  maxPduBytes,
+  maxUnboundPduBytes,
+  type RequestName,
+  type RequestPdu,
+  type ResponsePdu,
+  responseTo,
+  type StatusName,
+  statuses,
+  type Tlv,
+} from './codec/index.ts';
+
+export type SessionState = 'open' | 'bound' | 'unbinding' | 'closed';
+
+/** `isSent` tells whether the request may have reached the peer: if so, nobody knows what became of it. */
+export class SessionError extends Error {
+  readonly kind: 'closed' | 'timeout';
+  readonly isSent: boolean;
+  constructor(kind: 'closed' | 'timeout', message: string, isSent: boolean) {
+    super(message);
+    this.name = 'SessionError';
+    this.kind = kind;
+    this.isSent = isSent;
+  }
+}
+
+export interface SessionHandler {
+  /** A request of the peer, other than enquire_link and unbind. Resolves with the answer; a throw answers ESME_RSYSERR. */
+  request(pdu: RequestPdu, frame: Buffer): Promise<Answer> | Answer;
+  /** Once. */
+  closed(why: string): void;
+  /** Something for the log: a bad PDU, a response to nothing. */
+  oddity?(what: string): void;
+  /** A response to a request that was given up: too late for its caller, but it says what became of it. */
+  late?(response: ResponsePdu, context: unknown): void;
+}
+
+/** `silent`: no response at all (outbind, alert_notification). */
+export type Answer = { status: StatusName | number; body?: Record<string, unknown>; tlvs?: readonly Tlv[] } | 'silent';
+
+export interface SessionLimits {
+  readonly responseTimeoutMs: number;
+  /** 0: never asks. */
+  readonly enquireLinkMs: number;
+  /** Requests of the peer that wait for our answer; reading stops above. */
+  readonly inboundWindow?: number;
+}
+
+/** A request, its response, and the bytes of both. */
+export interface Exchange {
+  readonly response: ResponsePdu;
+  readonly request: Buffer;
+  readonly frame: Buffer;
+  readonly tookMs: number;
+}
+
+interface Pending {
+  readonly command: CommandName;
+  readonly request: Buffer;
+  readonly sentAt: number;
+  readonly context: unknown;
+  resolve(exchange: Exchange): void;
+  reject(error: SessionError): void;
+}
+
+const maxWritableBytes = 256 * 1024;
+const defaultInboundWindow = 500;
+const maxLate = 1000;
+const maxSequence = 0x7fffffff;
+
+export class Session {
+  state: SessionState = 'open';
+  readonly #socket: Duplex;
+  readonly #limits: SessionLimits;
+  readonly #handler: SessionHandler;
+  readonly #now: () => number;
+  readonly #framer = new Framer();
+  // In the order of sending: with one timeout for all, the oldest is always the first due.
+  readonly #pending = new Map<number, Pending>();
+  readonly #late = new Map<number, unknown>();
+  #sequence = 0;
+  #answering = 0;
+  #out: Buffer[] = [];
+  #heardAt: number;
+  #stuckSince: number | undefined;
+  #isAsking = false;
+
+  constructor(socket: Duplex, limits: SessionLimits, handler: SessionHandler, now: () => number) {
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#handler = handler;
+    this.#now = now;
+    this.#heardAt = now();
+    this.#framer.limit = maxUnboundPduBytes;
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('drain', () => this.#drained());
+    socket.on('error', (error: Error) => this.close(error.message));
+    socket.on('end', () => this.close('the peer closed the connection'));
+    socket.on('close', () => this.close('the connection is closed'));
+  }
+
+  /** Requests without a response. */
+  get outstanding(): number {
+    return this.#pending.size;
+  }
+
+  /** From here on everything may be said (s.2.2). A client is bound by the response, a server calls this. */
+  bound(): void {
+    if (this.state === 'open') this.state = 'bound';
+    this.#framer.limit = maxPduBytes;
+  }
+
+  /**
+   * Resolves with whatever the peer answered, whichever its status. Rejects with SessionError, or RangeError when the
+   * body does not fit its fields. `context` comes back with a late response.
+   */
+  request<C extends RequestName>(
+    command: C,
+    body: Partial<Body<C>>,
+    tlvs: readonly Tlv[] = [],
+    context?: unknown,
+  ): Promise<Exchange> {
+    if (this.state === 'closed') return Promise.reject(new SessionError('closed', 'the session is closed', false));
+    return new Promise((resolve, reject) => {
+      const sequence = this.#nextSequence();
+      const request = encode({ command, sequence_number: sequence, body, tlvs });
+      this.#pending.set(sequence, { command, request, sentAt: this.#now(), context, resolve, reject });
+      this.#send(request);
+    });
+  }
+
+  /** Called a few times a second: response timeouts, enquire_link, a peer that does not read. */
+  tick(): void {
+    if (this.state === 'closed') return;
+    const now = this.#now();
+    this.#expire(now);
+    if (this.#stuckSince !== undefined && now - this.#stuckSince > this.#limits.responseTimeoutMs) {
+      this.close('the peer does not read');
+      return;
+    }
+    const { enquireLinkMs } = this.#limits;
+    const isQuiet = enquireLinkMs > 0 && now - this.#heardAt >= enquireLinkMs;
+    if (this.state !== 'bound' || this.#isAsking || !isQuiet) return;
+    this.#isAsking = true;
+    this.request('enquire_link', {}).then(
+      () => {
+        this.#isAsking = false;
+      },
+      () => this.close('enquire_link was not answered'),
+    );
+  }
+
+  /** s.4.2: says goodbye, waits for the answer (at most the response timeout, by tick), and closes. */
+  async unbind(): Promise<void> {
+    if (this.state === 'bound') {
+      this.state = 'unbinding';
+      await this.request('unbind', {}).catch(() => {});
+    }
+    this.close('unbound');
+  }
+
+  /** Settles everything that is pending. Safe to call twice. */
+  close(why: string): void {
+    if (this.state === 'closed') return;
+    this.#flush();
+    this.state = 'closed';
+    // What is written may still leave; a peer that does not read is cut off.
+    if (this.#stuckSince !== undefined || this.#socket.errored) this.#socket.destroy();
+    else this.#socket.end(() => this.#socket.destroy());
+    for (const pending of this.#pending.values()) pending.reject(new SessionError('closed', why, true));
+    this.#pending.clear();
+    this.#late.clear();
+    this.#handler.closed(why);
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#isClosed()) return;
+    this.#heardAt = this.#now();
+    try {
+      for (const frame of this.#framer.push(chunk)) {
+        this.#take(frame);
+        if (this.#isClosed()) return;
+      }
+    } catch (error) {
+      // s.4.3.1: the one answer that is left when the stream cannot be followed any more.
+      this.#respond('generic_nack', 0, { status: 'ESME_RINVCMDLEN' });
+      this.close(error instanceof Error ? error.message : String(error));
+    }
+    if (this.#answering >= this.#inboundWindow) this.#socket.pause();
+  }
+
+  #take(frame: Buffer): void {
+    const pdu = decode(frame);
+    if (isFault(pdu)) this.#refuse(pdu);
+    else if (isRequest(pdu)) this.#requested(pdu, frame);
+    else this.#responded(pdu as ResponsePdu, frame);
+  }
+
+  #refuse(fault: Fault): void {
+    this.#handler.oddity?.(fault.fault);
+    const response = fault.command && responseTo(fault.command);
+    this.#respond(response ?? 'generic_nack', fault.sequence_number, { status: fault.command_status });
+  }
+
+  #requested(pdu: RequestPdu, frame: Buffer): void {
+    const { command, sequence_number } = pdu;
+    if (command === 'enquire_link') {
+      this.#respond('enquire_link_resp', sequence_number, { status: 'ESME_ROK' });
+    } else if (command === 'unbind') {
+      this.#respond('unbind_resp', sequence_number, { status: 'ESME_ROK' });
+      this.close('the peer unbound');
+    } else {
+      this.#answering++;
+      void this.#answer(pdu, frame);
+    }
+  }
+
+  async #answer(pdu: RequestPdu, frame: Buffer): Promise<void> {
+    let answer: Answer;
+    try {
+      answer = await this.#handler.request(pdu, frame);
+    } catch (error) {
+      this.#handler.oddity?.(`${pdu.command}: ${error instanceof Error ? error.message : error}`);
+      answer = { status: 'ESME_RSYSERR' };
+    }
+    this.#answering--;
+    if (this.#isClosed()) return;
+    if (this.#answering < this.#inboundWindow && this.#stuckSince === undefined) this.#socket.resume();
+    const response = responseTo(pdu.command);
+    if (answer !== 'silent' && response) this.#respond(response, pdu.sequence_number, answer);
+  }
+
+  #responded(response: ResponsePdu, frame: Buffer): void {
+    const { sequence_number: sequence, command } = response;
+    const pending = this.#pending.get(sequence);
+    if (pending && (command === 'generic_nack' || command === `${pending.command}_resp`)) {
+      this.#pending.delete(sequence);
+      // At once: the next PDU of this very chunk may be a deliver_sm.
+      if (command.startsWith('bind_') && response.command_status === statuses.ESME_ROK) this.bound();
+      pending.resolve({ response, request: pending.request, frame, tookMs: this.#now() - pending.sentAt });
+    } else if (this.#late.has(sequence)) {
+      const context = this.#late.get(sequence);
+      this.#late.delete(sequence);
+      this.#handler.late?.(response, context);
+    } else this.#handler.oddity?.(`${command} answers nothing that we asked (sequence ${sequence})`);
+  }
+
+  #expire(now: number): void {
+    for (const [sequence, pending] of this.#pending) {
+      if (now - pending.sentAt < this.#limits.responseTimeoutMs) return;
+      this.#pending.delete(sequence);
+      if (this.#late.size >= maxLate) this.#late.delete(this.#late.keys().next().value as number);
+      if (pending.context !== undefined) this.#late.set(sequence, pending.context);
+      pending.reject(new SessionError('timeout', `no response to ${pending.command} in time`, true));
+      // Nothing at all since then: the peer is gone, not merely slow with one request.
+      if (this.#heardAt <= pending.sentAt) {
+        this.close(`silent since ${pending.command}`);
+        return;
+      }
+    }
+  }
+
+  #nextSequence(): number {
+    do this.#sequence = this.#sequence >= maxSequence ? 1 : this.#sequence + 1;
+    while (this.#pending.has(this.#sequence));
+    return this.#sequence;
+  }
+
+  #respond(command: CommandName, sequence_number: number, answer: Exclude<Answer, 'silent'>): void {
+    const { status, body, tlvs = [] } = answer;
+    const command_status = typeof status === 'number' ? status : statuses[status];
+    this.#send(encode({ command, command_status, sequence_number, tlvs, ...(body ? { body } : {}) }));
+  }
+
+  // All PDUs of one turn leave in one write.
+  #send(frame: Buffer): void {
+    if (this.#out.push(frame) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const [first] = this.#out;
+    if (!first || this.state === 'closed' || this.#socket.destroyed) return;
+    const joined = this.#out.length === 1 ? first : Buffer.concat(this.#out);
+    this.#out = [];
+    this.#socket.write(joined);
+    if (this.#socket.writableLength > maxWritableBytes) {
+      this.#stuckSince ??= this.#now();
+      this.#socket.pause();
+    }
+  }
+
+  #drained(): void {
+    this.#stuckSince = undefined;
+    if (this.state !== 'closed' && this.#answering < this.#inboundWindow) this.#socket.resume();
+  }
+
+  #isClosed(): boolean {
+    return this.state === 'closed';
+  }
+
+  get #inboundWindow(): number {
+    return this.#limits.inboundWindow ?? defaultInboundWindow;
+  }
+}
