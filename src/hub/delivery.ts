@@ -3,19 +3,22 @@
 import { asGatewayError, GatewayError, type GatewayEvent, schemeOf, splitAddress } from '../contract/index.ts';
 import type { Consumer, Entry } from '../queue/queue.ts';
 import { Courier, type CourierParts, expiryOf } from './courier.ts';
-import { type BackOff, backOffMs, type Destination, Destinations } from './destinations.ts';
+import {
+  backOffMs,
+  closeCircuit,
+  type Destination,
+  type DestinationLimits,
+  Destinations,
+  isSlow,
+  noteFailure,
+  noteSuccess,
+} from './destinations.ts';
 import { DueQueue } from './due-queue.ts';
 import { HeldLanes } from './held-lanes.ts';
 import { type Lane, newLane } from './lane.ts';
 
-export interface DeliveryLimits extends BackOff {
+export interface DeliveryLimits extends DestinationLimits {
   readonly attemptTimeoutMs: number;
-  /** Conversations that may be under way to one destination at once. */
-  readonly perDestination: number;
-  /** Events of one destination that wait in memory; more are held in the store, so that others keep moving. */
-  readonly backlogPerDestination: number;
-  /** Failures in a row that open a destination's circuit. */
-  readonly breakerFailures: number;
   /** Tries after which a fault of ours (`internal`) is a dead letter. */
   readonly internalTries: number;
 }
@@ -26,8 +29,6 @@ export interface DeliveryParts extends CourierParts {
 
 const downGraceMs = 30_000;
 const expirySweepMs = 15_000;
-// A destination that takes nothing for so long, with its share used up, is slow.
-const stallMs = 1000;
 
 export class Delivery {
   readonly #parts: DeliveryParts;
@@ -184,11 +185,9 @@ export class Delivery {
 
   // A slow destination must not fill the memory that all share: what waits for it goes to the store.
   #relieve(destination: Destination, now: number): void {
-    const { inFlight, backlog, progressAt, waiting } = destination;
-    if (inFlight < this.#limits.perDestination || now - progressAt < stallMs) return;
-    if (backlog < this.#limits.backlogPerDestination) return;
+    if (!isSlow(destination, this.#limits, now)) return;
     destination.isStalled = true;
-    for (const lane of waiting) this.#held.holdMemory(lane);
+    for (const lane of destination.waiting) this.#held.holdMemory(lane);
   }
 
   async #run(lane: Lane): Promise<void> {
@@ -247,9 +246,7 @@ export class Delivery {
     const failure = await this.#courier.carry(event, lane.tries + 1 >= this.#limits.internalTries);
     if (failure) return failure;
     lane.tries = 0;
-    destination.failures = 0;
-    destination.isStalled = false;
-    destination.progressAt = this.#parts.now();
+    noteSuccess(destination, this.#parts.now());
     if (destination.openUntil > 0) this.#close(destination);
     return undefined;
   }
@@ -260,31 +257,26 @@ export class Delivery {
       return;
     }
     const { destination } = lane;
-    const now = this.#parts.now();
-    const delayMs = failure.retryAfterMs ?? backOffMs(lane.tries, this.#limits, this.#parts.random);
+    const { now, random } = this.#parts;
+    const delayMs = failure.retryAfterMs ?? backOffMs(lane.tries, this.#limits, random);
     lane.tries++;
-    if (failure.reason !== 'internal') destination.failures++;
-    const mustOpen = destination.failures >= this.#limits.breakerFailures || failure.reason === 'throttled';
-    if (mustOpen && destination.openUntil <= now) this.#open(destination, failure);
+    const pauseMs = noteFailure(destination, failure, this.#limits, now(), random);
+    if (pauseMs !== undefined) this.#opened(destination, pauseMs, failure);
     if (destination.openUntil > 0) {
       this.#stop(lane);
       return;
     }
     this.#held.holdMemory(lane);
     lane.state = 'delayed';
-    this.#due.add(now + delayMs, lane);
+    this.#due.add(now() + delayMs, lane);
   }
 
-  #open(destination: Destination, failure: GatewayError): void {
-    const { instance, log, metrics, now, random } = this.#parts;
-    const pauseMs = failure.retryAfterMs ?? backOffMs(destination.openings, this.#limits, random);
-    destination.openings++;
-    destination.openUntil = now() + pauseMs;
+  #opened(destination: Destination, pauseMs: number, { reason, message: why }: GatewayError): void {
+    const { instance, log, metrics } = this.#parts;
     this.#due.add(destination.openUntil, destination);
     for (const lane of destination.waiting) this.#stop(lane);
     destination.waiting.clear();
     metrics.count('breaker_opened_total');
-    const { reason, message: why } = failure;
     log.warn({ instance, destination: destination.name, pauseMs, reason, why }, 'circuit open');
   }
 
@@ -312,14 +304,7 @@ export class Delivery {
   }
 
   #close(destination: Destination): void {
-    destination.openUntil = 0;
-    destination.openings = 0;
-    destination.failures = 0;
-    for (const lane of destination.stopped) {
-      lane.state = 'waiting';
-      destination.waiting.add(lane);
-    }
-    destination.stopped.clear();
+    closeCircuit(destination);
     this.#pump(destination);
     this.#destinations.drop(destination);
   }

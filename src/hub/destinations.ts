@@ -1,4 +1,5 @@
 // The far ends behind one instance: how much of it each may occupy, and which are not worth asking now.
+import type { GatewayError } from '../contract/index.ts';
 import type { Lane } from './lane.ts';
 
 export interface Destination {
@@ -27,6 +28,64 @@ export interface Destination {
 export interface BackOff {
   readonly firstMs: number;
   readonly maxMs: number;
+}
+
+/** When a destination is slow, and when it is broken. */
+export interface DestinationLimits extends BackOff {
+  /** Conversations that may be under way to one destination at once. */
+  readonly perDestination: number;
+  /** Events of one destination that wait in memory; of a slow one, more are held in the store, so that others find room. */
+  readonly backlogPerDestination: number;
+  /** Failures in a row that open a destination's circuit. */
+  readonly breakerFailures: number;
+}
+
+// A destination that takes nothing for so long, with its share used up, is slow.
+const stallMs = 1000;
+
+export function isSlow(
+  { inFlight, backlog, progressAt }: Destination,
+  limits: DestinationLimits,
+  now: number,
+): boolean {
+  const isFull = inFlight >= limits.perDestination && backlog >= limits.backlogPerDestination;
+  return isFull && now - progressAt >= stallMs;
+}
+
+/** It took an event, or answered that it never will. */
+export function noteSuccess(destination: Destination, now: number): void {
+  destination.failures = 0;
+  destination.isStalled = false;
+  destination.progressAt = now;
+}
+
+/** Opens the circuit when that was one failure too many; returns for how long, or undefined when it stays as it is. */
+export function noteFailure(
+  destination: Destination,
+  failure: GatewayError,
+  limits: DestinationLimits,
+  now: number,
+  random: () => number,
+): number | undefined {
+  if (failure.reason !== 'internal') destination.failures++;
+  const isBroken = destination.failures >= limits.breakerFailures || failure.reason === 'throttled';
+  if (!isBroken || destination.openUntil > now) return undefined;
+  const pauseMs = failure.retryAfterMs ?? backOffMs(destination.openings, limits, random);
+  destination.openings++;
+  destination.openUntil = now + pauseMs;
+  return pauseMs;
+}
+
+/** Closes the circuit: what was stopped waits for a place again. */
+export function closeCircuit(destination: Destination): void {
+  destination.openUntil = 0;
+  destination.openings = 0;
+  destination.failures = 0;
+  for (const lane of destination.stopped) {
+    lane.state = 'waiting';
+    destination.waiting.add(lane);
+  }
+  destination.stopped.clear();
 }
 
 /** Exponential with full-width jitter: from half of the step to the step. `random` is in [0, 1). */

@@ -22,6 +22,7 @@ test('Redis is restarted in the middle of a burst', async (t) => {
   const book = new Book(site.alice);
   const burst = book.burst(site.carrier, phones, 50, 0);
   await until(() => book.acknowledged.size > 300, 'the burst is under way');
+  await site.redis.process.stop();
   await site.redis.restart();
   await burst;
   await book.untilComplete();

@@ -7,7 +7,7 @@ import type { Person } from '../../demo/peer.ts';
 import { startXmppUser } from '../../demo/xmpp-user.ts';
 import { needs } from '../servers/debian.ts';
 import { temporaryFolder, until } from '../servers/process.ts';
-import { type Prosody, startProsody } from '../servers/prosody.ts';
+import { startProsody, type XmppServer } from '../servers/prosody.ts';
 import { type Redis, startRedis } from '../servers/redis.ts';
 import { GatewayProcess } from './gateway-process.ts';
 
@@ -22,7 +22,7 @@ const password = 'alice-secret';
 
 export interface Site {
   readonly folder: string;
-  readonly prosody: Prosody;
+  readonly prosody: XmppServer;
   readonly redis: Redis | undefined;
   readonly carrier: Carrier;
   readonly gateway: GatewayProcess;
@@ -40,7 +40,7 @@ export async function openSite(
   const folder = temporaryFolder('scenario');
   t.after(() => folder.remove());
   const components = ['sms', 'sip'].map((name) => ({ domain: `${name}.${host}`, secret }));
-  const prosody = await startProsody({ host, users: [{ jid: aliceJid, password }], components });
+  const prosody = await startProsody({ host, users: [{ username: 'alice', password }], components });
   t.after(() => prosody.stop());
   const redis = store === 'redis' ? await startRedis({ aof: true }) : undefined;
   t.after(() => redis?.stop());
@@ -78,7 +78,7 @@ export async function openSite(
   };
   const gateway = await GatewayProcess.prepare(folder.path, settings);
   t.after(() => gateway.stop());
-  const alice = await startXmppUser({ port: prosody.clientPort, jid: aliceJid, password });
+  const alice = await startXmppUser({ port: prosody.c2sPort, jid: aliceJid, password });
   t.after(() => alice.stop());
   return { folder: folder.path, prosody, redis, carrier, gateway, alice, settings };
 }
