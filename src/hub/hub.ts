@@ -3,23 +3,20 @@ import {
   type Address,
   type Draft,
   type DraftOf,
-  type EventOf,
   type EventType,
   type FailureReason,
   GatewayError,
   type GatewayEvent,
   type Log,
   type Message,
-  type Metrics,
   type Published,
-  type Receipt,
   type ReceiptState,
 } from '../contract/index.ts';
-import type { Queue } from '../queue/queue.ts';
 import type { Addressing } from './addressing.ts';
-import type { Correlation, Remembered } from './correlation.ts';
+import type { Remembered } from './correlation.ts';
+import { Endings, type EndingsParts } from './endings.ts';
 import { derivedEventId, newEventId } from './ids.ts';
-import type { TraceBook } from './trace.ts';
+import { withPatience } from './patience.ts';
 
 /** The part of the configuration that SIGHUP may change while events flow. */
 export interface HubLimits {
@@ -30,40 +27,33 @@ export interface HubLimits {
   readonly expireAfterMs: Readonly<Record<EventType, number>>;
 }
 
-export interface HubParts {
-  readonly queue: Queue;
+export interface HubParts extends EndingsParts {
   readonly addressing: Addressing;
-  readonly correlation: Correlation;
-  readonly traces: TraceBook;
   readonly log: Log;
-  metricsOf(instance: string): Metrics;
   /** Events waiting for an instance, as last heard: asked for every event, so never a question to the store. */
   depthOf(instance: string): number;
   /** Whether that instance's network names messages itself, so that a receipt may come before we know the name. */
   namesItself(instance: string): boolean;
-  now(): number;
 }
 
-// A final state is never taken back, but somebody who knows better may speak after `unknown`.
-const endings: ReadonlySet<ReceiptState> = new Set(['delivered', 'failed', 'expired', 'unknown']);
-const unasked: ReadonlySet<ReceiptState> = new Set(['failed', 'expired', 'unknown']);
 const maxTextBytes = 1024 * 1024;
-const storePatienceMs = 3000;
 
 export class Hub {
   readonly #parts: HubParts;
   #limits: HubLimits;
   // Copies of one message that arrive together wait for the first (the durable mark comes only after the push).
   readonly #underWay = new Map<string, Promise<Published>>();
-  readonly #ending = new Map<string, Promise<void>>();
+  readonly #endings: Endings;
 
   constructor(parts: HubParts, limits: HubLimits) {
     this.#parts = parts;
     this.#limits = limits;
+    this.#endings = new Endings(parts, limits.expireAfterMs.receipt);
   }
 
   configure(limits: HubLimits): void {
     this.#limits = limits;
+    this.#endings.expireAfterMs = limits.expireAfterMs.receipt;
   }
 
   /** Hub.publish of the contract, for one instance. */
@@ -86,7 +76,7 @@ export class Hub {
   /** Tells a message's sender how it fares, from our own side: refused, expired, given up, taken. */
   async conclude(event: Message, state: ReceiptState, reason?: FailureReason, text?: string): Promise<void> {
     const message: Remembered = { ...event, instance: '' };
-    await this.#conclude(event.id, message, { state, reason, text, origin: event.origin });
+    await this.#endings.tell(event.id, message, { state, reason, text, origin: event.origin });
   }
 
   /** Moves an event to the next instance that could take it. False when there is none. */
@@ -121,9 +111,9 @@ export class Hub {
   }
 
   async #acceptOnce(instance: string, draft: Exclude<Draft, { type: 'receipt' }>, id: string): Promise<Published> {
-    if (await this.#asking(() => this.#parts.correlation.isRepeat(id))) return { id, isRepeat: true };
+    if (await withPatience(() => this.#parts.correlation.isRepeat(id))) return { id, isRepeat: true };
     const published = await this.#accept(instance, draft, id);
-    await this.#asking(() => this.#parts.correlation.seen(id));
+    await withPatience(() => this.#parts.correlation.seen(id));
     return published;
   }
 
@@ -132,7 +122,7 @@ export class Hub {
     const hops = (draft.hops ?? 0) + 1;
     if (hops > this.#limits.maxHops) throw new GatewayError('not-allowed', `passed ${draft.hops} gateways: a loop`);
     if (draft.type === 'message') refuseTooLarge(draft);
-    const plan = await this.#asking(() => addressing.plan(instance, draft.from, draft.to));
+    const plan = await withPatience(() => addressing.plan(instance, draft.from, draft.to));
     this.#refuseWhenFull(plan.instance);
     const event = this.#stamp(instance, draft, id, {
       hops,
@@ -145,7 +135,7 @@ export class Hub {
     traces.begin(translated.trace, id);
     await Promise.all([
       this.#push(plan.instance, translated),
-      translated.type === 'message' ? this.#asking(() => correlation.remember(translated, plan.instance)) : undefined,
+      translated.type === 'message' ? withPatience(() => correlation.remember(translated, plan.instance)) : undefined,
     ]);
     return { id, isRepeat: false };
   }
@@ -189,11 +179,11 @@ export class Hub {
 
   async #receipt(instance: string, draft: DraftOf<'receipt'>): Promise<Published> {
     const { correlation, log, metricsOf } = this.#parts;
-    const found = await this.#asking(() => correlation.find(instance, draft.of));
+    const found = await withPatience(() => correlation.find(instance, draft.of));
     if (!found) {
       metricsOf(instance).count('receipts_unknown_total');
       if (!this.#parts.namesItself(instance)) return { id: newEventId(this.#parts.now()), isRepeat: true };
-      await this.#asking(() => correlation.keepEarly(instance, draft.of, JSON.stringify(draft)));
+      await withPatience(() => correlation.keepEarly(instance, draft.of, JSON.stringify(draft)));
       return { id: newEventId(this.#parts.now()), isRepeat: false };
     }
     const { id, message } = found;
@@ -207,61 +197,8 @@ export class Hub {
       return { id, isRepeat: true };
     }
     const { state, reason, text } = draft;
-    await this.#conclude(id, message, { state, reason, text, origin: instance });
+    await this.#endings.tell(id, message, { state, reason, text, origin: instance });
     return { id, isRepeat: false };
-  }
-
-  /** One after the other for each message, so that exactly one ending is told. */
-  #conclude(id: string, message: Remembered, told: Told): Promise<void> {
-    const turn = (this.#ending.get(id) ?? Promise.resolve())
-      .catch(() => {})
-      .then(() => this.#tell(id, message, told))
-      .finally(() => {
-        if (this.#ending.get(id) === turn) this.#ending.delete(id);
-      });
-    this.#ending.set(id, turn);
-    return turn;
-  }
-
-  async #tell(id: string, message: Remembered, told: Told): Promise<void> {
-    const { correlation, traces } = this.#parts;
-    const { state } = told;
-    const isWanted = unasked.has(state) || (message.wants as readonly string[]).includes(state);
-    if (endings.has(state)) {
-      const ended = await this.#asking(() => correlation.outcome(id));
-      if (ended !== undefined && (ended !== 'unknown' || state === 'unknown')) return;
-    }
-    if (isWanted) {
-      const receipt = this.#receiptFor(id, message, told);
-      traces.begin(message.trace, receipt.id);
-      await this.#push(message.origin, receipt);
-    }
-    if (endings.has(state)) await this.#asking(() => correlation.setOutcome(id, state));
-    this.#parts.metricsOf(told.origin).count('outcomes_total', { state, reason: told.reason ?? '' });
-  }
-
-  #receiptFor(id: string, message: Remembered, told: Told): Receipt {
-    const now = this.#parts.now();
-    const { from, to } = message.source;
-    const receipt: EventOf<'receipt'> = {
-      v: 1,
-      id: newEventId(now),
-      type: 'receipt',
-      origin: told.origin,
-      trace: message.trace,
-      at: new Date(now).toISOString(),
-      from: to,
-      to: from,
-      source: { from: to, to: from },
-      conversation: message.conversation,
-      hops: 0,
-      expiresAt: new Date(now + this.#limits.expireAfterMs.receipt).toISOString(),
-      of: message.nativeId ?? id,
-      state: told.state,
-    };
-    if (told.reason !== undefined) receipt.reason = told.reason;
-    if (told.text !== undefined) receipt.text = told.text;
-    return receipt;
   }
 
   #refuseWhenFull(instance: string): void {
@@ -271,30 +208,8 @@ export class Hub {
   }
 
   #push(instance: string, event: GatewayEvent): Promise<void> {
-    return this.#asking(() => this.#parts.queue.push(instance, [event]));
+    return withPatience(() => this.#parts.queue.push(instance, [event]));
   }
-
-  // A store that restarts is away for a moment: worth a short wait, but no longer than a peer waits for its answer.
-  async #asking<T>(question: () => Promise<T>): Promise<T> {
-    const until = performance.now() + storePatienceMs;
-    for (let pauseMs = 50; ; pauseMs *= 2) {
-      try {
-        return await question();
-      } catch (error) {
-        const isPassing = error instanceof GatewayError && error.reason === 'unavailable';
-        if (!isPassing || performance.now() + pauseMs > until) throw error;
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      }
-    }
-  }
-}
-
-interface Told {
-  state: ReceiptState;
-  reason?: FailureReason | undefined;
-  text?: string | undefined;
-  /** The instance that knows. */
-  origin: string;
 }
 
 function refuseTooLarge(message: DraftOf<'message'>): void {

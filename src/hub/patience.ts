@@ -1,0 +1,18 @@
+// A store that restarts is away for a moment: worth a short wait, but no longer than a peer waits for its answer.
+import { GatewayError } from '../contract/index.ts';
+
+const patienceMs = 3000;
+
+/** Asks again while the store is `unavailable`, with growing pauses, for three seconds. */
+export async function withPatience<T>(question: () => Promise<T>): Promise<T> {
+  const until = performance.now() + patienceMs;
+  for (let pauseMs = 50; ; pauseMs *= 2) {
+    try {
+      return await question();
+    } catch (error) {
+      const isPassing = error instanceof GatewayError && error.reason === 'unavailable';
+      if (!isPassing || performance.now() + pauseMs > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+}
