@@ -59,7 +59,7 @@ export class ConfigDocument {
     this.#contents = document.contents;
     for (const error of document.errors) this.#add(error.pos[0], '', error.message);
     this.#resolve(document, env);
-    this.value = this.#plain(document);
+    this.value = this.faults.some(({ path }) => path === '') ? {} : this.#plain(document);
   }
 
   /** Adds a fault at a key, the first there only; one that is not there is reported at its nearest parent. */
@@ -79,6 +79,10 @@ export class ConfigDocument {
 
   #resolve(document: Document, env: NodeJS.ProcessEnv): void {
     visit(document, {
+      Alias: (_, node) => {
+        if (!node.resolve(document))
+          this.#add(node.range?.[0] ?? 0, '', `nothing above is anchored as &${node.source}`);
+      },
       Scalar: (_, node, ancestors) => {
         if (typeof node.value !== 'string') return;
         const fault = (text: string) => {
@@ -101,11 +105,10 @@ export class ConfigDocument {
   }
 
   #plain(document: Document): unknown {
-    if (document.errors.length > 0) return {};
     try {
       return document.toJS() ?? {};
     } catch (error) {
-      // An alias to nowhere, or one that unfolds without end.
+      // Aliases that unfold without end.
       this.#add(0, '', (error as Error).message);
       return {};
     }

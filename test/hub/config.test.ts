@@ -131,7 +131,7 @@ test('each of these faults is named with its line, its key and what would be rig
       '6:29 instances.c.domains.0.shows.0: expected one of "tel"|"sip"',
     ],
     ['data: a\ndata: b', '2:1 Map keys must be unique'],
-    ['log: *nowhere', '1:6 Unresolved alias (the anchor must be set before the alias): nowhere'],
+    ['log: *nowhere', '1:6 nothing above is anchored as &nowhere'],
     ['- a\n- b', '1:1 expected object, received array'],
   ];
   for (const [text, ...expected] of cases) assert.deepEqual(await faults(t, text), expected, text);
