@@ -82,6 +82,7 @@ const noBody = new Uint8Array(0);
 
 function decodeStartLine(line: string): SipMessage {
   const headers = new Headers();
+  if (line.includes('\n') || line.includes('\r')) throw new SipParseError('a lone CR or LF in the start line');
   if (/^SIP\/2\.0 /i.test(line)) {
     const digits = line.slice(8, 11);
     // RFC 3261 s.7.2 wants a space behind the status even when no reason follows; some peers forget it.

@@ -9,13 +9,14 @@ import {
   createResponse,
   decodeMessage,
   encodeMessage,
-  SipParseError,
   type SipMessage,
+  SipParseError,
   StreamDecoder,
 } from '../../../adapters/sip/codec/message.ts';
 import { parseNameAddr } from '../../../adapters/sip/codec/name-addr.ts';
 import { parseUri } from '../../../adapters/sip/codec/uri.ts';
 import { parseVia } from '../../../adapters/sip/codec/via.ts';
+import { findPart, leavesOf, type MimePart, mediaTypeOf, textContentOf } from '../../../src/formats/mime.ts';
 
 interface Expectation {
   name: string;
@@ -107,6 +108,7 @@ const header = (message: SipMessage, name: string) => message.headers.get(name) 
 const address = (name: string) => (message: SipMessage) => parseNameAddr(header(message, name));
 const contacts = (message: SipMessage) => message.headers.all('Contact').map(parseNameAddr);
 const request = (message: SipMessage) => (message.kind === 'request' ? message : assert.fail('a response'));
+const partOf = ({ headers, body }: SipMessage): MimePart => ({ headers: [...headers.entries()], body });
 const response = (message: SipMessage) => (message.kind === 'response' ? message : assert.fail('a request'));
 
 const readers: Record<string, Reader> = {
@@ -136,6 +138,8 @@ const readers: Record<string, Reader> = {
   contacts: (message) => contacts(message).map(({ uri }) => uri),
   contactParameters: (message) => contacts(message).flatMap(({ parameters }) => [...parameters.keys()]),
   bodyBytes: (message) => message.body.length,
+  parts: (message) => leavesOf(partOf(message)).map((leaf) => mediaTypeOf(leaf).type),
+  text: (message) => textContentOf(findPart(partOf(message), ['text/plain']) ?? assert.fail('no text')),
   date: (message) => parseSipDate(header(message, 'Date')) ?? null,
   headers: (message, expected) =>
     Object.fromEntries(Object.keys(expected as object).map((name) => [name, message.headers.get(name)])),
