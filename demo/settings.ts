@@ -46,7 +46,6 @@ export function writeSettings(file: string, ports: Ports, store: { data: string;
           { domain: components.sip, secret: componentSecret, shows: ['sip'], home: sipDomain },
           { domain: components.sms, secret: componentSecret, shows: ['tel'] },
         ],
-        nativeDomains: [xmppHost],
       },
       phones: {
         protocol: 'sip',
