@@ -22,7 +22,7 @@ const retryAtMostMs = 2000;
 export async function connectRedis(settings: RedisSettings, log?: Pick<Log, 'info' | 'warn'>): Promise<RedisLink> {
   const link = new RedisLink(settings);
   try {
-    await link.run((client) => client.connect());
+    await link.connect();
     for (const { state, what, advice } of await link.check()) log?.[state === 'ok' ? 'info' : 'warn']({ advice }, what);
     return link;
   } catch (error) {
@@ -44,6 +44,8 @@ export class RedisLink {
   readonly #settings: RedisSettings;
   readonly #secrets: readonly string[];
   #downSince = 0;
+  /** What last went wrong with the connection: the client says it apart from the commands that fail of it. */
+  #trouble = '';
   #users = 0;
   #scripts = 0;
 
@@ -52,25 +54,41 @@ export class RedisLink {
     this.prefix = settings.prefix;
     this.tag = settings.cluster ? `{${settings.prefix}}` : settings.prefix;
     this.#secrets = secretsOf(settings);
+    // With no retries whatever is under way is refused when the connection breaks, and never sent again behind our back:
+    // it may have been carried out. (autoResendUnfulfilledCommands: false would leave it unanswered for ever.)
     this.client = makeClient(settings, {
       enableAutoPipelining: true,
-      maxRetriesPerRequest: 3,
+      maxRetriesPerRequest: 0,
       socketTimeout: silenceMs,
     });
-    this.client.on('ready', () => (this.#downSince = 0));
+    this.client.on('ready', () => {
+      this.#downSince = 0;
+      this.#trouble = '';
+    });
     this.client.on('close', () => (this.#downSince ||= Date.now()));
     // Whoever has a command under way hears of it; for the others the connection is made again.
-    this.client.on('error', () => undefined);
+    this.client.on('error', (error: Error) => (this.#trouble = error.message));
   }
 
   get isReady(): boolean {
     return this.client.status === 'ready';
   }
 
+  /** For the first time. Throws GatewayError when that takes too long. */
+  async connect(): Promise<void> {
+    const deadline = Promise.withResolvers<never>();
+    const timer = setTimeout(() => deadline.reject(new Error('no answer')), silenceMs);
+    try {
+      await this.run((client) => Promise.race([client.connect(), deadline.promise]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Asks Redis. Throws GatewayError, and at once while it has been away for a second. */
   async run<T>(question: (client: RedisClient) => Promise<T>): Promise<T> {
     if (this.#downSince > 0 && Date.now() - this.#downSince > patienceMs) {
-      throw new GatewayError('unavailable', 'Redis is away', { retryAfterMs: patienceMs });
+      throw this.failure(new Error('not connected'));
     }
     try {
       return await question(this.client);
@@ -116,6 +134,7 @@ export class RedisLink {
     if (error instanceof GatewayError) return error;
     const last = error instanceof Error && 'lastNodeError' in error ? error.lastNodeError : undefined;
     let text = (last instanceof Error ? last : error instanceof Error ? error : new Error(String(error))).message;
+    if (this.#trouble !== '' && this.#trouble !== text) text += ` (${this.#trouble})`;
     for (const secret of this.#secrets) text = text.replaceAll(secret, '***');
     const native = /\b(FENCED|OOM|READONLY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOAUTH|NOPERM|WRONGPASS)\b/.exec(
       text,
@@ -137,8 +156,6 @@ function makeClient(settings: RedisSettings, common: RedisOptions): RedisClient 
     lazyConnect: true,
     connectTimeout: 3000,
     connectionName: settings.prefix,
-    // A command that may have been carried out is never sent again behind our back.
-    autoResendUnfulfilledCommands: false,
     retryStrategy: backoff,
     // After a failover the old master is read-only: find the new one.
     reconnectOnError: (error) => error.message.includes('READONLY'),
