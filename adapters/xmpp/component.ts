@@ -1,0 +1,122 @@
+// One component domain: its session, what arrives over it on the way to the hub, and what it answers by itself.
+import { bareAddress, type Draft, GatewayError, type Hub, type Published } from '../../src/contract/index.ts';
+import { serializeXml, type XmlElement } from '../../src/formats/xml.ts';
+import type { StanzaHead } from '../../src/formats/xml-stream.ts';
+import type { Clock } from './clock.ts';
+import { barrierPeer, type ComponentOptions, type XmppOptions } from './config.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { readError } from './errors.ts';
+import { Inbox } from './inbox.ts';
+import { peopleOf } from './mapping/people.ts';
+import { toEvents } from './mapping/to-events.ts';
+import { ns } from './namespaces.ts';
+import { answerPresence } from './presence.ts';
+import { errorReply } from './replies.ts';
+import { answerIq } from './services.ts';
+import { Session, type SessionState } from './session.ts';
+import { hiddenIn } from './trace.ts';
+
+export class Component {
+  readonly options: ComponentOptions;
+  readonly session: Session;
+  readonly #hub: Hub;
+  readonly #inbox: Inbox;
+
+  constructor(
+    options: XmppOptions,
+    component: ComponentOptions,
+    hub: Hub,
+    clock: Clock,
+    onState: (state: SessionState, why?: string) => void,
+  ) {
+    this.options = component;
+    this.#hub = hub;
+    this.session = new Session(
+      { ...connectionOptions(options, component), ...options, barrierPeer: barrierPeer(options, component.domain) },
+      {
+        onStanza: (stanza) => this.#onStanza(stanza),
+        onSkipped: (stanza, why) => this.#refuse(stanza, new GatewayError('too-large', why.message)),
+        onState,
+      },
+      clock,
+    );
+    this.#inbox = new Inbox(options, this.session, clock);
+  }
+
+  async stop(): Promise<void> {
+    await this.session.stop();
+    await this.#inbox.stop();
+  }
+
+  #onStanza(stanza: XmlElement): void {
+    try {
+      this.#read(stanza);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#refuse(stanza, error);
+    }
+  }
+
+  #read(stanza: XmlElement): void {
+    const { name, attributes } = stanza;
+    if (name === 'message') {
+      if (attributes.type === 'error') this.#onBounce(stanza);
+      else this.#onMessage(stanza);
+    } else if (name === 'presence') {
+      for (const answer of answerPresence(stanza)) this.session.answer(answer);
+    } else if (name === 'iq') {
+      const answer = answerIq(stanza, this.options, this.#hub.now());
+      if (answer) this.session.answer(answer);
+    }
+  }
+
+  #onMessage(stanza: XmlElement): void {
+    const drafts = toEvents(stanza, this.#hub.now());
+    const [first] = drafts;
+    if (!first) return;
+    const pair = `${bareAddress(first.from)}|${bareAddress(first.to)}`;
+    for (const draft of drafts) {
+      const publish = async () => this.#traced(await this.#hub.publish(draft), draft, stanza);
+      this.#inbox.take(pair, publish, (error) => {
+        // Receipts and chat states are told to nobody when they fail: their sender did not write them.
+        if (draft.type === 'message') this.#refuse(stanza, error);
+      });
+    }
+  }
+
+  // What we wrote comes back (RFC 6120 s.8.3): the answer to a delivery under way, or news of an older one.
+  #onBounce(stanza: XmlElement): void {
+    const { id } = stanza.attributes;
+    if (!id) return;
+    const error = readError(stanza);
+    if (this.session.refused(id, error)) return;
+    const { reason, message: text } = error;
+    const draft: Draft = { type: 'receipt', ...peopleOf(stanza), of: id, state: 'failed', reason, text };
+    this.#inbox.take(
+      id,
+      async () => this.#traced(await this.#hub.publish(draft), draft, stanza),
+      () => {},
+    );
+  }
+
+  #traced(published: Published, draft: Draft, stanza: XmlElement): void {
+    const wire = serializeXml(stanza, ns.component);
+    const what = stanza.attributes.type === 'error' ? 'message error' : `message ${draft.type}`;
+    this.#hub.trace.hop(published.id, { direction: 'inbound', what, wire, hidden: hiddenIn(wire) });
+  }
+
+  #refuse(stanza: StanzaHead, error: GatewayError): void {
+    const { reason, message } = error;
+    this.#hub.metrics.count('stanzas_refused_total', { reason });
+    const answer = errorReply(stanza, reason, message);
+    if (!answer) return;
+    if (stanza.name === 'message') this.session.owe(answer);
+    else this.session.answer(answer);
+  }
+}
+
+export function connectionOptions(options: XmppOptions, { domain, secret }: ComponentOptions): ConnectionOptions {
+  const { host, port, tls, connectTimeoutMs, maxStanzaBytes, maxDepth } = options;
+  const limits = { maxLength: maxStanzaBytes, maxDepth, maxAttributes: 64 };
+  return { host, port, tls, domain, secret, connectTimeoutMs, limits };
+}

@@ -1,0 +1,113 @@
+// The XMPP adapter: one XMPP server, one component connection for each of our domains there (XEP-0114).
+import {
+  type Adapter,
+  type AdapterModule,
+  type Delivery,
+  type EventType,
+  GatewayError,
+  type GatewayEvent,
+  type Hub,
+  splitAddress,
+} from '../../src/contract/index.ts';
+import { clockOf } from './clock.ts';
+import { encodeStanza } from './codec.ts';
+import { Component } from './component.ts';
+import { gatewayDomains, nativeDomains, type XmppOptions, xmppOptions } from './config.ts';
+import { diagnose } from './diagnose.ts';
+import { fromEvent } from './mapping/from-event.ts';
+import { hiddenIn } from './trace.ts';
+
+export class Xmpp implements Adapter {
+  readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing']);
+  readonly #options: XmppOptions;
+  readonly #components = new Map<string, Component>();
+  #hub: Hub | undefined;
+
+  constructor(options: XmppOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when every component has been answered once, well or not. */
+  async start(hub: Hub): Promise<void> {
+    this.#hub = hub;
+    const first = this.#options.domains.map((component) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const opened = new Component(this.#options, component, hub, clockOf(hub.now), (state, why) => {
+        if (state !== 'connecting') resolve();
+        this.#report(component.domain, why);
+      });
+      this.#components.set(component.domain, opened);
+      return promise;
+    });
+    for (const { session } of this.#components.values()) session.start();
+    await Promise.all(first);
+  }
+
+  async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
+    signal.throwIfAborted();
+    const component = this.#componentOf(event);
+    const { receivedAs, maxStanzaBytes } = this.#options;
+    const hasChatStates = component.options.shows.some((scheme) => scheme !== 'tel');
+    const stanza = fromEvent(event, { receivedAs, hasChatStates, now: this.#hub?.now() ?? 0 });
+    if (!stanza) return { state: 'sent' };
+    const wire = encodeStanza(stanza);
+    const bytes = Buffer.byteLength(wire);
+    if (bytes > maxStanzaBytes) throw new GatewayError('too-large', `${bytes} bytes; the most is ${maxStanzaBytes}`);
+    const written = component.session.send(
+      stanza.attributes.type === 'error' ? `re-${event.id}` : event.id,
+      wire,
+      signal,
+    );
+    this.#hub?.trace.hop(event.id, {
+      direction: 'outbound',
+      what: `message ${event.type}`,
+      wire,
+      hidden: hiddenIn(wire),
+    });
+    await written;
+    return { state: 'sent' };
+  }
+
+  /** The recipient's server, as reached from one component: a component that is away holds nobody else back. */
+  destination({ from, to }: GatewayEvent): string {
+    return `${splitAddress(to).domain} from ${splitAddress(from).domain}`;
+  }
+
+  async stop(): Promise<void> {
+    const components = [...this.#components.values()];
+    await Promise.all(components.map((component) => component.stop()));
+    if (this.#hub) this.#hub.status('down', 'stopped');
+    this.#hub = undefined;
+  }
+
+  #componentOf({ from }: GatewayEvent): Component {
+    const { domain } = splitAddress(from);
+    const component = this.#components.get(domain);
+    if (component) return component;
+    if (!this.#hub) throw new GatewayError('unavailable', 'not started');
+    // A server closes the whole stream at a sender of a foreign domain (invalid-from).
+    throw new GatewayError('not-allowed', `${domain} is no component of ours here, so nobody can write from it`);
+  }
+
+  #report(domain: string, why: string | undefined): void {
+    const hub = this.#hub;
+    if (!hub) return;
+    const sessions = [...this.#components.values()].map(({ session }) => session);
+    const away = sessions.filter(({ state }) => state !== 'up');
+    if (why !== undefined) hub.log.warn({ component: domain, why }, 'component is down');
+    hub.metrics.gauge('components_up', sessions.length - away.length);
+    const reason = why ?? (away.length > 0 ? `not connected: ${away.map((one) => one.domain).join(', ')}` : undefined);
+    if (away.length < sessions.length) hub.status('up', reason);
+    else hub.status(away.some(({ state }) => state === 'connecting') ? 'connecting' : 'down', reason);
+  }
+}
+
+export const adapter: AdapterModule<XmppOptions> = {
+  protocol: 'xmpp',
+  network: 'xmpp',
+  options: xmppOptions,
+  create: (_name, options) => new Xmpp(options),
+  gatewayDomains,
+  nativeDomains,
+  diagnose,
+};

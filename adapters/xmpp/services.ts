@@ -1,0 +1,78 @@
+// Questions that a component answers itself: who it is and what it can (XEP-0030), ping (0199), version (0092), time (0202).
+import type { GatewayDomain } from '../../src/contract/index.ts';
+import { childrenOf, type XmlElement, xml } from '../../src/formats/xml.ts';
+import { ns } from './namespaces.ts';
+import { errorReply, reply } from './replies.ts';
+
+/** Answers an IQ of type get or set. `now` in milliseconds since 1970. */
+export function answerIq(iq: XmlElement, at: GatewayDomain, now: number): XmlElement | undefined {
+  const [query] = childrenOf(iq);
+  const answer = iq.attributes.type === 'get' && query ? answerTo(query, iq.attributes.to ?? '', at, now) : undefined;
+  if (answer === 'no such node') return errorReply(iq, 'not-found');
+  if (answer) return reply(iq, 'result', ...(answer === 'nothing' ? [] : [answer]));
+  return errorReply(iq, 'unsupported');
+}
+
+function answerTo(
+  query: XmlElement,
+  to: string,
+  at: GatewayDomain,
+  now: number,
+): XmlElement | 'nothing' | 'no such node' | undefined {
+  const isDisco = query.ns === ns.discoInfo || query.ns === ns.discoItems;
+  if (isDisco && query.attributes.node) return 'no such node';
+  switch (`${query.ns} ${query.name}`) {
+    case `${ns.discoInfo} query`:
+      return info(to.includes('@') ? person(to, at) : gateway(at));
+    case `${ns.discoItems} query`:
+      return xml('query', ns.discoItems);
+    case `${ns.ping} ping`:
+      return 'nothing';
+    case `${ns.version} query`:
+      return xml('query', ns.version, {}, text('name', ns.version, 'Dragoman'), text('version', ns.version, '0.1'));
+    case `${ns.time} time`:
+      return time(now);
+    default:
+      return undefined;
+  }
+}
+
+interface Entity {
+  identities: ReadonlyArray<readonly [category: string, type: string]>;
+  name: string;
+  features: readonly string[];
+}
+
+const own = [ns.discoInfo, ns.discoItems, ns.ping, ns.version, ns.time];
+
+/** XEP-0100 s.4.1: what kind of gateway; the types are those of the XMPP registrar, which has none for IMPS. */
+function gateway({ domain, shows }: GatewayDomain): Entity {
+  const types = new Set(shows.map((scheme) => (scheme === 'tel' ? 'sms' : scheme === 'wv' ? 'imps' : 'simple')));
+  return { identities: [...types].map((type) => ['gateway', type] as const), name: domain, features: own };
+}
+
+/** A person of another network, with what that network can carry. */
+function person(to: string, { shows }: GatewayDomain): Entity {
+  const bare = to.replace(/\/.*$/s, '');
+  const isNumber = shows.includes('tel') && (shows.length === 1 || bare.startsWith('+'));
+  const identities = [isNumber ? (['client', 'sms'] as const) : (['client', 'phone'] as const)];
+  const features = isNumber ? [ns.receipts, ns.oob] : [ns.receipts, ns.oob, ns.markers, ns.chatStates, ns.correct];
+  return { identities, name: bare, features: [...own, ...features] };
+}
+
+function info({ identities, name, features }: Entity): XmlElement {
+  return xml(
+    'query',
+    ns.discoInfo,
+    {},
+    ...identities.map(([category, type]) => xml('identity', ns.discoInfo, { category, type, name })),
+    ...features.map((feature) => xml('feature', ns.discoInfo, { var: feature })),
+  );
+}
+
+function time(now: number): XmlElement {
+  const utc = new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
+  return xml('time', ns.time, {}, text('tzo', ns.time, '+00:00'), text('utc', ns.time, utc));
+}
+
+const text = (name: string, namespace: string, words: string) => xml(name, namespace, {}, words);
