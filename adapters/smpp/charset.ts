@@ -12,7 +12,7 @@ export interface Alphabet {
   decode(octets: Buffer): string;
 }
 
-const escape = 0x1b;
+const escapeCode = 0x1b;
 // TS 23.038 s.6.2.1, row by row; U+001B stands where the escape is.
 const gsmDefault =
   '@£$¥èéùìòÇ\nØø\rÅå' +
@@ -40,9 +40,9 @@ const gsmExtension: Readonly<Record<number, string>> = {
 /** A table of 128 characters and what follows an escape. */
 export function septetAlphabet(name: string, table: string, extension: Readonly<Record<number, string>>): Alphabet {
   const codes = new Map<string, number>();
-  for (const [code, character] of Object.entries(extension)) codes.set(character, (escape << 8) | Number(code));
+  for (const [code, character] of Object.entries(extension)) codes.set(character, (escapeCode << 8) | Number(code));
   [...table].forEach((character, code) => {
-    if (code !== escape) codes.set(character, code);
+    if (code !== escapeCode) codes.set(character, code);
   });
   return {
     name,
@@ -61,7 +61,7 @@ export function septetAlphabet(name: string, table: string, extension: Readonly<
       let length = 0;
       for (const character of text) {
         const code = codes.get(character) ?? 0x3f;
-        if (code > 0xff) octets[length++] = escape;
+        if (code > 0xff) octets[length++] = escapeCode;
         octets[length++] = code & 0x7f;
       }
       return octets.subarray(0, length);
@@ -75,14 +75,14 @@ function decodeSeptets(octets: Buffer, table: string, extension: Readonly<Record
   let text = '';
   for (let index = 0; index < octets.length; index++) {
     const code = (octets[index] as number) & 0x7f;
-    if (code !== escape) {
+    if (code !== escapeCode) {
       text += table[code];
       continue;
     }
     index++;
     const next = octets[index];
     if (next === undefined) text += ' ';
-    else text += (next & 0x7f) === escape ? ' ' : (extension[next & 0x7f] ?? table[next & 0x7f]);
+    else text += (next & 0x7f) === escapeCode ? ' ' : (extension[next & 0x7f] ?? table[next & 0x7f]);
   }
   return text;
 }

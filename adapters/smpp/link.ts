@@ -74,6 +74,12 @@ export class Link {
     await this.#session?.unbind();
   }
 
+  /** At once, without a word. */
+  cut(): void {
+    this.#isStopped = true;
+    this.#session?.close('cut');
+  }
+
   async #try(): Promise<void> {
     if (this.#isStopped) return;
     let session: Session;

@@ -78,12 +78,12 @@ export type IdRule = (typeof idRules)[number];
 
 const longestNumber = 40;
 
+const longestKey = 200;
+
 /** The key under which a message_id of a response is kept: case folded, leading zeros stripped. */
 export function idKey(id: string): string {
-  return id
-    .trim()
-    .toLowerCase()
-    .replace(/^0+(?=.)/, '');
+  const folded = id.trim().toLowerCase();
+  return folded.replace(/^0+(?=.)/, '').slice(0, longestKey);
 }
 
 /** The keys that a receipt's id may mean, by rule. No two are equal. */

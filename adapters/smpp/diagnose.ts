@@ -1,0 +1,37 @@
+// For `dragoman doctor`: connects and binds as configured and says what it finds, step by step.
+import type { Finding } from '../../src/contract/index.ts';
+import { bindsOf, type SmppOptions } from './config.ts';
+import { BindRefused, open } from './link.ts';
+
+const advice: Readonly<Record<BindRefused['stage'], string>> = {
+  network: 'check host and port, and that the carrier lets our address in',
+  tls: 'check tls.ca and tls.serverName, or tls: false where the carrier has none',
+  bind: 'check systemId, password, systemType and bind, and that nobody else is bound with this account',
+};
+
+export async function* diagnose(options: SmppOptions, signal: AbortSignal): AsyncIterable<Finding> {
+  const where = `${options.host}:${options.port}${options.tls === false ? '' : ' with TLS'}`;
+  if (options.tls === false && !/^(127\.|::1$|localhost$)/.test(options.host)) {
+    const what = `${where}: the password and all texts travel in the clear`;
+    yield { state: 'warning', what, advice: 'set tls where the carrier offers it, or use a VPN' };
+  }
+  for (const command of bindsOf[options.bind]) {
+    try {
+      const handler = { request: () => ({ status: 'ESME_RX_T_APPN' as const }), closed: () => {} };
+      const { session, bound } = open(command, options, Date.now, handler);
+      const abort = () => session.close('given up');
+      signal.addEventListener('abort', abort, { once: true });
+      await bound;
+      yield { state: 'ok', what: `${where}: ${command} as ${options.systemId}` };
+      const ticker = setInterval(() => session.tick(), 100);
+      await session.unbind();
+      clearInterval(ticker);
+      signal.removeEventListener('abort', abort);
+    } catch (error) {
+      const refusal = error instanceof BindRefused ? error : undefined;
+      const what = error instanceof Error ? error.message : String(error);
+      yield { state: 'failed', what, advice: advice[refusal?.stage ?? 'tls'] };
+      return;
+    }
+  }
+}

@@ -1,0 +1,119 @@
+// What the SMSC sends: receipts to the book, texts to the hub, each acknowledged only once it is durable.
+import { randomUUID } from 'node:crypto';
+import { GatewayError, type Hub } from '../../src/contract/index.ts';
+import type { SmeAddress } from './addresses.ts';
+import { type PduOf, type RequestPdu, textRanges, tlvOctets, tlvText } from './codec/index.ts';
+import type { SmppOptions } from './config.ts';
+import { type DataCoding, readDataCoding } from './data-coding.ts';
+import { refusals } from './errors.ts';
+import { type MobileRules, textOfPieces, toEvent } from './mapping.ts';
+import type { ReceiptBook } from './receipt-book.ts';
+import { isMarkedReceipt, type ParsedReceipt, parseReceipt } from './receipts.ts';
+import type { Rejoin, Whole } from './rejoin.ts';
+import { readSegment } from './segments.ts';
+import type { Answer } from './session.ts';
+
+export interface InboundParts {
+  readonly options: SmppOptions;
+  readonly rules: MobileRules;
+  readonly hub: Hub;
+  readonly book: ReceiptBook;
+  readonly rejoin: Rejoin;
+}
+
+type Mobile = PduOf<'deliver_sm'> | PduOf<'data_sm'>;
+
+const udhi = 0x40;
+
+export class Inbound {
+  readonly #parts: InboundParts;
+
+  constructor(parts: InboundParts) {
+    this.#parts = parts;
+  }
+
+  async request(pdu: RequestPdu, frame: Buffer): Promise<Answer> {
+    if (pdu.command === 'alert_notification' || pdu.command === 'outbind') return 'silent';
+    // An ESME is asked for nothing else.
+    if (pdu.command !== 'deliver_sm' && pdu.command !== 'data_sm') return { status: 'ESME_RINVCMDID' };
+    try {
+      await this.#take(pdu, frame);
+      return { status: 'ESME_ROK' };
+    } catch (error) {
+      const reason = error instanceof GatewayError ? error.reason : 'internal';
+      const why = error instanceof Error ? error.message : String(error);
+      this.#parts.hub.log.warn({ command: pdu.command, reason, why }, 'refused');
+      return { status: refusals[reason] };
+    }
+  }
+
+  /** A whole text, complete or with gaps. */
+  async handOn({ source, destination, pieces, key }: Whole): Promise<void> {
+    await this.#publish(source, destination, textOfPieces(pieces, this.#parts.options.alphabet0), key);
+  }
+
+  async #take(pdu: Mobile, frame: Buffer): Promise<void> {
+    const { options, hub, book } = this.#parts;
+    const octets = userData(pdu);
+    const coding = readDataCoding(pdu.body.data_coding, options.alphabet0);
+    const receipt = parseReceipt(pdu, receiptTexts(pdu, octets, coding));
+    if (receipt) {
+      const found = await book.heard(receipt, pdu.body.source_addr);
+      hub.metrics.count('receipts_total', { found });
+      if (found !== 'unknown' || receipt.isCertain) return this.#traceReceipt(receipt, found);
+    } else if (isMarkedReceipt(pdu)) {
+      hub.log.warn({ source: pdu.body.source_addr }, 'a receipt without an id or a state');
+      return;
+    }
+    await this.#text(pdu, octets, coding, frame);
+  }
+
+  async #text(pdu: Mobile, octets: Buffer, coding: DataCoding, frame: Buffer): Promise<void> {
+    const { data_coding: dataCoding, esm_class } = pdu.body;
+    const source = { ton: pdu.body.source_addr_ton, npi: pdu.body.source_addr_npi, addr: pdu.body.source_addr };
+    const destination = { ton: pdu.body.dest_addr_ton, npi: pdu.body.dest_addr_npi, addr: pdu.body.destination_addr };
+    const { payload, part, isForApplication } = readSegment(octets, (esm_class & udhi) !== 0, pdu.tlvs, coding);
+    if (part) {
+      await this.#parts.rejoin.add({ source, destination, ...part, payload, dataCoding });
+      return;
+    }
+    // Data for a program on the phone is no text whatever its coding says (4: binary).
+    const pieces = [{ payload, dataCoding: isForApplication ? 4 : dataCoding }];
+    const text = textOfPieces(pieces, this.#parts.options.alphabet0);
+    const id = await this.#publish(source, destination, text, smscName(pdu));
+    const wire = Buffer.from(frame);
+    this.#parts.hub.trace.hop(id, { direction: 'inbound', what: pdu.command, wire, hidden: textRanges(wire) });
+  }
+
+  async #publish(source: SmeAddress, destination: SmeAddress, text: string, dedupeKey?: string): Promise<string> {
+    const { hub, rules } = this.#parts;
+    const mobile = { source, destination, text, nativeId: randomUUID(), dedupeKey };
+    const { id } = await hub.publish(toEvent(mobile, rules));
+    return id;
+  }
+
+  #traceReceipt({ ids, stat }: ParsedReceipt, found: string): void {
+    this.#parts.hub.log.debug({ ids, stat, found }, 'receipt');
+  }
+}
+
+/** s.4.6.1, 5.3.2.32: short_message, or message_payload in its place. */
+function userData(pdu: Mobile): Buffer {
+  const short = 'short_message' in pdu.body ? pdu.body.short_message : undefined;
+  if (short && short.length > 0) return short;
+  return tlvOctets(pdu.tlvs, 'message_payload') ?? Buffer.alloc(0);
+}
+
+// Receipts are ASCII; some say so, some call it UCS-2 and send ASCII, some send UCS-2.
+function receiptTexts(pdu: Mobile, octets: Buffer, { alphabet, isPacked }: DataCoding): string[] {
+  const end = (pdu.body.esm_class & udhi) !== 0 && octets.length > 0 ? 1 + (octets[0] as number) : 0;
+  const text = octets.subarray(end < octets.length ? end : 0);
+  const ascii = text.toString('latin1');
+  return alphabet && !isPacked && alphabet.name === 'UCS-2' ? [alphabet.decode(text), ascii] : [ascii];
+}
+
+/** The one name of a message that an SMSC repeats with it; without, a repeat cannot be told from a person's own. */
+function smscName(pdu: Mobile): string | undefined {
+  const id = tlvText(pdu.tlvs, 'receipted_message_id');
+  return id === undefined || id === '' ? undefined : `id/${id}`;
+}

@@ -1,0 +1,151 @@
+// Events <-> what a submit_sm and a deliver_sm say. Pure: alphabets and parts are segments.ts, addresses addresses.ts.
+import {
+  type Address,
+  bareAddress,
+  type DraftOf,
+  type Message,
+  type Receipt,
+  type ReceiptState,
+  splitAddress,
+} from '../../src/contract/index.ts';
+import { fromSme, type SmeAddress, toSme } from './addresses.ts';
+import type { Body } from './codec/index.ts';
+import type { SmppOptions } from './config.ts';
+import { type DefaultAlphabet, readDataCoding } from './data-coding.ts';
+import type { Part, Plan } from './segments.ts';
+
+export type SubmitFields = Partial<Body<'submit_sm'>>;
+
+/** s.5.2.14. */
+const priorities = { low: 0, normal: 0, urgent: 2, emergency: 3 } as const;
+const udhi = 0x40;
+
+/** All of an event that SMS can say, as one text; what it cannot is put into words. */
+export function textOf(message: Message): string {
+  const said = message.text[''] ?? Object.values(message.text)[0] ?? '';
+  const lines: string[] = [];
+  if (message.subject) lines.push(`[${message.subject[''] ?? Object.values(message.subject)[0] ?? ''}]`);
+  if (message.retracts !== undefined) lines.push('[took back an earlier message]');
+  else if (message.reaction) lines.push(`[reaction] ${message.reaction.emoji.join(' ')}`.trim());
+  else if (message.replaces !== undefined) lines.push(`edited: ${said}`);
+  else if (said !== '') lines.push(said);
+  for (const { url, name } of message.attachments ?? []) lines.push(name === undefined ? url : `${name}: ${url}`);
+  return lines.join('\n');
+}
+
+/** What all parts of one message have in common. */
+export function fromEvent(event: Message | Receipt, options: SmppOptions, now: number): SubmitFields {
+  const source = toSme(bareAddress(event.from), options.source);
+  const destination = toSme(bareAddress(event.to), options.destination);
+  return {
+    service_type: options.serviceType,
+    source_addr_ton: source.ton,
+    source_addr_npi: source.npi,
+    source_addr: source.addr,
+    dest_addr_ton: destination.ton,
+    dest_addr_npi: destination.npi,
+    destination_addr: destination.addr,
+    validity_period: validity(event.expiresAt, now),
+    priority_flag: event.type === 'message' ? priorities[event.priority ?? 'normal'] : 0,
+  };
+}
+
+/** One part's own fields. `asksReceipt`: s.5.2.17, 1 for the final outcome, 2 for failures only. */
+export function partFields(common: SubmitFields, plan: Plan, part: Part, asksReceipt: 0 | 1 | 2): SubmitFields {
+  return {
+    ...common,
+    esm_class: part.hasHeader ? udhi : 0,
+    registered_delivery: asksReceipt,
+    data_coding: plan.dataCoding,
+    short_message: part.short_message,
+  };
+}
+
+/** The sentence for an SMS sender whose message ended badly; undefined when SMS has nothing to say. */
+export function noticeOf(receipt: Receipt): string | undefined {
+  if (receipt.state !== 'failed' && receipt.state !== 'expired') return undefined;
+  const name = splitAddress(receipt.from).local;
+  return `Your message to ${name} was not delivered${receipt.text === undefined ? '.' : `: ${receipt.text}`}`;
+}
+
+// s.7.1.1: relative, so that no clock or zone of the carrier matters. Days are the largest unit whose length is certain.
+function validity(expiresAt: string | undefined, now: number): string {
+  if (expiresAt === undefined) return '';
+  const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - now) / 1000));
+  const days = Math.floor(seconds / 86_400);
+  if (days > 30) return '000030000000000R';
+  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
+  return `0000${two(days)}${two((seconds % 86_400) / 3600)}${two((seconds % 3600) / 60)}${two(seconds % 60)}000R`;
+}
+
+/** Part of a text from the network, or a gap where a part never came. */
+export type Piece = { readonly payload: Buffer; readonly dataCoding: number } | undefined;
+
+/** The text of all parts: octets of one coding are joined before they are decoded, so that no character is torn. */
+export function textOfPieces(pieces: readonly Piece[], alphabet0: DefaultAlphabet): string {
+  let text = '';
+  for (let at = 0; at < pieces.length; ) {
+    const first = pieces[at];
+    let end = at + 1;
+    while (end < pieces.length && pieces[end]?.dataCoding === first?.dataCoding) end++;
+    text += first ? decodeRun(pieces.slice(at, end) as NonNullable<Piece>[], first.dataCoding, alphabet0) : '[...]';
+    at = end;
+  }
+  return text;
+}
+
+function decodeRun(run: readonly NonNullable<Piece>[], dataCoding: number, alphabet0: DefaultAlphabet): string {
+  const octets = Buffer.concat(run.map(({ payload }) => payload));
+  const { alphabet } = readDataCoding(dataCoding, alphabet0);
+  return alphabet ? alphabet.decode(octets).toWellFormed() : `[binary message, ${octets.length} octets]`;
+}
+
+export interface Mobile {
+  readonly source: SmeAddress;
+  readonly destination: SmeAddress;
+  readonly text: string;
+  readonly nativeId: string;
+  readonly dedupeKey?: string | undefined;
+}
+
+export interface MobileRules {
+  readonly defaultCountry?: string | undefined;
+  readonly shortCodeContext: string;
+}
+
+/** A message from a phone. Throws GatewayError `malformed` when it has no sender or recipient. */
+export function toEvent(mobile: Mobile, rules: MobileRules): DraftOf<'message'> {
+  return {
+    type: 'message',
+    from: fromSme(mobile.source, rules),
+    to: fromSme(mobile.destination, rules),
+    nativeId: mobile.nativeId,
+    text: { '': mobile.text },
+    wants: [],
+    ...(mobile.dedupeKey === undefined ? {} : { dedupeKey: mobile.dedupeKey }),
+  };
+}
+
+/** How one of our messages ended. */
+export interface Conclusion {
+  readonly event: string;
+  /** The message's own: the receipt goes the other way. */
+  readonly from: string;
+  readonly to: string;
+  readonly state: ReceiptState;
+  readonly reason?: Receipt['reason'];
+  readonly words: string;
+}
+
+export function toReceipt({ event, from, to, state, reason, words }: Conclusion): DraftOf<'receipt'> {
+  return {
+    type: 'receipt',
+    // Canonical already: they come from an event.
+    from: to as Address,
+    to: from as Address,
+    of: event,
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    ...(state === 'delivered' ? {} : { text: words }),
+  };
+}

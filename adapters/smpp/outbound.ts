@@ -1,0 +1,245 @@
+// One event to the SMSC: split, submitted part by part, its parts remembered for their receipts. A retry of the event
+// sends only what the SMSC has not taken yet, under the same reference.
+import {
+  asGatewayError,
+  type Delivery,
+  GatewayError,
+  type Hub,
+  type Message,
+  type Receipt,
+} from '../../src/contract/index.ts';
+import { type ResponsePdu, statuses, statusName, textRanges } from './codec/index.ts';
+import type { SmppOptions } from './config.ts';
+import { statusError } from './errors.ts';
+import { fromEvent, noticeOf, partFields, type SubmitFields, textOf, toReceipt } from './mapping.ts';
+import { NotSent, type Pacer, type Ticket } from './pacer.ts';
+import type { PartRecord, ReceiptBook } from './receipt-book.ts';
+import { type Part, type Plan, planText, toParts } from './segments.ts';
+import { type Exchange, SessionError } from './session.ts';
+
+export interface OutboundParts {
+  readonly options: SmppOptions;
+  readonly hub: Hub;
+  readonly pacer: Pacer;
+  readonly book: ReceiptBook;
+}
+
+/** How far earlier attempts came. */
+interface Progress {
+  readonly reference: number;
+  /** Parts that the SMSC took, and parts of which nobody knows and which are not to be doubled. */
+  readonly taken: number[];
+  readonly assumed: number[];
+}
+
+/** What comes back with a response, late ones too. */
+interface Context {
+  readonly record: PartRecord;
+  readonly ttlMs: number;
+  /** No receipt was asked for. */
+  readonly isUntracked: boolean;
+}
+
+type Fate = 'taken' | 'unknown' | GatewayError;
+
+const referenceMs = 3 * 86_400_000;
+
+export class Outbound {
+  readonly #parts: OutboundParts;
+
+  constructor(parts: OutboundParts) {
+    this.#parts = parts;
+  }
+
+  async message(event: Message, signal: AbortSignal): Promise<Delivery> {
+    const { options, hub } = this.#parts;
+    const plan = planText(textOf(event), options);
+    const common = fromEvent(event, options, hub.now());
+    const progress = await this.#progress(event, common, plan);
+    const parts = toParts(plan, options.concat, progress.reference);
+    const left = parts
+      .map((_, index) => index)
+      .filter((index) => ![...progress.taken, ...progress.assumed].includes(index));
+    refuseAborted(signal);
+    const fates = await this.#submit(left, signal, (index) => this.#submission(event, common, plan, parts, index));
+    left.forEach((index, at) => {
+      if (fates[at] === 'taken') progress.taken.push(index);
+      else if (fates[at] === 'unknown' && options.unknownOutcome === 'report') progress.assumed.push(index);
+    });
+    await this.#conclude(event, progress, parts.length, fates);
+    hub.log.debug({ event: event.id, parts: plan.count, why: plan.reason }, 'submitted');
+    return {};
+  }
+
+  /** An SMS sender is told that it did not arrive; other receipts SMS cannot say. */
+  async notice(receipt: Receipt, signal: AbortSignal): Promise<Delivery> {
+    const { options, hub } = this.#parts;
+    const text = options.notices ? noticeOf(receipt) : undefined;
+    if (text === undefined) return {};
+    const plan = planText(text, { ...options, ucs2: true, concat: 'udh8', maxParts: 255 });
+    const common = fromEvent(receipt, options, hub.now());
+    const parts = toParts(plan, 'udh8', plan.texts.length > 1 ? await this.#reference(common) : 0);
+    refuseAborted(signal);
+    const fates = await this.#submit([...parts.keys()], signal, (index) => ({
+      body: partFields(common, plan, parts[index] as Part, 0),
+      tlvs: [],
+      context: undefined,
+    }));
+    // A notice whose outcome is unknown is not worth a double.
+    for (const fate of fates) if (fate instanceof GatewayError) throw fate;
+    return {};
+  }
+
+  /** A submit that was given up has been answered after all: its receipt will be understood. */
+  late(response: ResponsePdu, context: unknown): void {
+    const { hub } = this.#parts;
+    hub.metrics.count('late_responses_total', { status: statusName(response.command_status) });
+    if (context === undefined || response.command_status !== statuses.ESME_ROK) return;
+    this.#remember(response, context as Context).catch((error: Error) => {
+      hub.log.warn({ why: error.message }, 'a late response could not be remembered');
+    });
+  }
+
+  async #progress(event: Message, common: SubmitFields, plan: Plan): Promise<Progress> {
+    const { state } = this.#parts.hub;
+    if (plan.texts.length === 1) return { reference: 0, taken: [], assumed: [] };
+    const stored = await state.get(progressKey(event));
+    if (stored !== undefined) return JSON.parse(stored) as Progress;
+    const progress = { reference: await this.#reference(common), taken: [], assumed: [] };
+    // Before anything is sent: a crash repeats parts under the same reference, and phones drop what they have.
+    await state.set(progressKey(event), JSON.stringify(progress), this.#lifeMs(event));
+    return progress;
+  }
+
+  /** TS 23.040 s.9.2.3.24.1: each text between two numbers has its own. */
+  #reference(common: SubmitFields): Promise<number> {
+    const { state } = this.#parts.hub;
+    return state.increment(`reference/${common.source_addr}/${common.destination_addr}`, 1, referenceMs);
+  }
+
+  #submission(event: Message, common: SubmitFields, plan: Plan, parts: readonly Part[], index: number) {
+    const { receipts } = this.#parts.options;
+    const part = parts[index] as Part;
+    const isLast = index === parts.length - 1;
+    const isAsked = receipts === 'last-part' ? isLast : receipts !== 'none';
+    const asked = isAsked ? (receipts === 'failure' ? 2 : 1) : 0;
+    const record: PartRecord = {
+      e: event.id,
+      f: event.from,
+      t: event.to,
+      d: common.destination_addr ?? '',
+      i: index,
+      n: receipts === 'last-part' ? 1 : parts.length,
+    };
+    const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked };
+    return { body: partFields(common, plan, part, asked), tlvs: part.tlvs, context };
+  }
+
+  async #submit(
+    indices: readonly number[],
+    signal: AbortSignal,
+    make: (index: number) => Parameters<Pacer['submit']>[0],
+  ): Promise<Fate[]> {
+    const tickets: Ticket[] = [];
+    const cancel = () => {
+      for (const ticket of tickets) ticket.cancel();
+    };
+    signal.addEventListener('abort', cancel, { once: true });
+    for (const index of indices) tickets.push(this.#parts.pacer.submit(make(index)));
+    const fates = tickets.map(async (ticket, at): Promise<Fate> => {
+      const { context } = make(indices[at] as number);
+      try {
+        const exchange = await ticket.done;
+        const fate = await this.#answered(exchange, context as Context | undefined);
+        // The rest of a message that is refused for good would be a fragment.
+        if (fate instanceof GatewayError && fate.isFinal) cancel();
+        return fate;
+      } catch (error) {
+        return fateOf(error);
+      }
+    });
+    const settled = await Promise.all(fates);
+    signal.removeEventListener('abort', cancel);
+    return settled;
+  }
+
+  async #answered({ response, request, frame, tookMs }: Exchange, context: Context | undefined): Promise<Fate> {
+    const { hub, options } = this.#parts;
+    const status = statusName(response.command_status);
+    hub.metrics.count('submits_total', { status });
+    hub.metrics.observe('response_ms', tookMs);
+    if (context) {
+      const event = context.record.e;
+      hub.trace.hop(event, { direction: 'outbound', what: 'submit_sm', wire: request, hidden: textRanges(request) });
+      hub.trace.hop(event, { direction: 'inbound', what: `${response.command} ${status}`, wire: Buffer.from(frame) });
+    }
+    if (response.command_status !== statuses.ESME_ROK)
+      return statusError(response.command_status, options.statusReasons);
+    if (context) {
+      await this.#remember(response, context).catch((error: Error) => {
+        // Sent is sent: to fail now would send it twice.
+        hub.log.error({ event: context.record.e, why: error.message }, 'its receipt will not be understood');
+      });
+    }
+    return 'taken';
+  }
+
+  async #remember(response: ResponsePdu, { record, ttlMs, isUntracked }: Context): Promise<void> {
+    if (isUntracked || response.command !== 'submit_sm_resp') return;
+    const { message_id } = response.body;
+    if (message_id === '') this.#parts.hub.metrics.count('empty_message_ids_total');
+    else await this.#parts.book.accepted(message_id, record, ttlMs);
+  }
+
+  /** Ends the attempt: returns when the SMSC has all parts, or may have; throws what stands in the way otherwise. */
+  async #conclude(event: Message, progress: Progress, count: number, fates: readonly Fate[]): Promise<void> {
+    const { hub } = this.#parts;
+    const { taken, assumed } = progress;
+    if (taken.length + assumed.length < count) {
+      if (count > 1) await hub.state.set(progressKey(event), JSON.stringify(progress), this.#lifeMs(event));
+      throw worstOf(fates);
+    }
+    if (assumed.length > 0) {
+      const words = 'the link to the SMS centre broke before it answered: the message may have arrived';
+      const { id, from, to } = event;
+      await hub.publish(toReceipt({ event: id, from, to, state: 'unknown', words }));
+    }
+    if (count > 1) await hub.state.delete(progressKey(event));
+  }
+
+  #lifeMs(event: Message): number {
+    const { hub, options } = this.#parts;
+    const validMs = event.expiresAt === undefined ? 0 : Math.max(0, Date.parse(event.expiresAt) - hub.now());
+    return validMs + options.recordMs;
+  }
+}
+
+function progressKey(event: Message): string {
+  return `progress/${event.id}`;
+}
+
+function refuseAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new GatewayError('unavailable', 'given up before it was sent');
+}
+
+function fateOf(error: unknown): Fate {
+  if (error instanceof SessionError && error.isSent) return 'unknown';
+  if (error instanceof NotSent) {
+    if (!error.wasThrottled) return new GatewayError('unavailable', error.message);
+    return new GatewayError('throttled', 'the SMS centre asks us to send more slowly');
+  }
+  if (error instanceof SessionError) return new GatewayError('unavailable', error.message);
+  if (error instanceof RangeError) return new GatewayError('malformed', `SMPP cannot say it: ${error.message}`);
+  return asGatewayError(error);
+}
+
+/** What decides about the whole: a final refusal, else what asks for patience, else whatever failed. */
+function worstOf(fates: readonly Fate[]): GatewayError {
+  const failures = fates.filter((fate) => fate instanceof GatewayError);
+  return (
+    failures.find(({ isFinal }) => isFinal) ??
+    failures.find(({ reason }) => reason === 'throttled') ??
+    failures[0] ??
+    new GatewayError('unavailable', 'the link to the SMS centre broke before it answered')
+  );
+}

@@ -1,0 +1,189 @@
+// Texts from the network that come in parts: each part is durable before it is acknowledged, the whole is handed on when
+// complete (or with a visible gap when the wait is over), in any order, repeats included, across restarts.
+import { createHash } from 'node:crypto';
+import { GatewayError, type State } from '../../src/contract/index.ts';
+import type { SmeAddress } from './addresses.ts';
+import type { Piece } from './mapping.ts';
+import { Turns } from './turns.ts';
+
+export interface IncomingPart {
+  readonly source: SmeAddress;
+  readonly destination: SmeAddress;
+  readonly reference: string;
+  readonly total: number;
+  /** From 1. */
+  readonly index: number;
+  readonly payload: Buffer;
+  readonly dataCoding: number;
+}
+
+export interface Whole {
+  readonly source: SmeAddress;
+  readonly destination: SmeAddress;
+  readonly pieces: readonly Piece[];
+  /** The same for every attempt to hand on this whole, and no other's. */
+  readonly key: string;
+}
+
+interface StoredPart {
+  readonly p: string;
+  readonly c: number;
+  /** When the first part of this whole came. */
+  readonly at: number;
+  readonly s: SmeAddress;
+  readonly d: SmeAddress;
+}
+
+interface Group {
+  readonly key: string;
+  readonly total: number;
+  readonly at: number;
+  /** Digest of each part by its place. */
+  readonly parts: Map<number, string>;
+  retryAt: number;
+}
+
+const maxGroups = 10_000;
+const retryMs = 5000;
+
+export class Rejoin {
+  readonly #state: State;
+  readonly #waitMs: number;
+  readonly #handOn: (whole: Whole) => Promise<void>;
+  readonly #now: () => number;
+  readonly #turns = new Turns();
+  // Oldest first: all wait equally long.
+  readonly #groups = new Map<string, Group>();
+  #isSweeping = false;
+
+  constructor(state: State, waitMs: number, handOn: (whole: Whole) => Promise<void>, now: () => number) {
+    this.#state = state;
+    this.#waitMs = waitMs;
+    this.#handOn = handOn;
+    this.#now = now;
+  }
+
+  /** Wholes that wait for parts. */
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  /** What an earlier process left. */
+  async open(): Promise<void> {
+    const found: Array<[string, StoredPart]> = [];
+    for await (const [key, value] of this.#state.scan('mo/')) found.push([key, JSON.parse(value) as StoredPart]);
+    for (const [key, stored] of found.sort(([, one], [, other]) => one.at - other.at)) {
+      const slash = key.lastIndexOf('/');
+      const group = this.#group(key.slice('mo/'.length, slash), stored.at);
+      group.parts.set(Number(key.slice(slash + 1)), digest(Buffer.from(stored.p, 'base64'), stored.c));
+    }
+  }
+
+  /** Resolves once the part is safe, for the last one once the whole has been handed on. */
+  add(part: IncomingPart): Promise<void> {
+    const key = groupKey(part);
+    return this.#turns.take(key, () => this.#add(key, part));
+  }
+
+  /** Called a few times a second. */
+  tick(): void {
+    const now = this.#now();
+    const [oldest] = this.#groups.values();
+    if (!oldest || this.#isSweeping || now < oldest.retryAt) return;
+    if (now - oldest.at < this.#waitMs && this.#groups.size <= maxGroups) return;
+    this.#isSweeping = true;
+    this.#turns
+      .take(oldest.key, () => this.#finish(oldest))
+      .catch(() => {
+        oldest.retryAt = this.#now() + retryMs;
+        // Others must not wait behind one that cannot be handed on now.
+        if (this.#groups.delete(oldest.key)) this.#groups.set(oldest.key, oldest);
+      })
+      .finally(() => {
+        this.#isSweeping = false;
+      });
+  }
+
+  async #add(key: string, part: IncomingPart): Promise<void> {
+    const seal = digest(part.payload, part.dataCoding);
+    let group = this.#groups.get(key);
+    if (group?.parts.has(part.index) && group.parts.get(part.index) !== seal) {
+      // The reference is in use again: what is left of the older text goes out as it is.
+      await this.#finish(group);
+      group = undefined;
+    }
+    if (!group) {
+      const joined = await this.#state.get(joinedKey(key));
+      if (joined?.split(',')[part.index - 1] === seal) return;
+    }
+    group ??= this.#group(key, this.#now());
+    if (!group.parts.has(part.index)) {
+      const { payload, dataCoding: c, source: s, destination: d } = part;
+      const stored: StoredPart = { p: payload.toString('base64'), c, at: group.at, s, d };
+      // Twice the wait: what a restart finds too late is handed on, not forgotten.
+      await this.#state.set(partKey(key, part.index), JSON.stringify(stored), this.#waitMs * 2 + 86_400_000);
+      group.parts.set(part.index, seal);
+    }
+    if (group.parts.size === group.total) await this.#finish(group);
+  }
+
+  async #finish(group: Group): Promise<void> {
+    if (this.#groups.get(group.key) !== group) return;
+    const places = Array.from({ length: group.total }, (_, place) => place + 1);
+    const stored = await Promise.all(places.map((index) => this.#stored(group, index)));
+    const first = stored.find((part) => part !== undefined);
+    try {
+      if (first) {
+        const pieces = stored.map((part) => part && { payload: Buffer.from(part.p, 'base64'), dataCoding: part.c });
+        await this.#handOn({ source: first.s, destination: first.d, pieces, key: `${group.key}/${group.at}` });
+      }
+    } catch (error) {
+      if (error instanceof GatewayError && error.isFinal) await this.#forget(group);
+      throw error;
+    }
+    await this.#forget(group);
+  }
+
+  async #stored(group: Group, index: number): Promise<StoredPart | undefined> {
+    if (!group.parts.has(index)) return undefined;
+    const value = await this.#state.get(partKey(group.key, index));
+    return value === undefined ? undefined : (JSON.parse(value) as StoredPart);
+  }
+
+  // The digests stay for a while: an SMSC that missed our last response sends that part again.
+  async #forget(group: Group): Promise<void> {
+    const seals = Array.from({ length: group.total }, (_, place) => group.parts.get(place + 1) ?? '');
+    await this.#state.set(joinedKey(group.key), seals.join(','), this.#waitMs);
+    this.#groups.delete(group.key);
+    await Promise.all([...group.parts.keys()].map((index) => this.#state.delete(partKey(group.key, index))));
+  }
+
+  #group(key: string, at: number): Group {
+    let group = this.#groups.get(key);
+    if (!group) {
+      group = { key, at, total: Number(key.slice(key.lastIndexOf('/') + 1)), parts: new Map(), retryAt: 0 };
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+}
+
+function groupKey({ source, destination, reference, total }: IncomingPart): string {
+  return `${source.addr}/${destination.addr}/${reference}/${total}`;
+}
+
+function partKey(key: string, index: number): string {
+  return `mo/${key}/${index}`;
+}
+
+function joinedKey(key: string): string {
+  return `joined/${key}`;
+}
+
+function digest(payload: Buffer, dataCoding: number): string {
+  return createHash('sha256')
+    .update(Buffer.from([dataCoding]))
+    .update(payload)
+    .digest('base64url')
+    .slice(0, 16);
+}
