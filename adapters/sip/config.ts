@@ -1,0 +1,115 @@
+// Options and their defaults.
+import { z } from 'zod';
+import { parseUri } from './codec/uri.ts';
+
+const schemes = z.enum(['xmpp', 'sip', 'sips', 'tel', 'wv', 'im', 'pres']);
+const port = z.number().int().min(0).max(65_535);
+const milliseconds = z.number().int().nonnegative();
+const count = z.number().int().positive();
+const pem = 'PEM, or the path of a file that holds it';
+
+const sipUri = z.string().refine((text) => {
+  try {
+    return ['sip', 'sips'].includes(parseUri(text).scheme);
+  } catch {
+    return false;
+  }
+}, 'not a sip: or sips: URI');
+
+const identity = {
+  cert: z.string().optional().describe(`our certificate: ${pem}`),
+  key: z.string().optional().describe(`its private key: ${pem}`),
+  ca: z.string().optional().describe(`whom we trust: ${pem}; default: the system's list`),
+};
+
+const listener = z.strictObject({
+  transport: z.enum(['udp', 'tcp', 'tls', 'ws', 'wss']).describe('what is spoken there'),
+  host: z.string().default('127.0.0.1').describe('address to listen on'),
+  port: port.default(5060).describe('0 lets the system choose'),
+  advertise: z.string().optional().describe('host that Via and Contact name in place of the address'),
+  tls: z
+    .strictObject({ ...identity, requestCert: z.boolean().default(false).describe('only peers with a certificate') })
+    .optional()
+    .describe('for tls and wss'),
+});
+
+const trunk = z.strictObject({
+  aor: sipUri.describe('the account: sip:user@provider.example'),
+  registrar: sipUri.optional().describe('where to register; default: the domain of the account'),
+  user: z.string().optional().describe("digest user; default: the account's"),
+  password: z.string().describe('digest password'),
+  expires: z.number().int().min(60).max(86_400).default(3600).describe('seconds a registration lasts'),
+  domains: z.array(z.string()).default([]).describe("further domains reached through it; the account's always is"),
+  showAs: z.enum(['sender', 'account']).default('sender').describe('what From says of messages that leave through it'),
+});
+
+const authentication = z.strictObject({
+  realm: z.string().describe('shown to people who are asked for their password'),
+  users: z
+    .record(z.string(), z.strictObject({ password: z.string() }))
+    .describe('user name to password; a user is user@domain of a domain of ours'),
+});
+
+export const options = z.strictObject({
+  listen: z
+    .array(listener)
+    .default([
+      { transport: 'udp', host: '127.0.0.1', port: 5060 },
+      { transport: 'tcp', host: '127.0.0.1', port: 5060 },
+    ])
+    .describe('where peers reach us'),
+  domains: z
+    .array(
+      z.strictObject({
+        domain: z.string().describe('a domain of ours on SIP'),
+        shows: z.array(schemes).min(1).describe('whose people it shows'),
+        home: z.string().optional().describe('their domain when a name has none'),
+      }),
+    )
+    .default([])
+    .describe('where strangers are shown'),
+  nativeDomains: z.array(z.string()).default([]).describe('domains whose SIP users register with us'),
+  outboundProxy: sipUri
+    .optional()
+    .describe('everything that is neither ours nor a trunk goes there; `;lr` adds a Route'),
+  dns: z
+    .strictObject({ servers: z.array(z.string()).default([]).describe("default: the system's") })
+    .default({ servers: [] })
+    .describe('who answers NAPTR, SRV and addresses'),
+  tls: z.strictObject(identity).default({}).describe('for connections we open'),
+  trunks: z.array(trunk).default([]).describe('accounts at providers, registered by us'),
+  credentials: z
+    .array(z.strictObject({ realm: z.string().optional(), user: z.string(), password: z.string() }))
+    .default([])
+    .describe('for whoever challenges us'),
+  auth: authentication.optional().describe('ask strangers to prove who they are'),
+  trusted: z
+    .array(z.string())
+    .default([])
+    .describe('addresses of proxies: not challenged, their P-Asserted-Identity counts'),
+  recipient: z.enum(['request-uri', 'to']).default('request-uri').describe('where the recipient of a MESSAGE is read'),
+  holdMs: milliseconds
+    .max(3000)
+    .default(300)
+    .describe('how long an answer waits for proof of delivery (200) before 202'),
+  force200: z.boolean().default(false).describe('200 in place of 202, for peers that choke on it'),
+  notices: z.boolean().default(true).describe('tell senders without IMDN in words when an accepted message fails'),
+  cpim: z.boolean().default(true).describe('ask for receipts with CPIM and IMDN; learnt per peer when refused'),
+  typing: z.boolean().default(true).describe('send isComposing; learnt per peer when refused'),
+  maxConnections: count.default(10_000).describe('connections in all'),
+  maxConnectionsPerSource: count.default(200).describe('connections from one address'),
+  maxPending: count.default(5000).describe('requests under way; beyond it 503'),
+  maxPendingPerSource: count.default(1000).describe('the same for one address that is not trusted'),
+  maxServerTransactions: count.default(200_000).describe('answers kept for repeated requests; beyond it 503'),
+  maxMessageBytes: count.min(1500).default(65_536).describe('longest message read'),
+  idleMs: milliseconds.default(600_000).describe('a silent connection is closed'),
+  messageMs: milliseconds.default(10_000).describe('a message must be complete after this'),
+  pingMs: milliseconds.default(95_000).describe('between keep-alives on connections we opened; 0: none'),
+  connectTimeoutMs: milliseconds.default(5000).describe('to open a connection'),
+  t1Ms: milliseconds.min(10).default(500).describe('T1 of RFC 3261'),
+  t2Ms: milliseconds.default(4000).describe('T2'),
+  t4Ms: milliseconds.default(5000).describe('T4'),
+});
+
+export type SipOptions = z.output<typeof options>;
+export type TrunkOptions = SipOptions['trunks'][number];

@@ -1,0 +1,154 @@
+// What happens to a request before anybody acts on it (RFC 3261 s.8.2): method, scheme, Require, dialog, who is asking.
+import { createResponse, type SipRequest } from './codec/message.ts';
+import { tagOf } from './codec/name-addr.ts';
+import type { DigestServer } from './digest/index.ts';
+import { newTag } from './tokens.ts';
+import type { ServerTransaction } from './transaction/server.ts';
+import type { Flow } from './transport/flow.ts';
+
+export interface Answer {
+  status: number;
+  reason?: string;
+  headers?: ReadonlyArray<readonly [name: string, value: string]>;
+  /** The event that the request became, for its trace. */
+  event?: string;
+}
+
+export interface Inbound {
+  request: SipRequest;
+  flow: Flow;
+  /** From an address on the `trusted` list. */
+  isTrusted: boolean;
+  /** Who proved to be who, where digest was asked for. */
+  user?: string;
+}
+
+export interface Method {
+  /** Answers once; what it throws is 500. */
+  handle(inbound: Inbound): Promise<Answer>;
+  /** It travels on behind us, so its Max-Forwards counts. */
+  isPassedOn: boolean;
+  /** Strangers must prove who they are, where digest is configured. */
+  wantsProof: boolean;
+}
+
+export interface EndpointOptions {
+  methods: ReadonlyMap<string, Method>;
+  accept: readonly string[];
+  supported: readonly string[];
+  trusted: ReadonlySet<string>;
+  digest?: DigestServer | undefined;
+  /** Requests under way, in all and from one address, beyond which 503 is the answer. */
+  maxPending: number;
+  maxPendingPerSource: number;
+  now(): number;
+  /** `bytes` are what went out; undefined when it was too late for an answer. */
+  answered(request: SipRequest, answer: Answer, bytes: Uint8Array | undefined): void;
+  failed(request: SipRequest, error: unknown): void;
+}
+
+// RFC 3261 and its extensions: what we know by name but do not do is 405, the rest 501.
+const knownMethods = new Set(
+  'INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE'.split(' '),
+);
+const schemes = /^(sips?|tel|im|pres):/i;
+
+export class Endpoint {
+  readonly #options: EndpointOptions;
+  readonly #allow: string;
+  readonly #pendingBySource = new Map<string, number>();
+  #pending = 0;
+
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+    this.#allow = [...options.methods.keys(), 'OPTIONS', 'CANCEL'].join(', ');
+  }
+
+  async receive(request: SipRequest, transaction: ServerTransaction): Promise<void> {
+    const { flow } = transaction;
+    let answer: Answer;
+    try {
+      answer = this.#refusal(request, flow.remote.address) ?? (await this.#handle(request, flow));
+    } catch (error) {
+      this.#options.failed(request, error);
+      answer = { status: 500 };
+    }
+    const { status, reason, headers = [] } = answer;
+    const response = createResponse(request, status, { toTag: newTag(), ...(reason === undefined ? {} : { reason }) });
+    for (const [name, value] of headers) response.headers.add(name, value);
+    this.#options.answered(request, answer, transaction.respond(response));
+  }
+
+  /** OPTIONS (s.11.2), and what a 405, 415 or 420 has to say of us. */
+  get capabilities(): Array<readonly [string, string]> {
+    const { accept, supported } = this.#options;
+    const headers: Array<readonly [string, string]> = [
+      ['Allow', this.#allow],
+      ['Accept', accept.join(', ')],
+      ['Accept-Encoding', 'identity, deflate, gzip'],
+    ];
+    if (supported.length > 0) headers.push(['Supported', supported.join(', ')]);
+    return headers;
+  }
+
+  #refusal({ method, uri, headers }: SipRequest, source: string): Answer | undefined {
+    const { methods, supported } = this.#options;
+    if (method === 'CANCEL') return { status: 481 };
+    const known = methods.get(method);
+    if (!known && method !== 'OPTIONS') {
+      return { status: knownMethods.has(method) ? 405 : 501, headers: [['Allow', this.#allow]] };
+    }
+    if (!schemes.test(uri)) return { status: 416 };
+    if (known?.isPassedOn && headers.get('Max-Forwards') === '0') return { status: 483 };
+    const missing = headers.all('Require').filter((tag) => tag !== '' && !supported.includes(tag.toLowerCase()));
+    if (missing.length > 0) return { status: 420, headers: [['Unsupported', missing.join(', ')]] };
+    // s.12.2.2: in a dialog that we have never had.
+    if (method === 'MESSAGE' && tagOf(headers.get('To')) !== undefined) return { status: 481 };
+    return this.#isFull(source) ? { status: 503, headers: [['Retry-After', '5']] } : undefined;
+  }
+
+  async #handle(request: SipRequest, flow: Flow): Promise<Answer> {
+    if (request.method === 'OPTIONS') return { status: 200, headers: this.capabilities };
+    const method = this.#options.methods.get(request.method) as Method;
+    const inbound: Inbound = { request, flow, isTrusted: this.#options.trusted.has(flow.remote.address) };
+    if (method.wantsProof && !inbound.isTrusted) {
+      const proof = this.#prove(request);
+      if (proof && 'status' in proof) return proof;
+      if (proof) inbound.user = proof.user;
+    }
+    const source = flow.remote.address;
+    this.#enter(source);
+    try {
+      return await method.handle(inbound);
+    } finally {
+      this.#leave(source);
+    }
+  }
+
+  #prove({ method, uri, body, headers }: SipRequest): { user: string } | Answer | undefined {
+    const { digest, now } = this.#options;
+    if (!digest) return undefined;
+    const verdict = digest.verify(headers.all('Authorization'), { method, uri, body }, now());
+    if (verdict.user !== undefined) return { user: verdict.user };
+    const challenges = digest.challenge(now(), verdict.isStale);
+    return { status: 401, headers: challenges.map((value) => ['WWW-Authenticate', value]) };
+  }
+
+  #isFull(source: string): boolean {
+    const { maxPending, maxPendingPerSource, trusted } = this.#options;
+    if (this.#pending >= maxPending) return true;
+    return !trusted.has(source) && (this.#pendingBySource.get(source) ?? 0) >= maxPendingPerSource;
+  }
+
+  #enter(source: string): void {
+    this.#pending++;
+    this.#pendingBySource.set(source, (this.#pendingBySource.get(source) ?? 0) + 1);
+  }
+
+  #leave(source: string): void {
+    this.#pending--;
+    const count = (this.#pendingBySource.get(source) ?? 1) - 1;
+    if (count === 0) this.#pendingBySource.delete(source);
+    else this.#pendingBySource.set(source, count);
+  }
+}

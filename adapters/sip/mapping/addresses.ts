@@ -1,0 +1,37 @@
+// SIP URIs <-> canonical addresses, and who is who in a MESSAGE (RFC 3261 s.19.1.6, RFC 3325, RFC 3428 s.7).
+import { type Address, type GatewayDomain, parseAddress, splitAddress } from '../../../src/contract/index.ts';
+import type { SipRequest } from '../codec/message.ts';
+import { parseNameAddr } from '../codec/name-addr.ts';
+
+/** Throws GatewayError `malformed`. */
+export function addressOf(uri: string): Address {
+  return parseAddress(uri);
+}
+
+/** A number at a domain of ours says that it is one, so that a phone shows it as such. */
+export function uriOf(address: Address, domains: readonly GatewayDomain[]): string {
+  const { scheme, local, domain } = splitAddress(address);
+  if (!scheme.startsWith('sip') || !/^\+\d{1,15}$/.test(local)) return address;
+  const isNumber = domains.some((ours) => ours.domain === domain && ours.shows.includes('tel'));
+  return isNumber ? `${address};user=phone` : address;
+}
+
+export interface PeopleOptions {
+  recipient: 'request-uri' | 'to';
+  /** Whether the peer's P-Asserted-Identity is to be believed (RFC 3325 s.5). */
+  isTrusted: boolean;
+  /** Domains of ours. */
+  domains: ReadonlySet<string>;
+}
+
+/** Throws SipParseError and GatewayError. */
+export function peopleOf({ uri, headers }: SipRequest, options: PeopleOptions): { from: Address; to: Address } {
+  const asserted = options.isTrusted ? headers.all('P-Asserted-Identity')[0] : undefined;
+  const from = parseNameAddr(asserted ?? headers.get('From') ?? '').uri;
+  const named = addressOf(parseNameAddr(headers.get('To') ?? '').uri);
+  if (options.recipient === 'to') return { from: addressOf(from), to: named };
+  const requested = addressOf(uri);
+  // A trunk's proxy addresses our Contact; whom it is for stands in To.
+  const isOurs = (address: Address) => options.domains.has(splitAddress(address).domain);
+  return { from: addressOf(from), to: !isOurs(requested) && isOurs(named) ? named : requested };
+}

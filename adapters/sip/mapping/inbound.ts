@@ -1,0 +1,225 @@
+// A MESSAGE as a draft: plain text, HTML, CPIM, multiparts, disposition notifications and typing (RFC 3428, 3862, 3994, 5438).
+import type { Address, DraftOf, FailureReason, Message } from '../../../src/contract/index.ts';
+import { type Cpim, cpimValue, dateTimeOf, parseCpim, textsOf } from '../../../src/formats/cpim.ts';
+import {
+  contentOf,
+  findPart,
+  MimeError,
+  type MimePart,
+  mediaTypeOf,
+  textContentOf,
+} from '../../../src/formats/mime.ts';
+import { parseCSeq } from '../codec/cseq.ts';
+import { type Headers, SipParseError, type SipRequest } from '../codec/message.ts';
+import { tagOf } from '../codec/name-addr.ts';
+import { composingType, defaultRefreshMs, parseComposing } from '../composing.ts';
+import { decodeContentEncoding, type Imdn, type ImdnRequest, imdnType, parseImdn, readImdnRequest } from '../imdn.ts';
+import { hopsOf } from './hops.ts';
+import { textOfHtml } from './html.ts';
+
+/** What the sender of an IMDN has to be told back. Plain JSON: it is kept until the receipt comes. */
+export interface Asked {
+  messageId: string;
+  wants: string[];
+  dateTime?: string;
+  originalTo?: string;
+  recordRoute: string[];
+}
+
+export type Incoming =
+  | { kind: 'message'; draft: DraftOf<'message'>; asked?: Asked }
+  | { kind: 'receipt'; draft: DraftOf<'receipt'> }
+  | { kind: 'typing'; draft: DraftOf<'typing'>; refreshMs: number }
+  /** Understood, and nothing that another network would say. */
+  | { kind: 'nothing' };
+
+export const acceptedTypes = [
+  'text/plain',
+  'text/html',
+  'message/cpim',
+  imdnType,
+  composingType,
+  'multipart/mixed',
+  'multipart/alternative',
+];
+
+const cpimType = 'message/cpim';
+const maxBodyBytes = 65_536;
+
+export interface People {
+  from: Address;
+  to: Address;
+}
+
+/** Throws SipParseError with the status that the request deserves: 400, 413, 415. */
+export function toIncoming(request: SipRequest, people: People, now: number): Incoming {
+  try {
+    return read(request, people, now);
+  } catch (error) {
+    if (error instanceof MimeError) throw new SipParseError(error.message);
+    throw error;
+  }
+}
+
+function read(request: SipRequest, people: People, now: number): Incoming {
+  const { headers } = request;
+  const outer = outerPart(request);
+  if (!outer) return { kind: 'nothing' };
+  const type = mediaTypeOf(outer).type;
+  const envelope = type === cpimType ? outer : findPart(outer, [cpimType]);
+  const cpim = envelope && parseCpim(contentOf(envelope));
+  const content = cpim ? cpim.content : outer;
+  const notification = findPart(content, [imdnType]);
+  if (notification) return receiptFrom(decoded(notification, headers), people);
+  const composing = findPart(content, [composingType]);
+  if (composing) return typingFrom(contentOf(composing), people);
+  const plain = findPart(content, ['text/plain']);
+  const html = findPart(content, ['text/html']);
+  if (!plain && !html) throw new SipParseError(`cannot read ${mediaTypeOf(content).type}`, { status: 415 });
+  return messageFrom(request, people, now, { plain, html, cpim });
+}
+
+// RFC 3261 s.7.4.1, s.20.15.
+function outerPart({ headers, body }: SipRequest): MimePart | undefined {
+  if (body.length === 0) return undefined;
+  const type = headers.get('Content-Type');
+  if (type === undefined) throw new SipParseError('a body without Content-Type');
+  const encoding = headers.get('Content-Transfer-Encoding');
+  return {
+    headers: [
+      ['Content-Type', type],
+      ...(encoding === undefined ? [] : [['Content-Transfer-Encoding', encoding] as const]),
+    ],
+    body: decodeContentEncoding(body, encodingsOf(headers), maxBodyBytes),
+  };
+}
+
+function encodingsOf(headers: Headers): string[] {
+  return headers.all('Content-Encoding').filter((encoding) => encoding !== '');
+}
+
+/** An IMDN inside CPIM may be compressed on its own. */
+function decoded(part: MimePart, outer: Headers): Uint8Array {
+  const own = part.headers.filter(([name]) => name.toLowerCase() === 'content-encoding').map(([, value]) => value);
+  return encodingsOf(outer).length > 0 ? contentOf(part) : decodeContentEncoding(contentOf(part), own);
+}
+
+interface Parts {
+  plain: MimePart | undefined;
+  html: MimePart | undefined;
+  cpim: Cpim | undefined;
+}
+
+function messageFrom(request: SipRequest, people: People, now: number, { plain, html, cpim }: Parts): Incoming {
+  const { headers } = request;
+  const callId = (headers.get('Call-ID') ?? '').toWellFormed();
+  const wanted = cpim ? readImdnRequest(cpim) : undefined;
+  const markup = html && textContentOf(html);
+  const text = plain ? textContentOf(plain) : textOfHtml(markup ?? '');
+  const nativeId = wanted?.messageId ?? callId;
+  const draft: DraftOf<'message'> = {
+    type: 'message',
+    ...people,
+    text: { [languageOf(headers)]: text },
+    thread: callId,
+    nativeId,
+    dedupeKey: dedupeKey(headers, wanted?.messageId),
+    hops: hopsOf(headers.get('Max-Forwards')),
+    wants: wantsOf(wanted),
+    ...timesOf(headers, cpim, now),
+  };
+  if (markup !== undefined) draft.html = markup;
+  const subject = subjectOf(headers, cpim);
+  if (subject) draft.subject = subject;
+  const priority = priorities[(headers.get('Priority') ?? '').toLowerCase()];
+  if (priority) draft.priority = priority;
+  const asked = wanted && askedOf(wanted, cpim);
+  return asked ? { kind: 'message', draft, asked } : { kind: 'message', draft };
+}
+
+/** RFC 3428 s.8 through the reference: a copy that comes after a restart has the same Call-ID, tag and CSeq. */
+function dedupeKey(headers: Headers, messageId: string | undefined): string {
+  const { number } = parseCSeq(headers.get('CSeq') ?? '');
+  return [headers.get('Call-ID'), tagOf(headers.get('From')) ?? '', number, messageId ?? ''].join('|').toWellFormed();
+}
+
+const priorities: Readonly<Record<string, NonNullable<Message['priority']>>> = {
+  emergency: 'emergency',
+  urgent: 'urgent',
+  'non-urgent': 'low',
+};
+
+function wantsOf(wanted: ImdnRequest | undefined): DraftOf<'message'>['wants'] {
+  const wants: DraftOf<'message'>['wants'] = [];
+  if (wanted?.messageId === undefined) return wants;
+  if (wanted.wants.has('positive-delivery')) wants.push('delivered');
+  if (wanted.wants.has('display')) wants.push('displayed');
+  return wants;
+}
+
+function askedOf(wanted: ImdnRequest, cpim: Cpim | undefined): Asked | undefined {
+  const { messageId, wants, originalTo, recordRoute } = wanted;
+  if (messageId === undefined || wants.size === 0) return undefined;
+  const asked: Asked = { messageId, wants: [...wants], recordRoute };
+  const dateTime = cpim && cpimValue(cpim, 'DateTime');
+  if (dateTime !== undefined) asked.dateTime = dateTime;
+  if (originalTo !== undefined) asked.originalTo = originalTo;
+  return asked;
+}
+
+function languageOf(headers: Headers): string {
+  const language = headers.all('Content-Language')[0] ?? '';
+  return /^[A-Za-z0-9-]{1,35}$/.test(language) ? language : '';
+}
+
+function subjectOf(headers: Headers, cpim: Cpim | undefined): Record<string, string> | undefined {
+  const inside = cpim ? textsOf(cpim, 'Subject') : {};
+  if (Object.keys(inside).length > 0) return inside;
+  const outside = headers.get('Subject');
+  return outside ? { [languageOf(headers)]: outside.toWellFormed() } : undefined;
+}
+
+// A phone whose clock was never set says 1970 or 2036: such a date is not worth passing on.
+const oldestMs = 7 * 86_400_000;
+const newestMs = 300_000;
+/** Expires: 0 means "now or never"; this is how long "now" is. */
+const nowMs = 32_000;
+
+function timesOf(headers: Headers, cpim: Cpim | undefined, now: number): { at?: string; expiresAt?: string } {
+  const said = (cpim && dateTimeOf(cpim)) ?? Date.parse(headers.get('Date') ?? '');
+  const isSane = said > now - oldestMs && said < now + newestMs;
+  const times: { at?: string; expiresAt?: string } = isSane ? { at: new Date(said).toISOString() } : {};
+  const expires = headers.get('Expires') ?? '';
+  if (/^\d{1,9}$/.test(expires)) {
+    // RFC 3428 s.7: relative to Date, else to when it came.
+    const from = isSane && Number(expires) > 0 ? said : now;
+    times.expiresAt = new Date(from + (Number(expires) * 1000 || nowMs)).toISOString();
+  }
+  return times;
+}
+
+function receiptFrom(document: Uint8Array, people: People): Incoming {
+  const imdn = parseImdn(document);
+  const told = outcomeOf(imdn);
+  if (!told) return { kind: 'nothing' };
+  const draft: DraftOf<'receipt'> = { type: 'receipt', ...people, of: imdn.messageId, ...told };
+  return { kind: 'receipt', draft };
+}
+
+function outcomeOf({
+  notification,
+  status,
+  reason,
+}: Imdn): Pick<DraftOf<'receipt'>, 'state' | 'reason' | 'text'> | undefined {
+  if (notification === 'display') return status === 'displayed' ? { state: 'displayed' } : undefined;
+  if (notification === 'processing') return undefined;
+  if (status === 'delivered') return { state: 'delivered' };
+  const why: FailureReason = status === 'forbidden' ? 'not-allowed' : status === 'error' ? 'internal' : 'unavailable';
+  return { state: 'failed', reason: why, ...(reason ? { text: reason.text } : {}) };
+}
+
+function typingFrom(document: Uint8Array, people: People): Incoming {
+  const { state, refreshMs = defaultRefreshMs } = parseComposing(document);
+  const draft: DraftOf<'typing'> = { type: 'typing', ...people, state: state === 'active' ? 'composing' : 'paused' };
+  return { kind: 'typing', draft, refreshMs };
+}

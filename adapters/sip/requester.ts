@@ -1,0 +1,212 @@
+// Sends one request and comes back with its final response: next hops and failover (RFC 3263), UDP or TCP by size,
+// digest (RFC 3261 s.22), one redirection.
+import { GatewayError } from '../../src/contract/index.ts';
+import { formatCSeq, parseCSeq } from './codec/cseq.ts';
+import { Headers, type SipRequest, type SipResponse } from './codec/message.ts';
+import { parseNameAddr } from './codec/name-addr.ts';
+import { parseUri, type SipUri } from './codec/uri.ts';
+import { answerChallenge, type Credentials, NonceCounts } from './digest/index.ts';
+import { retryAfterOf } from './errors.ts';
+import type { NextHop } from './next-hop.ts';
+import type { Transactions } from './transaction/transactions.ts';
+import type { Flow } from './transport/flow.ts';
+import type { Target, Transports } from './transport/transports.ts';
+
+/** Over a flow that is there, or to wherever a URI leads. */
+export type Route = { flow: Flow } | { uri: SipUri };
+
+export interface Outgoing {
+  request: SipRequest;
+  route: Route;
+  signal: AbortSignal;
+  credentials?: readonly Credentials[];
+  /** Called with each request as it leaves. */
+  onSent?(request: SipRequest): void;
+}
+
+export interface RequesterParts {
+  transports: Transports;
+  transactions: Transactions;
+  nextHop: NextHop;
+  credentials: readonly Credentials[];
+}
+
+// RFC 3261 s.18.1.1, for a path whose MTU nobody knows.
+const datagramBytes = 1300;
+/** What our own Via will add. */
+const viaBytes = 120;
+const unreachableMs = 30_000;
+const overloadedMs = 10_000;
+
+export class Requester {
+  readonly #parts: RequesterParts;
+  readonly #counts = new NonceCounts();
+
+  constructor(parts: RequesterParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The final response, whatever it says. The request must have no Via; its CSeq is raised when it has to be repeated.
+   * Throws GatewayError when nobody answers.
+   */
+  async send(outgoing: Outgoing): Promise<SipResponse> {
+    let { request, route } = outgoing;
+    let response = await this.#exchange({ ...outgoing, request, route });
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const signed = this.#signed(request, response, outgoing.credentials ?? this.#parts.credentials);
+      if (!signed) break;
+      // s.22.2: a nonce that has gone stale is worth one more answer, a wrong password is not.
+      if (attempt === 1 && !/stale\s*=\s*"?true/i.test(challengesOf(response).join())) break;
+      request = signed;
+      response = await this.#exchange({ ...outgoing, request, route });
+    }
+    const contact = redirection(response);
+    if (contact === undefined) return response;
+    request = next(request);
+    request.uri = contact;
+    route = { uri: parseUri(contact) };
+    return this.#exchange({ ...outgoing, request, route });
+  }
+
+  #signed(request: SipRequest, response: SipResponse, credentials: readonly Credentials[]): SipRequest | undefined {
+    if (response.status !== 401 && response.status !== 407) return undefined;
+    const { method, uri, body } = request;
+    const answers = answerChallenge(challengesOf(response), credentials, { method, uri, body }, this.#counts);
+    if (answers.length === 0) return undefined;
+    const signed = next(request);
+    const name = response.status === 401 ? 'Authorization' : 'Proxy-Authorization';
+    signed.headers.remove(name);
+    for (const answer of answers) signed.headers.add(name, answer);
+    return signed;
+  }
+
+  async #exchange({ request, route, signal, onSent }: Outgoing): Promise<SipResponse> {
+    const send = (flow: Flow) => {
+      const copy = copyOf(request);
+      return this.#transact(copy, flow, signal, () => onSent?.(copy));
+    };
+    if ('flow' in route) {
+      const outcome = await send(route.flow);
+      if ('response' in outcome) return outcome.response;
+      throw unreachable(outcome.failure, route.flow.remote.address, outcome.cause);
+    }
+    return this.#failover(request, await this.#parts.nextHop.resolve(route.uri), send);
+  }
+
+  // RFC 3263 s.4.3: the next one after 503, silence or a broken connection, each time with a branch of its own.
+  async #failover(request: SipRequest, targets: readonly Target[], send: Send): Promise<SipResponse> {
+    const { nextHop } = this.#parts;
+    let failure: GatewayError | undefined;
+    let refusal: SipResponse | undefined;
+    for (const target of targets) {
+      const opened = await this.#open(request, target);
+      if (opened instanceof GatewayError) {
+        failure = opened;
+        if (!opened.isFinal) nextHop.block(target, unreachableMs);
+        continue;
+      }
+      const outcome = await send(opened);
+      if ('response' in outcome && outcome.response.status !== 503) {
+        nextHop.unblock(target);
+        return outcome.response;
+      }
+      if ('response' in outcome) refusal = outcome.response;
+      else failure = unreachable(outcome.failure, `${target.address}:${target.port}`, outcome.cause);
+      nextHop.block(target, refusal ? (retryAfterOf(refusal) ?? overloadedMs) : unreachableMs);
+    }
+    if (refusal) return refusal;
+    throw failure ?? new GatewayError('unreachable', 'no target');
+  }
+
+  async #open(request: SipRequest, target: Target): Promise<Flow | GatewayError> {
+    const { transports } = this.#parts;
+    const isTooLong = target.transport === 'UDP' && sizeOf(request) + viaBytes > datagramBytes;
+    try {
+      return await transports.flowTo(isTooLong ? { ...target, transport: 'TCP' } : target);
+    } catch (error) {
+      const where = `${target.address}:${target.port}`;
+      const isRefused = (error as { code?: unknown }).code === 'ECONNREFUSED';
+      if (!isTooLong || !isRefused) {
+        const why = error instanceof Error ? error.message : String(error);
+        return new GatewayError('unreachable', `${where}: ${why}`, { cause: error });
+      }
+      // s.18.1.1 falls back to UDP; RFC 3428 s.8 forbids that to a MESSAGE.
+      if (request.method !== 'MESSAGE') return transports.flowTo(target);
+      return new GatewayError(
+        'too-large',
+        `${where} takes no TCP, and UDP carries ${datagramBytes} bytes (RFC 3428 s.8)`,
+      );
+    }
+  }
+
+  #transact(request: SipRequest, flow: Flow, signal: AbortSignal, sent: () => void): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(givenUp(signal));
+        return;
+      }
+      const settle = (outcome: Outcome) => {
+        signal.removeEventListener('abort', abort);
+        resolve(outcome);
+      };
+      const abort = () => {
+        transaction.end();
+        reject(givenUp(signal));
+      };
+      const transaction = this.#parts.transactions.request(request, flow, {
+        onResponse: (response) => {
+          if (response.status >= 200) settle({ response });
+        },
+        onFailure: (failure, cause) => settle({ failure, cause }),
+      });
+      signal.addEventListener('abort', abort, { once: true });
+      sent();
+    });
+  }
+}
+
+type Outcome = { response: SipResponse } | { failure: 'timeout' | 'transport'; cause: Error | undefined };
+type Send = (flow: Flow) => Promise<Outcome>;
+
+/** The same request as a new one: s.8.1.3.5 and s.22.2 raise the CSeq. */
+function next(request: SipRequest): SipRequest {
+  const copy = copyOf(request);
+  const { number, method } = parseCSeq(copy.headers.get('CSeq') ?? '');
+  copy.headers.set('CSeq', formatCSeq({ number: number + 1, method }));
+  return copy;
+}
+
+function copyOf(request: SipRequest): SipRequest {
+  const headers = new Headers();
+  for (const [name, value] of request.headers.entries()) headers.add(name, value);
+  return { ...request, headers };
+}
+
+function challengesOf({ status, headers }: SipResponse): string[] {
+  return headers.all(status === 407 ? 'Proxy-Authenticate' : 'WWW-Authenticate');
+}
+
+function redirection({ status, headers }: SipResponse): string | undefined {
+  if (status < 300 || status > 302) return undefined;
+  const [contact] = headers.all('Contact');
+  if (contact === undefined) return undefined;
+  const { uri } = parseNameAddr(contact);
+  // s.8.1.3.4: never from sips: down to sip:, and never to what is no SIP.
+  return /^sips?:/i.test(uri) ? uri.replace(/\?.*$/s, '') : undefined;
+}
+
+function sizeOf(request: SipRequest): number {
+  let bytes = request.method.length + request.uri.length + request.body.length + 40;
+  for (const [name, value] of request.headers.entries()) bytes += name.length + value.length + 4;
+  return bytes;
+}
+
+function unreachable(failure: 'timeout' | 'transport', where: string, cause: Error | undefined): GatewayError {
+  const what = failure === 'timeout' ? 'does not answer' : (cause?.message ?? 'cannot be reached');
+  return new GatewayError('unreachable', `${where}: ${what}`, { native: failure === 'timeout' ? '408' : '503', cause });
+}
+
+function givenUp(signal: AbortSignal): GatewayError {
+  return new GatewayError('unavailable', 'given up', { cause: signal.reason });
+}

@@ -1,0 +1,118 @@
+// The living stack: sockets, timers, transactions, next hops. Knows requests and responses, and no event.
+import { bareHost } from './codec/host.ts';
+import { createResponse, encodeMessage, type Limits, type SipParseError, type SipRequest } from './codec/message.ts';
+import type { Credentials } from './digest/index.ts';
+import { NextHop, type Resolver } from './next-hop.ts';
+import { Requester } from './requester.ts';
+import { TimerWheel } from './timer-wheel.ts';
+import { newTag } from './tokens.ts';
+import type { TimerValues } from './transaction/clockwork.ts';
+import { topVia } from './transaction/keys.ts';
+import type { ServerTransaction } from './transaction/server.ts';
+import { Transactions } from './transaction/transactions.ts';
+import type { Flow } from './transport/flow.ts';
+import { stampVia } from './transport/received.ts';
+import { type Target, type TransportOptions, Transports } from './transport/transports.ts';
+
+export interface SessionOptions extends TransportOptions {
+  timers: TimerValues;
+  maxServerTransactions: number;
+  credentials: readonly Credentials[];
+  resolver: Resolver;
+  limits: Limits;
+}
+
+export interface SessionUser {
+  onRequest(request: SipRequest, transaction: ServerTransaction): void;
+  onClosed(flow: Flow): void;
+  count(name: string, labels?: Readonly<Record<string, string>>): void;
+}
+
+export class Session {
+  readonly wheel: TimerWheel;
+  readonly transports: Transports;
+  readonly transactions: Transactions;
+  readonly requester: Requester;
+  readonly #user: SessionUser;
+
+  /** `now` is a clock in milliseconds that never goes backwards: it drives every timer. */
+  constructor(options: SessionOptions, user: SessionUser, now: () => number) {
+    this.#user = user;
+    this.wheel = new TimerWheel(now);
+    this.transports = new Transports(options, this.wheel, {
+      onMessage: (message, flow) => this.#receive(message, flow),
+      onBroken: (error, flow) => this.#refuse(error, flow),
+      onClosed: (flow) => {
+        this.transactions.closed(flow);
+        user.onClosed(flow);
+      },
+    });
+    this.transactions = new Transactions(
+      this.wheel,
+      {
+        onRequest: (request, transaction) => user.onRequest(request, transaction),
+        onAck: () => user.count('requests_total', { method: 'ACK', status: '' }),
+        retransmitted: () => user.count('retransmissions_total'),
+      },
+      {
+        timers: options.timers,
+        maxServerTransactions: options.maxServerTransactions,
+        replyFlow: (request) => this.#flowBack(request),
+      },
+    );
+    const { transports, transactions } = this;
+    const nextHop = new NextHop({ resolver: options.resolver, transports: ['UDP', 'TCP', 'TLS'], now });
+    this.requester = new Requester({ transports, transactions, nextHop, credentials: options.credentials });
+  }
+
+  /** Rejects when a port is taken. */
+  listen(): Promise<void> {
+    return this.transports.listen();
+  }
+
+  /** Everything under way fails, then the sockets close. */
+  async stop(): Promise<void> {
+    this.transactions.stop();
+    this.wheel.stop();
+    await this.transports.stop();
+  }
+
+  #receive(message: Parameters<Transactions['receive']>[0], flow: Flow): void {
+    if (message.kind === 'response') this.transactions.receive(message, flow);
+    else this.transactions.receive(message, replyFlow(message, flow));
+  }
+
+  // A request that is none, yet says enough to be told so (RFC 3261 s.8.2.6, s.16.3). Nothing of it is kept.
+  #refuse(error: SipParseError, flow: Flow): void {
+    const { partial, status } = error;
+    this.#user.count('malformed_total', { transport: flow.transport });
+    if (!partial || partial.method === 'ACK' || !partial.headers.has('Via')) return;
+    try {
+      const way = replyFlow(partial, flow);
+      const response = createResponse(partial, status, { reason: error.message.slice(0, 80), toTag: newTag() });
+      way.send(encodeMessage(response), () => {});
+      this.#user.count('requests_total', { method: 'malformed', status: String(status) });
+    } catch {
+      // A Via that cannot be read says nothing of where an answer should go.
+    }
+  }
+
+  // RFC 3261 s.18.2.2: the connection is gone; the answer goes to where the top Via says, once.
+  async #flowBack({ headers }: SipRequest): Promise<Flow> {
+    const { transport, received, host, port } = topVia(headers);
+    const isSecure = transport === 'TLS';
+    const target: Target = {
+      transport: isSecure ? 'TLS' : 'TCP',
+      address: bareHost(received ?? host),
+      port: port ?? (isSecure ? 5061 : 5060),
+      name: host,
+    };
+    return this.transports.flowTo(target);
+  }
+}
+
+/** Stamps the top Via; over UDP the answer goes to where that says. */
+function replyFlow(request: SipRequest, flow: Flow): Flow {
+  const { address, port } = stampVia(request.headers, flow);
+  return flow.at({ address, port });
+}

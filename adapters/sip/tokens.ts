@@ -1,0 +1,22 @@
+// Identifiers that must not meet: branches, tags, Call-IDs.
+import { randomFillSync } from 'node:crypto';
+
+const pool = Buffer.alloc(8192);
+let used = pool.length;
+let count = 0;
+
+/** 64 random bits in hexadecimal. */
+export function newTag(): string {
+  if (used + 8 > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += 8;
+  return pool.toString('hex', used - 8, used);
+}
+
+/** RFC 3261 s.8.1.1.7: a counter keeps branches of this process apart for certain, 64 random bits those of others. */
+export function newBranch(): string {
+  count++;
+  return `z9hG4bK${count.toString(36)}.${newTag()}`;
+}

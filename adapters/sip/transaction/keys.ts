@@ -1,0 +1,38 @@
+// What a message is matched to its transaction by (RFC 3261 s.17.1.3, 17.2.3, 8.2.2.2).
+import { parseCSeq } from '../codec/cseq.ts';
+import type { Headers, SipRequest, SipResponse } from '../codec/message.ts';
+import { tagOf } from '../codec/name-addr.ts';
+import { parseVia, type Via } from '../codec/via.ts';
+
+const cookie = 'z9hG4bK';
+
+export function topVia(headers: Headers): Via {
+  return parseVia(headers.all('Via')[0] ?? '');
+}
+
+/** Branch, sent-by and method; for peers of RFC 2543 all that they keep the same. An ACK has the key of its INVITE. */
+export function serverKey(request: SipRequest, via = topVia(request.headers)): string {
+  const method = request.method === 'ACK' ? 'INVITE' : request.method;
+  const { branch, host, port } = via;
+  if (branch?.startsWith(cookie) && branch.length > cookie.length) {
+    return `${branch}|${host.toLowerCase()}:${port ?? 5060}|${method}`;
+  }
+  const { headers, uri } = request;
+  const { number } = parseCSeq(headers.get('CSeq') ?? '');
+  return [uri, tagOf(headers.get('From')), headers.get('Call-ID'), number, headers.all('Via')[0], method].join('|');
+}
+
+/** Our branches are unique; the method tells a CANCEL from what it cancels. */
+export function clientKey(branch: string, method: string): string {
+  return `${branch}|${method}`;
+}
+
+export function responseKey({ headers }: SipResponse): string {
+  return clientKey(topVia(headers).branch ?? '', parseCSeq(headers.get('CSeq') ?? '').method);
+}
+
+/** The same request that came by two ways has the same of this and different branches. Undefined inside a dialog. */
+export function mergedKey({ headers }: SipRequest): string | undefined {
+  if (tagOf(headers.get('To')) !== undefined) return undefined;
+  return `${headers.get('Call-ID')}|${tagOf(headers.get('From')) ?? ''}|${headers.get('CSeq')}`;
+}

@@ -1,0 +1,42 @@
+// A way to one peer: a connection, or a UDP socket and the address on the other side (RFC 5626 s.2 calls it a flow).
+import type { SipMessage, SipParseError } from '../codec/message.ts';
+
+export type TransportName = 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS';
+
+export interface Endpoint {
+  /** An IP address, IPv6 without brackets. */
+  address: string;
+  port: number;
+}
+
+export interface Flow {
+  readonly id: string;
+  readonly transport: TransportName;
+  readonly isReliable: boolean;
+  readonly isOpen: boolean;
+  readonly remote: Endpoint;
+  /** What our Via says: host as SIP writes it, and port. */
+  readonly sentBy: { readonly host: string; readonly port: number };
+  /** Never throws. `onError` is called at most once, when these bytes certainly did not leave. */
+  send(bytes: Uint8Array, onError: (error: Error) => void): void;
+  close(): void;
+  /** The same socket towards another port or address (RFC 3261 s.18.2.2); a connection has only the one it has. */
+  at(remote: Endpoint): Flow;
+}
+
+/** What transports tell the layer above. */
+export interface TransportUser {
+  onMessage(message: SipMessage, flow: Flow): void;
+  /** Something that is no SIP message; `partial` says whether it can be answered. */
+  onBroken(error: SipParseError, flow: Flow): void;
+  onClosed(flow: Flow): void;
+}
+
+export const isSecure = (transport: TransportName) => transport === 'TLS' || transport === 'WSS';
+
+let flows = 0;
+
+export function newFlowId(): string {
+  flows++;
+  return `f${flows.toString(36)}`;
+}

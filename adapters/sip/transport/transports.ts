@@ -1,0 +1,194 @@
+// Every socket of the adapter: listeners, connections and their re-use, limits, and the way from a target to a flow.
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { bareHost } from '../codec/host.ts';
+import type { Limits } from '../codec/message.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
+import type { Connection, ConnectionLimits } from './connection.ts';
+import type { Endpoint, Flow, TransportName, TransportUser } from './flow.ts';
+import { type ListenerOptions, listenStream, type SentBy, type StreamListener } from './listeners.ts';
+import { SourceLimits } from './source-limits.ts';
+import { StreamConnection, type StreamParts } from './stream.ts';
+import { checkDomain, type TlsIdentity } from './tls.ts';
+import { UdpListener } from './udp.ts';
+
+export interface Target extends Endpoint {
+  transport: 'UDP' | 'TCP' | 'TLS';
+  /** The domain that was asked for: whom a TLS certificate must name (RFC 5922). */
+  name: string;
+}
+
+export interface TransportOptions {
+  listen: readonly ListenerOptions[];
+  /** For connections that we open. */
+  tls: TlsIdentity;
+  limits: Limits;
+  connectionLimits: ConnectionLimits;
+  maxConnections: number;
+  maxConnectionsPerSource: number;
+  connectTimeoutMs: number;
+}
+
+export class Transports {
+  readonly #options: TransportOptions;
+  readonly #parts: StreamParts;
+  readonly #udp: UdpListener[] = [];
+  readonly #listeners: StreamListener[] = [];
+  readonly #connections = new Map<string, Flow>();
+  readonly #byTarget = new Map<string, Flow>();
+  readonly #opening = new Map<string, Promise<Flow>>();
+  readonly #sources: SourceLimits;
+  #isStopped = false;
+
+  constructor(options: TransportOptions, wheel: TimerWheel, user: TransportUser) {
+    this.#options = options;
+    this.#sources = new SourceLimits(options.maxConnections, options.maxConnectionsPerSource);
+    this.#parts = {
+      wheel,
+      limits: options.limits,
+      connectionLimits: options.connectionLimits,
+      user: {
+        onMessage: (message, flow) => user.onMessage(message, flow),
+        onBroken: (error, flow) => user.onBroken(error, flow),
+        onClosed: (flow) => {
+          if (!this.#connections.delete(flow.id)) return;
+          this.#sources.leave(flow.remote.address);
+          user.onClosed(flow);
+        },
+      },
+    };
+  }
+
+  /** Connections, ours and theirs. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Where our first listener of that transport is to be found. */
+  sentByOf(transport: TransportName): SentBy | undefined {
+    if (transport === 'UDP') return this.#udp[0]?.sentBy;
+    return this.#listeners.find((listener) => listener.transport === transport)?.sentBy;
+  }
+
+  /** Rejects when a port is taken or a certificate cannot be read. */
+  async listen(): Promise<void> {
+    for (const options of this.#options.listen) {
+      if (options.transport === 'udp') await this.#bindUdp(options.host, options.port, options.advertise);
+      else {
+        const admit = (address: string) => !this.#isStopped && this.#sources.enter(address);
+        const keep = (connection: Connection) => this.#keep(connection);
+        this.#listeners.push(await listenStream(options, { parts: this.#parts, admit, keep }));
+      }
+    }
+  }
+
+  /** An open connection. */
+  connection(id: string): Flow | undefined {
+    return this.#connections.get(id);
+  }
+
+  /** Re-uses a connection (RFC 3261 s.18.1.1, RFC 5923). Rejects when none can be opened in time. */
+  async flowTo(target: Target): Promise<Flow> {
+    if (this.#isStopped) throw new Error('stopped');
+    if (target.transport === 'UDP') return this.#udpFlowTo(target);
+    const key = `${target.transport}/${target.address}/${target.port}/${target.transport === 'TLS' ? target.name : ''}`;
+    const open = this.#byTarget.get(key);
+    if (open?.isOpen) return open;
+    let opening = this.#opening.get(key);
+    if (!opening) {
+      opening = this.#connect(target, key).finally(() => this.#opening.delete(key));
+      this.#opening.set(key, opening);
+    }
+    return opening;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    const closing = this.#listeners.map((listener) => listener.close());
+    for (const flow of [...this.#connections.values()]) flow.close();
+    await Promise.all([...closing, ...this.#udp.map((listener) => listener.close())]);
+  }
+
+  #keep(connection: Connection): void {
+    this.#connections.set(connection.id, connection);
+  }
+
+  // Where nobody listens over UDP and somebody must be reached over it, a socket on a port of the system's choice will do.
+  async #udpFlowTo({ address, port }: Endpoint): Promise<Flow> {
+    const isSix = isIPv6(address);
+    const listener = this.#udp.find((one) => one.isOpen && one.isIPv6 === isSix);
+    if (listener) return listener.flowTo({ address, port });
+    const local = await localAddressTowards(address);
+    return (await this.#bindUdp(local, 0, undefined)).flowTo({ address, port });
+  }
+
+  async #bindUdp(host: string, port: number, advertise: string | undefined): Promise<UdpListener> {
+    const listener = new UdpListener(bareHost(host), this.#parts.user, this.#options.limits);
+    await listener.bind(bareHost(host), port, advertise);
+    this.#udp.push(listener);
+    return listener;
+  }
+
+  async #connect(target: Target, key: string): Promise<Flow> {
+    const { transport, address, port } = target;
+    const socket = await this.#openSocket(target);
+    if (this.#isStopped || socket.destroyed) {
+      socket.destroy();
+      throw new Error(`${address}:${port} closed the connection`);
+    }
+    // Via names the listener, so that an answer finds us when this connection is gone (s.18.2.2).
+    const sentBy = this.sentByOf(transport) ?? { host: socket.localAddress ?? address, port: socket.localPort ?? 5060 };
+    const flow = new StreamConnection(socket, this.#parts, {
+      transport: transport as 'TCP' | 'TLS',
+      sentBy,
+      isOurs: true,
+    });
+    this.#sources.enter(flow.remote.address);
+    this.#keep(flow);
+    this.#byTarget.set(key, flow);
+    socket.once('close', () => {
+      if (this.#byTarget.get(key) === flow) this.#byTarget.delete(key);
+    });
+    return flow;
+  }
+
+  async #openSocket({ transport, address, port, name }: Target): Promise<Socket> {
+    const { cert, key, ca } = this.#options.tls;
+    const socket =
+      transport === 'TCP'
+        ? connectTcp({ host: address, port })
+        : connectTls({
+            host: address,
+            port,
+            ...(cert === undefined ? {} : { cert }),
+            ...(key === undefined ? {} : { key }),
+            ...(ca === undefined ? {} : { ca }),
+            ...(/^[\d.:]+$/.test(name) ? {} : { servername: name }),
+            checkServerIdentity: (_, certificate) => checkDomain(name, certificate),
+          });
+    const patience = AbortSignal.timeout(this.#options.connectTimeoutMs);
+    try {
+      await once(socket, transport === 'TCP' ? 'connect' : 'secureConnect', { signal: patience });
+      return socket;
+    } catch (error) {
+      socket.on('error', () => {});
+      socket.destroy();
+      throw patience.aborted ? new Error(`no connection to ${address}:${port} in time`) : error;
+    }
+  }
+}
+
+/** The address of ours from which the system would reach `address`. */
+async function localAddressTowards(address: string): Promise<string> {
+  const probe = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  try {
+    probe.connect(9, address);
+    await once(probe, 'connect');
+    return probe.address().address;
+  } finally {
+    probe.close();
+  }
+}
