@@ -24,7 +24,7 @@ export function ladder({ id, hops }: TraceView, options: LadderOptions = {}): st
   const [first] = ordered;
   if (!first) return `trace ${id}: no hop yet\n`;
   const columns = columnsOf(ordered);
-  const widest = Math.max(...columns.map(({ length }) => length), ...ordered.map(({ what }) => what.length + 6));
+  const widest = Math.max(...columns.map(({ length }) => length), ...ordered.map(({ what }) => what.length + 7));
   const width = Math.min(mostWidth, Math.max(leastWidth, widest));
   const lines = [`${paint(1, `trace ${id}`)}  ${paint(2, first.at)}`, '', paint(1, heading(columns, width))];
   for (const hop of ordered) {
@@ -61,7 +61,7 @@ function rung({ what, instance, direction }: HopView, columns: readonly string[]
   if (pointsRight) cells[right - 1] = '▶';
   else cells[left + 1] = '◀';
   // The words stand beside the network they are of.
-  const room = width - 6;
+  const room = width - 7;
   const words = oneLine(what);
   const label = ` ${words.length > room ? `${words.slice(0, room - 1)}…` : words} `;
   cells.splice((at > home ? at - width : at) + 3, label.length, ...label);
