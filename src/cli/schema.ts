@@ -1,5 +1,6 @@
 // `dragoman config schema`: JSON Schema of the configuration, for editors.
-import { readdirSync } from 'node:fs';
+import { globSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { jsonSchema } from '../config/config.ts';
 import { loadAdapter } from '../loader.ts';
@@ -11,8 +12,8 @@ export function addSchema(program: Command): void {
     .command('schema')
     .description('print its JSON Schema, for editors')
     .action(async () => {
-      const protocols = readdirSync(new URL('../../adapters/', import.meta.url));
-      const modules = await Promise.all(protocols.map((protocol) => loadAdapter(protocol)));
+      const folders = globSync('*/index.ts', { cwd: new URL('../../adapters/', import.meta.url) }).map(dirname);
+      const modules = await Promise.all(folders.sort().map((folder) => loadAdapter(folder)));
       process.stdout.write(`${JSON.stringify(jsonSchema(modules), null, 2)}\n`);
     });
 }
