@@ -12,7 +12,7 @@ import { type ResponsePdu, statuses, statusName, textRanges } from './codec/inde
 import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
 import { fromEvent, noticeOf, partFields, type SubmitFields, textOf, toReceipt } from './mapping.ts';
-import { NotSent, type Pacer, type Ticket } from './pacer.ts';
+import { NotSent, type Pacer, type Submission, type Ticket } from './pacer.ts';
 import type { PartRecord, ReceiptBook } from './receipt-book.ts';
 import { type Part, type Plan, planText, toParts } from './segments.ts';
 import { type Exchange, SessionError } from './session.ts';
@@ -61,7 +61,8 @@ export class Outbound {
       .map((_, index) => index)
       .filter((index) => ![...progress.taken, ...progress.assumed].includes(index));
     refuseAborted(signal);
-    const fates = await this.#submit(left, signal, (index) => this.#submission(event, common, plan, parts, index));
+    const submissions = left.map((index) => this.#submission(event, common, plan, parts, index));
+    const fates = await this.#submit(submissions, signal);
     left.forEach((index, at) => {
       if (fates[at] === 'taken') progress.taken.push(index);
       else if (fates[at] === 'unknown' && options.unknownOutcome === 'report') progress.assumed.push(index);
@@ -80,11 +81,12 @@ export class Outbound {
     const common = fromEvent(receipt, options, hub.now());
     const parts = toParts(plan, 'udh8', plan.texts.length > 1 ? await this.#reference(common) : 0);
     refuseAborted(signal);
-    const fates = await this.#submit([...parts.keys()], signal, (index) => ({
-      body: partFields(common, plan, parts[index] as Part, 0),
+    const submissions = parts.map((part) => ({
+      body: partFields(common, plan, part, 0),
       tlvs: [],
       context: undefined,
     }));
+    const fates = await this.#submit(submissions, signal);
     // A notice whose outcome is unknown is not worth a double.
     for (const fate of fates) if (fate instanceof GatewayError) throw fate;
     return {};
@@ -117,7 +119,7 @@ export class Outbound {
     return state.increment(`reference/${common.source_addr}/${common.destination_addr}`, 1, referenceMs);
   }
 
-  #submission(event: Message, common: SubmitFields, plan: Plan, parts: readonly Part[], index: number) {
+  #submission(event: Message, common: SubmitFields, plan: Plan, parts: readonly Part[], index: number): Submission {
     const { receipts } = this.#parts.options;
     const part = parts[index] as Part;
     const isLast = index === parts.length - 1;
@@ -135,22 +137,16 @@ export class Outbound {
     return { body: partFields(common, plan, part, asked), tlvs: part.tlvs, context };
   }
 
-  async #submit(
-    indices: readonly number[],
-    signal: AbortSignal,
-    make: (index: number) => Parameters<Pacer['submit']>[0],
-  ): Promise<Fate[]> {
+  async #submit(submissions: readonly Submission[], signal: AbortSignal): Promise<Fate[]> {
     const tickets: Ticket[] = [];
     const cancel = () => {
       for (const ticket of tickets) ticket.cancel();
     };
     signal.addEventListener('abort', cancel, { once: true });
-    for (const index of indices) tickets.push(this.#parts.pacer.submit(make(index)));
-    const fates = tickets.map(async (ticket, at): Promise<Fate> => {
-      const { context } = make(indices[at] as number);
+    for (const submission of submissions) tickets.push(this.#parts.pacer.submit(submission));
+    const fates = tickets.map(async ({ done }, at): Promise<Fate> => {
       try {
-        const exchange = await ticket.done;
-        const fate = await this.#answered(exchange, context as Context | undefined);
+        const fate = await this.#answered(await done, submissions[at]?.context as Context | undefined);
         // The rest of a message that is refused for good would be a fragment.
         if (fate instanceof GatewayError && fate.isFinal) cancel();
         return fate;
