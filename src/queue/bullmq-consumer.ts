@@ -71,6 +71,10 @@ export class BullmqConsumer implements Consumer {
     return consumer;
   }
 
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
   async stop(): Promise<void> {
     this.#end ??= 'stopped';
     this.#blocking.disconnect();

@@ -122,9 +122,11 @@ return released`,
   heads: {
     keys: 2,
     lua: `
-local ids = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)
-if #ids == 0 then return ids end
-return redis.call('HMGET', KEYS[2], unpack(ids))`,
+local bodies = {}
+for i, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)) do
+  bodies[i] = redis.call('HGET', KEYS[2], id)
+end
+return bodies`,
   },
   /** KEYS letters order; ARGV id, milliseconds, letter, prefix of each instance's order, instance. */
   bury: {

@@ -41,13 +41,8 @@ export class BullmqQueue implements Queue {
   async consume(instance: string, fence: number, handler: Handler, options: ConsumeOptions): Promise<Consumer> {
     const { keys } = this.#producer(instance);
     const parts = { link: this.#link, scripts: this.#scripts, dead: this.dead, keys, instance, fence };
-    const consumer = await BullmqConsumer.start(parts, handler, {
-      ...options,
-      onLost: () => {
-        this.#consumers.delete(consumer);
-        options.onLost();
-      },
-    });
+    for (const old of this.#consumers) if (old.hasEnded) this.#consumers.delete(old);
+    const consumer = await BullmqConsumer.start(parts, handler, options);
     this.#consumers.add(consumer);
     return consumer;
   }

@@ -15,7 +15,7 @@ export class Hand {
   #rejected: Given[] = [];
   #pause: NodeJS.Timeout | undefined;
   #isStopped = false;
-  #emptied: (() => void) | undefined;
+  #emptied: PromiseWithResolvers<void> | undefined;
 
   constructor(handler: Handler) {
     this.#handler = handler;
@@ -37,7 +37,9 @@ export class Hand {
     clearTimeout(this.#pause);
     this.#size -= this.#rejected.length;
     this.#rejected = [];
-    if (this.#size > 0) await new Promise<void>((resolve) => (this.#emptied = resolve));
+    if (this.#size === 0) return;
+    this.#emptied ??= Promise.withResolvers();
+    await this.#emptied.promise;
   }
 
   async #call(given: Given): Promise<void> {
@@ -60,6 +62,6 @@ export class Hand {
 
   #done(): void {
     this.#size--;
-    if (this.#size === 0) this.#emptied?.();
+    if (this.#size === 0) this.#emptied?.resolve();
   }
 }

@@ -73,8 +73,12 @@ export class SqliteConsumer implements Consumer {
   async stop(): Promise<void> {
     this.#end ??= 'stopped';
     await this.#hand.stop();
-    while (this.#settled.length > 0 && this.#end === 'stopped') await this.#settling;
-    await this.#settling;
+    // A settling that fails leaves the next one in its place.
+    let settling: Promise<void>;
+    do {
+      settling = this.#settling;
+      await settling;
+    } while (settling !== this.#settling);
   }
 
   async hold(lane: string, event: GatewayEvent): Promise<void> {
