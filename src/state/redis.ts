@@ -78,8 +78,10 @@ export class RedisLink {
   async connect(): Promise<void> {
     const deadline = Promise.withResolvers<never>();
     const timer = setTimeout(() => deadline.reject(new Error('no answer')), silenceMs);
+    // A cluster that is not ready yet is tried again; only this event tells when that went well.
+    const ready = new Promise<void>((resolve) => this.client.once('ready', () => resolve()));
     try {
-      await this.run((client) => Promise.race([client.connect(), deadline.promise]));
+      await this.run((client) => Promise.race([client.connect(), ready, deadline.promise]));
     } finally {
       clearTimeout(timer);
     }
@@ -133,7 +135,8 @@ export class RedisLink {
   failure(error: unknown): GatewayError {
     if (error instanceof GatewayError) return error;
     const last = error instanceof Error && 'lastNodeError' in error ? error.lastNodeError : undefined;
-    let text = (last instanceof Error ? last : error instanceof Error ? error : new Error(String(error))).message;
+    const told = last instanceof Error ? last : error instanceof Error ? error : new Error(String(error));
+    let text = told.name === 'MaxRetriesPerRequestError' ? 'the connection broke' : told.message;
     if (this.#trouble !== '' && this.#trouble !== text) text += ` (${this.#trouble})`;
     for (const secret of this.#secrets) text = text.replaceAll(secret, '***');
     const native = /\b(FENCED|OOM|READONLY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOAUTH|NOPERM|WRONGPASS)\b/.exec(

@@ -3,7 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
+import { freePorts, type ServerProcess, startServer, temporaryFolder, until } from './process.ts';
 
 const run = promisify(execFile);
 
@@ -132,6 +132,11 @@ export async function startCluster(masters: number): Promise<RedisGroup> {
   );
   const nodes = servers.map(({ port }) => `127.0.0.1:${port}`);
   execFileSync('/usr/bin/redis-cli', ['--cluster', 'create', ...nodes, '--cluster-yes'], { stdio: 'pipe' });
+  const isJoined = async () => {
+    const states = await Promise.all(servers.map((server) => server.command('CLUSTER', 'INFO')));
+    return states.every((state) => state.includes('cluster_state:ok'));
+  };
+  await until(isJoined, 'every node of the cluster knows the others');
   return {
     servers,
     ports: servers.map(({ port }) => port),
