@@ -58,12 +58,14 @@ export function parseChallenges(values: readonly string[]): Challenge[] {
 /**
  * Values for Authorization (or Proxy-Authorization), one a realm; none when we have no credentials for what is asked.
  * @param challenges every WWW-Authenticate (or Proxy-Authenticate) value of the response, in order
+ * @param cnonce given by tests alone
  */
 export function answerChallenge(
   challenges: readonly string[],
   credentials: readonly Credentials[],
   request: SignedRequest,
-  counts: NonceCounts = new NonceCounts(),
+  counts: Pick<NonceCounts, 'next'> = new NonceCounts(),
+  cnonce?: string,
 ): string[] {
   const answered = new Set<string>();
   const answers: string[] = [];
@@ -71,12 +73,12 @@ export function answerChallenge(
     const own = credentialsFor(credentials, challenge.realm);
     if (!own || answered.has(challenge.realm)) continue;
     answered.add(challenge.realm);
-    answers.push(answer(challenge, own, request, counts.next(challenge.nonce)));
+    answers.push(answer(challenge, own, request, counts.next(challenge.nonce), cnonce));
   }
   return answers;
 }
 
-/** One answer; the nonce may be used again with the next `count`. `cnonce` is given by tests alone. */
+/** One answer; the nonce may be used again with the next `count`. */
 export function answer(
   challenge: Challenge,
   { user, password }: Credentials,
