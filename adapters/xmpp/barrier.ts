@@ -59,12 +59,14 @@ export class Barrier {
     return true;
   }
 
-  /** Nobody knows what became of the stanzas without proof. */
-  lost(why: string): void {
+  /** Nobody knows what became of the stanzas without proof, whose ids are returned. */
+  lost(why: string): string[] {
     const unproven = [...(this.#proving ?? []), ...this.#gathering];
     this.#proving = undefined;
     this.#gathering = [];
-    for (const one of unproven) this.#settle(one)?.failed(new GatewayError('unavailable', why));
+    const lost = unproven.filter((one) => this.#settle(one));
+    for (const one of lost) one.failed(new GatewayError('unavailable', why));
+    return lost.map(({ id }) => id);
   }
 
   #settle(unproven: Unproven): Unproven | undefined {

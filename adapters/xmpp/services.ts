@@ -5,7 +5,7 @@ import { ns } from './namespaces.ts';
 import { errorReply, reply } from './replies.ts';
 
 /** Answers an IQ of type get or set. `now` in milliseconds since 1970. */
-export function answerIq(iq: XmlElement, at: GatewayDomain, now: number): XmlElement | undefined {
+export function answerIq(iq: XmlElement, at: Shown, now: number): XmlElement | undefined {
   const [query] = childrenOf(iq);
   const answer = iq.attributes.type === 'get' && query ? answerTo(query, iq.attributes.to ?? '', at, now) : undefined;
   if (answer === 'no such node') return errorReply(iq, 'not-found');
@@ -16,7 +16,7 @@ export function answerIq(iq: XmlElement, at: GatewayDomain, now: number): XmlEle
 function answerTo(
   query: XmlElement,
   to: string,
-  at: GatewayDomain,
+  at: Shown,
   now: number,
 ): XmlElement | 'nothing' | 'no such node' | undefined {
   const isDisco = query.ns === ns.discoInfo || query.ns === ns.discoItems;
@@ -37,6 +37,8 @@ function answerTo(
   }
 }
 
+type Shown = Pick<GatewayDomain, 'domain' | 'shows'>;
+
 interface Entity {
   identities: ReadonlyArray<readonly [category: string, type: string]>;
   name: string;
@@ -46,13 +48,13 @@ interface Entity {
 const own = [ns.discoInfo, ns.discoItems, ns.ping, ns.version, ns.time];
 
 /** XEP-0100 s.4.1: what kind of gateway; the types are those of the XMPP registrar, which has none for IMPS. */
-function gateway({ domain, shows }: GatewayDomain): Entity {
+function gateway({ domain, shows }: Shown): Entity {
   const types = new Set(shows.map((scheme) => (scheme === 'tel' ? 'sms' : scheme === 'wv' ? 'imps' : 'simple')));
   return { identities: [...types].map((type) => ['gateway', type] as const), name: domain, features: own };
 }
 
 /** A person of another network, with what that network can carry. */
-function person(to: string, { shows }: GatewayDomain): Entity {
+function person(to: string, { shows }: Shown): Entity {
   const bare = to.replace(/\/.*$/s, '');
   const isNumber = shows.includes('tel') && (shows.length === 1 || bare.startsWith('+'));
   const identities = [isNumber ? (['client', 'sms'] as const) : (['client', 'phone'] as const)];

@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts';
 import { encodeStanza } from './codec.ts';
 import { Connection, type ConnectionOptions, type Ending } from './connection.ts';
 import { ns } from './namespaces.ts';
+import { Quarantine } from './quarantine.ts';
 
 export interface SessionOptions extends ConnectionOptions {
   /** Who is pinged. */
@@ -29,13 +30,7 @@ export interface SessionEvents {
 export type SessionState = 'connecting' | 'up' | 'down';
 
 /** Refusals that trying again soon cannot mend, and that trying again soon makes worse (a kick war). */
-const refusals: ReadonlySet<string> = new Set([
-  'not-authorized',
-  'host-unknown',
-  'invalid-from',
-  'invalid-namespace',
-  'conflict',
-]);
+const refusals: ReadonlySet<string> = new Set(['not-authorized', 'host-unknown', 'invalid-namespace', 'conflict']);
 // A life shorter than this does not count as recovered.
 const recoveredMs = 10_000;
 const maxBacklog = 1024 * 1024;
@@ -47,6 +42,7 @@ export class Session {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #barrier = new Barrier();
+  readonly #quarantine = new Quarantine();
   readonly #waiting = new Set<() => void>();
   /** Answers that must not be lost with the link, until they are proven. */
   readonly #owed = new Map<string, string>();
@@ -99,6 +95,13 @@ export class Session {
    * `unavailable` when that is unknown. Nothing is written once `signal` is aborted.
    */
   async send(id: string, stanza: string, signal?: AbortSignal): Promise<void> {
+    if (this.#quarantine.isGuilty(id))
+      throw new GatewayError('malformed', 'the XMPP server ends the stream whenever it reads this message');
+    const write = () => this.#write(id, stanza, signal);
+    await (this.#quarantine.isSuspect(id) ? this.#quarantine.alone(write) : write());
+  }
+
+  async #write(id: string, stanza: string, signal: AbortSignal | undefined): Promise<void> {
     while (this.#state === 'up' && this.#isFull()) {
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
@@ -108,6 +111,7 @@ export class Session {
     const proof = this.#barrier.add(id);
     connection.write(stanza);
     await proof;
+    this.#quarantine.acquit(id);
   }
 
   /** Writes an answer that is worth nothing later: to a question, to presence. */
@@ -125,6 +129,7 @@ export class Session {
 
   /** A stanza came back. False when it had been taken before. */
   refused(id: string, error: GatewayError): boolean {
+    this.#quarantine.acquit(id);
     return this.#barrier.refused(id, error);
   }
 
@@ -179,7 +184,7 @@ export class Session {
     this.#cancelWatch();
     const why = this.#isStopping ? 'stopped' : ending.why;
     this.#setState('down', why);
-    this.#barrier.lost(`${this.domain}: ${why}`);
+    this.#quarantine.onEnd(ending.condition, this.#barrier.lost(`${this.domain}: ${why}`));
     this.#letIn(this.#waiting.size);
     this.#ended.resolve();
     if (!this.#isStopping) this.#retry(ending, lived);

@@ -3,6 +3,7 @@ import { type GatewayEvent, jidOf, type Message, type Receipt, type Typing } fro
 import { type XmlElement, xml } from '../../../src/formats/xml.ts';
 import { errorElement } from '../errors.ts';
 import { ns } from '../namespaces.ts';
+import { refuseVanishing } from './people.ts';
 
 export interface Style {
   /** Type of content messages. */
@@ -16,7 +17,7 @@ export interface Style {
 // A message older than this says when it was sent (XEP-0203).
 const delayedAfterMs = 30_000;
 
-/** Undefined when XMPP has no word for it. */
+/** Undefined when XMPP has no word for it. Throws GatewayError `malformed` for an address that a server chokes on. */
 export function fromEvent(event: GatewayEvent, style: Style): XmlElement | undefined {
   switch (event.type) {
     case 'message':
@@ -102,5 +103,7 @@ function stanza(
   type: string,
   ...children: Array<XmlElement | undefined>
 ): XmlElement {
+  refuseVanishing(from);
+  refuseVanishing(to);
   return xml('message', ns.component, { from: jidOf(from), to: jidOf(to), id, type }, ...children);
 }
