@@ -33,7 +33,7 @@ interface Filtered {
   filter?: unknown;
 }
 interface SmppLibrary {
-  createServer(listener: (session: Session) => void): Server;
+  createServer(options: { noDelay: boolean }, listener: (session: Session) => void): Server;
   commands: Record<string, { params: Record<string, Filtered> }>;
   tlvs: Record<string, Filtered>;
   errors: Record<string, number>;
@@ -75,7 +75,7 @@ const canReceive = new Set(['bind_transceiver', 'bind_receiver']);
 
 export async function startCarrier(options: CarrierOptions = {}): Promise<Carrier> {
   const exchange = new Exchange(options);
-  const server = smpp.createServer((session) => exchange.welcome(session));
+  const server = smpp.createServer({ noDelay: true }, (session) => exchange.welcome(session));
   server.on('error', (error) => exchange.log(error.message));
   server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
   await once(server, 'listening');

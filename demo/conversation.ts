@@ -11,7 +11,8 @@ export const addressBook: Readonly<Record<Name, Partial<Record<Name, { to: strin
     carol: { to: '+447700900123@sms.xmpp.example', seenAs: '+447700900123@sms.xmpp.example' },
   },
   bob: {
-    alice: { to: 'sip:alice@gw.sip.example', seenAs: 'sip:alice%40xmpp.example@gw.sip.example' },
+    // Her XMPP resource is the `gr` of her SIP address (RFC 7247 s.6.4).
+    alice: { to: 'sip:alice@gw.sip.example', seenAs: 'sip:alice%40xmpp.example@gw.sip.example;gr=demo' },
     carol: { to: 'sip:+447700900123@gw.sip.example', seenAs: 'sip:+447700900123@gw.sip.example' },
   },
   carol: {
@@ -67,9 +68,14 @@ export interface Exchange {
 
 const patienceMs = 8000;
 
-/** Says it, waits until it was heard and every receipt is back, and compares. */
-export async function exchange(people: People, from: Name, to: Name, text: string): Promise<Exchange> {
-  const address = addressBook[from][to]?.to ?? '';
+/** Says it, waits until it was heard and every receipt is back, and compares. A reply goes to `address`, as it was seen. */
+export async function exchange(
+  people: People,
+  from: Name,
+  to: Name,
+  text: string,
+  address = addressBook[from][to]?.to ?? '',
+): Promise<Exchange> {
   const wanted = wantedReceipts(people[from], people[to]);
   const result: Exchange = { from, to, text, receipts: [], faults: [] };
   const told: Told[] = [];

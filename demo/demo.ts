@@ -56,7 +56,7 @@ async function demonstrate(site: Site, wire: boolean): Promise<Shown[]> {
     if (trace === undefined) message.faults.push('left no trace');
     bubble(message);
     if (trace !== undefined) say(`\n${(await story(site, trace, wire)).replace(/^/gm, '  ').trimEnd()}\n`);
-    const answer = await exchange(people, to, from, reply);
+    const answer = await exchange(people, to, from, reply, message.heard?.from);
     bubble(answer);
     shown.push({ message, reply: answer });
   }
@@ -66,11 +66,13 @@ async function demonstrate(site: Site, wire: boolean): Promise<Shown[]> {
 function summarize(shown: readonly Shown[], tookMs: number): void {
   heading('All six directions');
   const rows = shown.flatMap(({ message, reply }) => [message, reply]).map(row);
-  say(table(['', 'direction', 'arrives', 'confirmed', 'receipts', 'what is wrong'], rows).replace(/^/gm, '  '));
+  say(
+    table(['', 'direction', 'arrives', 'confirmed', 'receipts', 'what is wrong'], rows).trimEnd().replace(/^/gm, '  '),
+  );
   const wrong = rows.filter(([mark]) => mark !== '✔').length;
   const verdict =
     wrong === 0 ? good('everything arrived and was confirmed') : bad(`${wrong} of ${rows.length} went wrong`);
-  say(`  ${verdict}, ${duration(tookMs)} from the first line to this one`);
+  say(`\n  ${verdict}, ${duration(tookMs)} from the first line to this one`);
 }
 
 function row({ from, to, deliveredMs, confirmedMs, receipts, faults }: Exchange): string[] {

@@ -28,15 +28,15 @@ export function heading(text: string): void {
 
 /** What was said, as what it arrived, and what the sender was told. */
 export function bubble({ from, to, text, heard, receipts, deliveredMs, confirmedMs, faults }: Exchange): void {
-  say(`  ${bold(from)} says      ${text}`);
+  const line = (who: string, verb: string, what: string) => say(`  ${bold(who.padEnd(5))} ${verb.padEnd(8)} ${what}`);
+  line(from, 'says', text);
   if (heard && deliveredMs !== undefined) {
     const seen = heard.text === text ? good('every character of it') : heard.text;
-    say(`  ${bold(to)} reads     ${seen}, from ${heard.from} ${faint(duration(deliveredMs))}`);
+    line(to, 'reads', `${seen}, from ${heard.from} ${faint(duration(deliveredMs))}`);
   }
   if (receipts.length > 0 && confirmedMs !== undefined) {
-    say(
-      `  ${bold(from)} is told   ${good(receipts.map((state) => `✓ ${state}`).join('  '))} ${faint(duration(confirmedMs))}`,
-    );
+    const told = receipts.map((state) => `✓ ${state}`).join('  ');
+    line(from, 'is told', `${good(told)} ${faint(duration(confirmedMs))}`);
   }
   for (const fault of faults) say(`  ${bad(`✘ ${fault}`)}`);
 }
