@@ -17,9 +17,8 @@ export interface ParsedReceipt {
 
 type Mobile = Extract<Pdu, { command: 'deliver_sm' | 'data_sm' }>;
 
-// s.5.2.12: bits 5 to 2 of esm_class.
-const typeMask = 0x3c;
-const receiptTypes: ReadonlySet<number> = new Set([0x04, 0x20]);
+// s.5.2.12: bit 2 of esm_class marks a receipt, bit 5 an intermediate one; some SMSCs set both.
+const receiptBits = 0x24;
 const keyPattern = /(?:^|[\s,;|])(id|sub|dlvrd|submit date|done date|stat|err|text)\s*:/gi;
 const maxReceiptChars = 1024;
 
@@ -29,7 +28,7 @@ export function parseReceipt(pdu: Mobile, texts: readonly string[]): ParsedRecei
   const { tlvs } = pdu;
   const fromTlv = tlvText(tlvs, 'receipted_message_id');
   const state = tlvInt(tlvs, 'message_state');
-  const isMarked = receiptTypes.has(pdu.body.esm_class & typeMask);
+  const isMarked = (pdu.body.esm_class & receiptBits) !== 0;
   const isCertain = isMarked || (fromTlv !== undefined && state !== undefined);
   const ids = [fromTlv, fields.get('id')].filter((id) => id !== undefined && id !== '') as string[];
   const word = fields.get('stat') ?? (state === undefined ? undefined : stateName(state));
@@ -53,7 +52,7 @@ export function outcomeOfReceipt({ stat, networkError, code }: ParsedReceipt): O
 
 /** Whether esm_class or a parameter says receipt: then it is never shown to a person as a message. */
 export function isMarkedReceipt(pdu: Mobile): boolean {
-  return receiptTypes.has(pdu.body.esm_class & typeMask) || tlvOctets(pdu.tlvs, 'message_state') !== undefined;
+  return (pdu.body.esm_class & receiptBits) !== 0 || tlvOctets(pdu.tlvs, 'message_state') !== undefined;
 }
 
 function fieldsOf(text: string): Map<string, string> {
