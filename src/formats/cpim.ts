@@ -16,6 +16,8 @@ export interface CpimHeader {
 
 export interface Cpim {
   readonly headers: readonly CpimHeader[];
+  /** The empty line as it came; absent when we made it. */
+  readonly separator?: string;
   /** The enclosed MIME part. */
   readonly content: MimePart;
 }
@@ -42,7 +44,7 @@ export function parseCpim(bytes: Uint8Array): Cpim {
     const { line, next } = lineAt(buffer, at);
     if (line.length === 0) {
       if (next === at) throw new MimeError('CPIM headers do not end');
-      return { headers, content: parsePart(buffer.subarray(next)) };
+      return { headers, separator: textOf(buffer.subarray(at, next)), content: parsePart(buffer.subarray(next)) };
     }
     if (line.length > maxHeaderBytes || headers.length === maxHeaders) throw new MimeError('CPIM headers too long');
     headers.push(parseHeader(textOf(line), textOf(buffer.subarray(at, next))));
@@ -51,8 +53,8 @@ export function parseCpim(bytes: Uint8Array): Cpim {
 }
 
 /** Throws MimeError for a name or parameter that cannot stand on its line. */
-export function encodeCpim({ headers, content }: Cpim): Buffer {
-  return Buffer.concat([bytesOf(`${headers.map(formatHeader).join('')}\r\n`), encodePart(content)]);
+export function encodeCpim({ headers, separator = '\r\n', content }: Cpim): Buffer {
+  return Buffer.concat([bytesOf(headers.map(formatHeader).join('') + separator), encodePart(content)]);
 }
 
 /** A header of ours; `language` as in `Subject:;lang=fr`. */
