@@ -293,6 +293,8 @@ export async function runSuite(t: TestContext, server: XmppServer): Promise<void
   });
 
   await t.test('whoever subscribes to somebody of ours may write without a warning', async () => {
+    // RFC 6121 s.2.1.3: a client that never asked for its roster hears nothing of subscriptions.
+    await alice.ask(xml('iq', { type: 'get' }, xml('query', { xmlns: 'jabber:iq:roster' })));
     await alice.say(xml('presence', { type: 'subscribe', to: bobJid }));
     const from = (type: string | undefined) => (stanza: Stanza) =>
       stanza.name === 'presence' && stanza.attrs.from === bobJid && stanza.attrs.type === type;

@@ -15,7 +15,7 @@ export function peopleOf({ attributes }: XmlElement): People {
 }
 
 // RFC 3454 table B.1: what stringprep maps to nothing.
-const vanishing = /^[\u00ad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]+$/;
+const vanishing = /^(?:\u00ad|\u034f|\u1806|[\u180b-\u180d]|[\u200b-\u200d]|\u2060|[\ufe00-\ufe0f]|\ufeff)+$/;
 
 /**
  * Throws GatewayError `malformed` for a JID of which stringprep leaves an empty part: Prosody 0.12 takes it, bounces it
