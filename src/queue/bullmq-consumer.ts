@@ -135,8 +135,10 @@ export class BullmqConsumer implements Consumer {
       try {
         if (this.#room() <= 0) await new Promise<void>((resolve) => (this.#roomMade = resolve));
         else if (!(await this.#take())) await this.#marker();
-      } catch {
-        if (this.#end === undefined) await pause(patienceMs);
+      } catch (error) {
+        if (this.#end !== undefined) return;
+        this.#parts.link.complain(error);
+        await pause(patienceMs);
       }
     }
   }
@@ -266,7 +268,8 @@ export class BullmqConsumer implements Consumer {
           job.untold -= untold;
           if (isDone) this.#inHand.delete(job.id);
         }
-      } catch {
+      } catch (error) {
+        this.#parts.link.complain(error);
         for (const { job } of said) this.#note(job);
         await pause(patienceMs);
       }

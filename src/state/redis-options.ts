@@ -22,7 +22,7 @@ export const redisOptions = z
     url: z
       .string()
       .regex(/^rediss?:\/\/[^\s]+$/, 'must begin with redis:// or rediss://')
-      .refine((text) => URL.canParse(text), 'is not a URL')
+      .refine(isReadable, 'is not a URL, or holds a broken %hh')
       .optional(),
     host: z.string().min(1).optional(),
     port: port.default(6379),
@@ -52,3 +52,12 @@ export const redisOptions = z
   });
 
 export type RedisSettings = z.output<typeof redisOptions>;
+
+function isReadable(text: string): boolean {
+  try {
+    decodeURIComponent(new URL(text).password);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -20,7 +20,7 @@ const retryAtMostMs = 2000;
 
 /** Connects and checks the server. Throws GatewayError; afterwards the connection comes back by itself, for ever. */
 export async function connectRedis(settings: RedisSettings, log?: Pick<Log, 'info' | 'warn'>): Promise<RedisLink> {
-  const link = new RedisLink(settings);
+  const link = new RedisLink(settings, log);
   try {
     await link.connect();
     for (const { state, what, advice } of await link.check()) log?.[state === 'ok' ? 'info' : 'warn']({ advice }, what);
@@ -43,14 +43,17 @@ export class RedisLink {
   readonly tag: string;
   readonly #settings: RedisSettings;
   readonly #secrets: readonly string[];
+  readonly #log: Pick<Log, 'warn'> | undefined;
   #downSince = 0;
   /** What last went wrong with the connection: the client says it apart from the commands that fail of it. */
   #trouble = '';
+  #complaint = '';
   #users = 0;
   #scripts = 0;
 
-  constructor(settings: RedisSettings) {
+  constructor(settings: RedisSettings, log?: Pick<Log, 'warn'>) {
     this.#settings = settings;
+    this.#log = log;
     this.prefix = settings.prefix;
     this.tag = settings.cluster ? `{${settings.prefix}}` : settings.prefix;
     this.#secrets = secretsOf(settings);
@@ -64,6 +67,7 @@ export class RedisLink {
     this.client.on('ready', () => {
       this.#downSince = 0;
       this.#trouble = '';
+      this.#complaint = '';
     });
     this.client.on('close', () => (this.#downSince ||= Date.now()));
     // Whoever has a command under way hears of it; for the others the connection is made again.
@@ -131,6 +135,14 @@ export class RedisLink {
     };
   }
 
+  /** For what runs on its own and has nobody to tell: logs each trouble once. */
+  complain(error: unknown): void {
+    const { message } = this.failure(error);
+    if (message === this.#complaint) return;
+    this.#complaint = message;
+    this.#log?.warn({}, message);
+  }
+
   /** What Redis or the client said, with its policy and without its arguments (bodies, passwords). */
   failure(error: unknown): GatewayError {
     if (error instanceof GatewayError) return error;
@@ -151,8 +163,8 @@ export class RedisLink {
 // Replies as RESP2 shaped them, which BullMQ expects.
 type ClientOptions = RedisOptions & { replyMapping: 'legacy' };
 
-function makeClient(settings: RedisSettings, common: RedisOptions): RedisClient {
-  const options: ClientOptions = {
+function clientOptions(settings: RedisSettings, common: RedisOptions): ClientOptions {
+  return {
     ...common,
     replyMapping: 'legacy',
     ...credentials(settings),
@@ -163,7 +175,12 @@ function makeClient(settings: RedisSettings, common: RedisOptions): RedisClient 
     // After a failover the old master is read-only: find the new one.
     reconnectOnError: (error) => error.message.includes('READONLY'),
   };
+}
+
+function makeClient(settings: RedisSettings, common: RedisOptions): RedisClient {
+  const options = clientOptions(settings, common);
   const tls = tlsOf(settings);
+  const { sentinelUsername, sentinelPassword, sentinels, name } = settings;
   if (settings.cluster) {
     return new Cluster(settings.cluster, {
       redisOptions: { ...options, ...(tls ? { tls } : {}) },
@@ -177,8 +194,7 @@ function makeClient(settings: RedisSettings, common: RedisOptions): RedisClient 
       dnsLookup: (address, callback) => callback(null, address),
     });
   }
-  if (settings.sentinels && settings.name !== undefined) {
-    const { sentinelUsername, sentinelPassword, sentinels, name } = settings;
+  if (sentinels && name !== undefined) {
     return new Redis({
       ...options,
       sentinels,

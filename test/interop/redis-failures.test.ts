@@ -232,6 +232,7 @@ test('options name exactly one way to Redis, and a bad one is told without its t
     { host: 'a', prefix: '{x}' },
     { host: 'a', port: 70_000 },
     { url: 'http://user:hunter2@a' },
+    { url: 'redis://user:hunter2%zz@a' },
   ];
   for (const options of faults) {
     const parsed = redisOptions.safeParse(options);
