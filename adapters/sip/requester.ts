@@ -20,6 +20,8 @@ export interface Outgoing {
   route: Route;
   signal: AbortSignal;
   credentials?: readonly Credentials[];
+  /** What depends on the way it takes (Contact); called before each request is sent. */
+  prepare?(request: SipRequest, flow: Flow): void;
   /** Called with each request as it leaves. */
   onSent?(request: SipRequest): void;
 }
@@ -81,9 +83,10 @@ export class Requester {
     return signed;
   }
 
-  async #exchange({ request, route, signal, onSent }: Outgoing): Promise<SipResponse> {
+  async #exchange({ request, route, signal, prepare, onSent }: Outgoing): Promise<SipResponse> {
     const send = (flow: Flow) => {
       const copy = copyOf(request);
+      prepare?.(copy, flow);
       return this.#transact(copy, flow, signal, () => onSent?.(copy));
     };
     if ('flow' in route) {

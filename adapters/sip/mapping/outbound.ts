@@ -65,10 +65,27 @@ export function fromMessage(event: Message, context: OutboundContext): SipReques
   return request;
 }
 
-/** Undefined when the sender asked for nothing of the kind (RFC 5438 s.7.2.1.1). */
-export function fromReceipt(event: Receipt, asked: Asked, context: OutboundContext): SipRequest | undefined {
-  const told = notificationOf(event, new Set(asked.wants));
-  if (!told) return undefined;
+/** What to put in an IMDN; undefined when the sender asked for nothing of the kind (RFC 5438 s.7.2.1.1). */
+export function toldOf({ state, reason }: Receipt, asked: Asked): Told | undefined {
+  const wants = new Set(asked.wants);
+  if (state === 'displayed') {
+    return wants.has('display') ? { asked, notification: 'display', status: 'displayed' } : undefined;
+  }
+  if (state === 'delivered') {
+    return wants.has('positive-delivery') ? { asked, notification: 'delivery', status: 'delivered' } : undefined;
+  }
+  if ((state !== 'failed' && state !== 'expired') || !wants.has('negative-delivery')) return undefined;
+  const status = reason === 'not-allowed' ? 'forbidden' : reason === 'internal' ? 'error' : 'failed';
+  return { asked, notification: 'delivery', status };
+}
+
+export interface Told {
+  asked: Asked;
+  notification: Notification;
+  status: ImdnStatus;
+}
+
+export function fromReceipt(event: Receipt, { asked, ...told }: Told, context: OutboundContext): SipRequest {
   const { messageId, dateTime, originalTo, recordRoute } = asked;
   const recipientUri = uriOf(event.from, context.domains);
   const imdn = {
@@ -79,8 +96,7 @@ export function fromReceipt(event: Receipt, asked: Asked, context: OutboundConte
     ...told,
   };
   const envelope = { from: recipientUri, to: uriOf(event.to, context.domains), at: context.now, messageId: event.id };
-  const request = { messageId, wants: new Set<Disposition>(), recordRoute };
-  const body = encodeNotification(imdn, envelope, request);
+  const body = encodeNotification(imdn, envelope, { messageId, wants: new Set(), recordRoute });
   return newRequest(event, event.id, { type: 'message/cpim', body }, context);
 }
 
@@ -97,7 +113,7 @@ export function fromTyping(event: EventOf<'typing'>, context: OutboundContext): 
 /** For a sender who was told 2xx and could not ask for more: what became of the message, in words. */
 export function noticeOf(event: Receipt, context: OutboundContext): SipRequest {
   const why = event.text ?? event.reason ?? event.state;
-  const text = `Your message to ${context.target === undefined ? event.from.replace(/^sips?:/, '') : event.from} was not delivered: ${why}`;
+  const text = `Your message to ${event.from.replace(/^sips?:/, '')} was not delivered: ${why}`;
   return newRequest(
     event,
     event.id,
@@ -141,19 +157,6 @@ function wrapped(event: Message, plain: Content, { domains }: OutboundContext): 
     type: 'message/cpim',
     body: encodeCpim({ headers, content: { headers: [['Content-Type', plain.type]], body: plain.body } }),
   };
-}
-
-function notificationOf(
-  { state, reason }: Receipt,
-  wants: ReadonlySet<string>,
-): { notification: Notification; status: ImdnStatus } | undefined {
-  if (state === 'displayed') return wants.has('display') ? { notification: 'display', status: 'displayed' } : undefined;
-  if (state === 'delivered') {
-    return wants.has('positive-delivery') ? { notification: 'delivery', status: 'delivered' } : undefined;
-  }
-  if ((state !== 'failed' && state !== 'expired') || !wants.has('negative-delivery')) return undefined;
-  const status = reason === 'not-allowed' ? 'forbidden' : reason === 'internal' ? 'error' : 'failed';
-  return { notification: 'delivery', status };
 }
 
 function oneLine(text: string): string {

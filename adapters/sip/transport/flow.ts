@@ -1,5 +1,6 @@
 // A way to one peer: a connection, or a UDP socket and the address on the other side (RFC 5626 s.2 calls it a flow).
 import type { SipMessage, SipParseError } from '../codec/message.ts';
+import { newTag } from '../tokens.ts';
 
 export type TransportName = 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS';
 
@@ -32,11 +33,11 @@ export interface TransportUser {
   onClosed(flow: Flow): void;
 }
 
-export const isSecure = (transport: TransportName) => transport === 'TLS' || transport === 'WSS';
-
+// Bindings outlive the process in the store; a flow of the last one must not be taken for one of this.
+const ofThisProcess = newTag();
 let flows = 0;
 
 export function newFlowId(): string {
   flows++;
-  return `f${flows.toString(36)}`;
+  return `${ofThisProcess}.${flows.toString(36)}`;
 }

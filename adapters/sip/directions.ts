@@ -1,0 +1,106 @@
+// Where a message to somebody goes: to the phones that registered with us, a trunk, the outbound proxy, or where DNS says.
+import { type Address, bareAddress, GatewayError, splitAddress } from '../../src/contract/index.ts';
+import { formatUri, parseUri, type SipUri } from './codec/uri.ts';
+import type { Credentials } from './digest/index.ts';
+import { type Binding, type Registrar, wayTo } from './registrar.ts';
+import type { Registration } from './registration.ts';
+import type { Route } from './requester.ts';
+import type { Transports } from './transport/transports.ts';
+
+export interface Direction {
+  route: Route;
+  /** The Request-URI, where it is not the recipient's own. */
+  target?: string;
+  /** Route headers. */
+  through: readonly string[];
+  credentials?: readonly Credentials[];
+  /** What From says in place of the sender. */
+  showAs?: string;
+}
+
+export interface DirectionsParts {
+  nativeDomains: ReadonlySet<string>;
+  outboundProxy: SipUri | undefined;
+  registrar: Registrar;
+  trunks: readonly Registration[];
+  transports: Transports;
+}
+
+export class Directions {
+  readonly #parts: DirectionsParts;
+
+  constructor(parts: DirectionsParts) {
+    this.#parts = parts;
+  }
+
+  /** One or more at once (forks). Throws GatewayError when there is no way. */
+  async find(to: Address): Promise<Direction[]> {
+    const { nativeDomains, outboundProxy } = this.#parts;
+    const { scheme, domain } = splitAddress(to);
+    if (scheme !== 'tel' && nativeDomains.has(domain)) return this.#phones(to);
+    const trunk = this.#trunkFor(to);
+    if (trunk) return [this.#through(trunk, to)];
+    if (outboundProxy) {
+      const isLoose = outboundProxy.parameters.has('lr');
+      return [{ route: { uri: outboundProxy }, through: isLoose ? [`<${formatUri(outboundProxy)}>`] : [] }];
+    }
+    if (scheme !== 'tel') return [{ route: { uri: parseUri(to) }, through: [] }];
+    throw new GatewayError('unreachable', 'a number needs a way: configure outboundProxy or a trunk');
+  }
+
+  /** What fails together (Adapter.destination): one phone, one trunk, the proxy, one domain. */
+  destination(to: Address): string {
+    const { scheme, domain } = splitAddress(to);
+    if (scheme !== 'tel' && this.#parts.nativeDomains.has(domain)) return bareAddress(to);
+    const trunk = this.#trunkFor(to);
+    if (trunk) return trunk.options.aor;
+    return this.#parts.outboundProxy?.host ?? domain;
+  }
+
+  #trunkFor(to: Address): Registration | undefined {
+    const { scheme, domain } = splitAddress(to);
+    const { trunks, outboundProxy } = this.#parts;
+    const own = trunks.find((trunk) => trunk.domains.includes(domain));
+    return own ?? (scheme === 'tel' && !outboundProxy ? trunks[0] : undefined);
+  }
+
+  #through(trunk: Registration, to: Address): Direction {
+    if (!trunk.isRegistered) throw new GatewayError('unavailable', trunk.why);
+    const { scheme, local } = splitAddress(to);
+    const direction: Direction = {
+      route: { uri: trunk.registrar },
+      through: trunk.serviceRoute,
+      credentials: trunk.credentials,
+    };
+    if (trunk.options.showAs === 'account') direction.showAs = trunk.options.aor;
+    // Providers know numbers as users of theirs (RFC 3261 s.19.1.6).
+    if (scheme === 'tel') direction.target = `sip:${local}@${trunk.domains[0]};user=phone`;
+    return direction;
+  }
+
+  async #phones(to: Address): Promise<Direction[]> {
+    const bindings = await this.#parts.registrar.bindings(bareAddress(to));
+    const found: Direction[] = [];
+    for (const binding of bindings) {
+      const route = await this.#wayTo(binding);
+      if (route) found.push({ route, target: binding.uri.replace(/\?.*$/s, ''), through: binding.path });
+    }
+    if (found.length > 0) return found;
+    throw new GatewayError('unavailable', `${bareAddress(to)} has no phone registered`, { native: '480' });
+  }
+
+  async #wayTo(binding: Binding): Promise<Route | undefined> {
+    const { transports } = this.#parts;
+    const { id, transport, address, port } = binding.flow;
+    const open = transports.connection(id);
+    if (open?.isOpen) return { flow: open };
+    // A phone behind a NAT is where it was heard, whatever its Contact says.
+    if (transport === 'UDP')
+      return { flow: await transports.flowTo({ transport: 'UDP', address, port, name: address }) };
+    try {
+      return { uri: wayTo(binding) };
+    } catch {
+      return undefined;
+    }
+  }
+}

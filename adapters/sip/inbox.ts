@@ -1,0 +1,145 @@
+// A MESSAGE on its way in: who it is from, what it says, and the answer its sender gets, which is never more than the truth.
+import {
+  asGatewayError,
+  bareAddress,
+  type DraftOf,
+  type GatewayError,
+  type Hub,
+  type Receipt,
+  splitAddress,
+} from '../../src/contract/index.ts';
+import type { AskedStore } from './asked.ts';
+import { SipParseError } from './codec/message.ts';
+import type { Answer, Inbound } from './endpoint.ts';
+import { statusOf } from './errors.ts';
+import { type Holds, holdKey } from './holds.ts';
+import { type PeopleOptions, peopleOf } from './mapping/addresses.ts';
+import { type Asked, acceptedTypes, type People, toIncoming } from './mapping/inbound.ts';
+import type { TypingWatch } from './typing-watch.ts';
+import { traceMessage } from './wire-trace.ts';
+
+export interface InboxOptions {
+  recipient: PeopleOptions['recipient'];
+  domains: ReadonlySet<string>;
+  nativeDomains: ReadonlySet<string>;
+  holdMs: number;
+  force200: boolean;
+}
+
+export interface InboxParts {
+  hub: Hub;
+  holds: Holds;
+  asked: AskedStore;
+  typing: TypingWatch;
+}
+
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #parts: InboxParts;
+
+  constructor(options: InboxOptions, parts: InboxParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  /** MESSAGE. */
+  async handle(inbound: Inbound): Promise<Answer> {
+    try {
+      return await this.#take(inbound);
+    } catch (error) {
+      if (error instanceof SipParseError) return refused(error);
+      return answerTo(asGatewayError(error));
+    }
+  }
+
+  async #take(inbound: Inbound): Promise<Answer> {
+    const { request, isTrusted, user } = inbound;
+    const { recipient, domains, nativeDomains } = this.#options;
+    const { hub, typing } = this.#parts;
+    const people = peopleOf(request, { recipient, domains, isTrusted });
+    if (user !== undefined && !isSame(user, people, nativeDomains)) return { status: 403, reason: 'Not Your Address' };
+    const incoming = toIncoming(request, people, hub.now());
+    const pair = `${bareAddress(people.from)}|${bareAddress(people.to)}`;
+    switch (incoming.kind) {
+      case 'message':
+        typing.forget(pair);
+        return this.#message(inbound, incoming.draft, incoming.asked);
+      case 'receipt':
+        await hub.publish(incoming.draft);
+        return { status: 200 };
+      case 'typing':
+        await this.#typing(incoming.draft, pair, incoming.refreshMs);
+        return { status: 200 };
+      case 'nothing':
+        return { status: 200 };
+    }
+  }
+
+  async #message({ request }: Inbound, draft: DraftOf<'message'>, asked: Asked | undefined): Promise<Answer> {
+    const { hub, holds, asked: store } = this.#parts;
+    const { holdMs, force200 } = this.#options;
+    const nativeId = draft.nativeId ?? '';
+    if (asked) await store.keep(draft.from, nativeId, asked);
+    if (holdMs > 0 && !draft.wants.includes('delivered')) draft.wants.push('delivered');
+    const hold = holds.open(holdKey(draft.from, nativeId));
+    try {
+      const { id, isRepeat } = await hub.publish(draft);
+      traceMessage(hub, id, 'inbound', request);
+      const receipt = isRepeat || holdMs === 0 ? undefined : await hold.wait(holdMs);
+      return { ...(receipt ? answerOf(receipt) : { status: force200 ? 200 : 202 }), event: id };
+    } finally {
+      hold.close();
+    }
+  }
+
+  async #typing(draft: DraftOf<'typing'>, pair: string, refreshMs: number): Promise<void> {
+    const { hub, typing } = this.#parts;
+    typing.forget(pair);
+    await hub.publish(draft);
+    if (draft.state !== 'composing') return;
+    typing.watch(pair, refreshMs, () => {
+      hub
+        .publish({ ...draft, state: 'paused' })
+        .catch((error: Error) => hub.log.debug({ why: error.message }, 'typing'));
+    });
+  }
+}
+
+/** Proof that came in time. */
+function answerOf({ state, reason, text }: Receipt): Answer {
+  if (state === 'delivered' || state === 'displayed') return { status: 200 };
+  const status = statusOf(reason ?? (state === 'expired' ? 'expired' : 'unavailable'));
+  return text === undefined ? { status } : { status, reason: oneLine(text) };
+}
+
+/** What the hub refused, in our words. */
+export function answerTo(error: GatewayError): Answer {
+  const status = statusOf(error.reason);
+  const seconds = Math.ceil((error.retryAfterMs ?? (status === 503 ? 5000 : 0)) / 1000);
+  const headers = seconds > 0 ? [['Retry-After', String(seconds)] as const] : [];
+  return { status, reason: oneLine(error.message), headers };
+}
+
+function refused(error: SipParseError): Answer {
+  const headers =
+    error.status === 415
+      ? ([
+          ['Accept', acceptedTypes.join(', ')],
+          ['Accept-Encoding', 'identity, deflate, gzip'],
+        ] as const)
+      : [];
+  return { status: error.status, reason: oneLine(error.message), headers };
+}
+
+function oneLine(text: string): string {
+  return text
+    .replace(/[\0-\x1f\x7f]+/g, ' ')
+    .slice(0, 120)
+    .toWellFormed();
+}
+
+/** Whoever proved to be `user` may speak as that user of a domain of ours, and as nobody else there. */
+function isSame(user: string, { from }: People, nativeDomains: ReadonlySet<string>): boolean {
+  const { local, domain } = splitAddress(from);
+  return nativeDomains.has(domain) && (user === local || user === `${local}@${domain}`);
+}

@@ -1,0 +1,187 @@
+// The SIP adapter: joins the stack to the hub. What is said on the wire is in session.ts, what it means in mapping/.
+import {
+  type Adapter,
+  type AdapterModule,
+  type Delivery,
+  type EventType,
+  GatewayError,
+  type GatewayEvent,
+  type Hub,
+  splitAddress,
+} from '../../src/contract/index.ts';
+import { AskedStore } from './asked.ts';
+import type { SipRequest } from './codec/message.ts';
+import { parseUri } from './codec/uri.ts';
+import { options, type SipOptions } from './config.ts';
+import { diagnose } from './diagnose.ts';
+import { DigestServer } from './digest/index.ts';
+import { Directions } from './directions.ts';
+import { type Answer, Endpoint, type Method } from './endpoint.ts';
+import { Holds } from './holds.ts';
+import { Inbox } from './inbox.ts';
+import { acceptedTypes } from './mapping/inbound.ts';
+import { Outbox } from './outbox.ts';
+import { Registrar } from './registrar.ts';
+import { Registration } from './registration.ts';
+import { Session } from './session.ts';
+import { sessionOptions } from './session-options.ts';
+import { TypingWatch } from './typing-watch.ts';
+
+interface Running {
+  hub: Hub;
+  session: Session;
+  endpoint: Endpoint;
+  outbox: Outbox;
+  directions: Directions;
+  registrar: Registrar;
+  trunks: readonly Registration[];
+}
+
+export class SipAdapter implements Adapter {
+  readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing']);
+  readonly #options: SipOptions;
+  #running: Running | undefined;
+  #isStopped = false;
+
+  constructor(settings: SipOptions) {
+    this.#options = settings;
+  }
+
+  async start(hub: Hub): Promise<void> {
+    const running = this.#build(hub);
+    await running.session.listen();
+    if (this.#isStopped) return running.session.stop();
+    this.#running = running;
+    this.#report();
+    for (const trunk of running.trunks) trunk.start();
+  }
+
+  async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
+    if (!this.#running) throw new GatewayError('unavailable', 'not started');
+    return this.#running.outbox.deliver(event, signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const running = this.#running;
+    this.#running = undefined;
+    if (!running) return;
+    await Promise.all(running.trunks.map((trunk) => trunk.stop()));
+    await running.session.stop();
+    running.hub.status('down', 'stopped');
+  }
+
+  destination({ to }: GatewayEvent): string {
+    return this.#running?.directions.destination(to) ?? splitAddress(to).domain;
+  }
+
+  /** Where it listens, in the order of the options: for tests, which let the system choose. */
+  portOf(transport: 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS'): number {
+    return this.#running?.session.transports.sentByOf(transport)?.port ?? 0;
+  }
+
+  #build(hub: Hub): Running {
+    const now = () => performance.now();
+    const settings = this.#options;
+    const session = new Session(
+      sessionOptions(settings, now),
+      {
+        onRequest: (request, transaction) => void endpoint.receive(request, transaction),
+        onClosed: (flow) => {
+          registrar.closed(flow).catch((error: Error) => hub.log.warn({ why: error.message }, 'a binding stays'));
+        },
+        count: (name, labels) => hub.metrics.count(name, labels),
+      },
+      now,
+    );
+    const { wheel, transports, requester } = session;
+    const nativeDomains = new Set(settings.nativeDomains);
+    const registrar = new Registrar({ domains: nativeDomains, state: hub.state, now: () => hub.now() });
+    const changed = () => this.#report();
+    const trunks = settings.trunks.map((trunk) => new Registration(trunk, { requester, wheel, changed }));
+    const outboundProxy = settings.outboundProxy === undefined ? undefined : parseUri(settings.outboundProxy);
+    const directions = new Directions({ nativeDomains, outboundProxy, registrar, trunks, transports });
+    const holds = new Holds(wheel);
+    const asked = new AskedStore(hub.state);
+    const domains = new Set([...nativeDomains, ...settings.domains.map(({ domain }) => domain)]);
+    const inbox = new Inbox(
+      { ...settings, domains, nativeDomains },
+      { hub, holds, asked, typing: new TypingWatch(wheel) },
+    );
+    const outbox = new Outbox(
+      { ...settings, domains: gatewayDomains(settings) },
+      { hub, requester, directions, holds, asked },
+    );
+    const endpoint = this.#endpoint(hub, session, inbox, registrar);
+    return { hub, session, endpoint, outbox, directions, registrar, trunks };
+  }
+
+  #endpoint(hub: Hub, session: Session, inbox: Inbox, registrar: Registrar): Endpoint {
+    const { auth, trusted, nativeDomains, maxPending, maxPendingPerSource } = this.#options;
+    const methods = new Map<string, Method>([
+      ['MESSAGE', { handle: (inbound) => inbox.handle(inbound), isPassedOn: true, wantsProof: true }],
+    ]);
+    if (nativeDomains.length > 0) {
+      methods.set('REGISTER', { handle: (inbound) => registrar.handle(inbound), isPassedOn: false, wantsProof: true });
+    }
+    return new Endpoint({
+      methods,
+      accept: acceptedTypes,
+      supported: nativeDomains.length > 0 ? ['path'] : [],
+      trusted: new Set(trusted),
+      digest:
+        auth &&
+        new DigestServer({
+          realm: auth.realm,
+          users: (user) => (Object.hasOwn(auth.users, user) ? auth.users[user] : undefined),
+        }),
+      maxPending,
+      maxPendingPerSource,
+      now: () => hub.now(),
+      answered: (request, answer, bytes) => answered(hub, session, request, answer, bytes),
+      failed: (request, error) => hub.log.error({ method: request.method, error }, 'a request failed in our hands'),
+    });
+  }
+
+  // Up when somebody can be reached: without trunks that is as soon as we listen.
+  #report(): void {
+    const running = this.#running;
+    if (!running) return;
+    const failed = running.trunks.filter((trunk) => !trunk.isRegistered);
+    for (const trunk of failed) running.hub.log.warn({ trunk: trunk.options.aor, why: trunk.why }, 'not registered');
+    const canReach = running.trunks.length === 0 || failed.length < running.trunks.length;
+    const isWaiting = failed.some((trunk) => !trunk.hasFailed);
+    if (canReach) running.hub.status('up');
+    else if (isWaiting) running.hub.status('connecting');
+    else running.hub.status('down', failed.map((trunk) => trunk.why).join('; '));
+  }
+}
+
+function answered(
+  hub: Hub,
+  session: Session,
+  request: SipRequest,
+  answer: Answer,
+  bytes: Uint8Array | undefined,
+): void {
+  const status = String(answer.status);
+  hub.metrics.count('requests_total', { method: request.method, status });
+  hub.metrics.gauge('transactions', session.transactions.serverCount);
+  hub.metrics.gauge('flows', session.transports.size);
+  if (answer.event === undefined || !bytes) return;
+  hub.trace.hop(answer.event, { direction: 'outbound', what: status, wire: bytes });
+}
+
+function gatewayDomains({ domains }: SipOptions) {
+  return domains.map(({ home, ...domain }) => (home === undefined ? domain : { ...domain, home }));
+}
+
+export const adapter: AdapterModule<SipOptions> = {
+  protocol: 'sip',
+  network: 'sip',
+  options,
+  gatewayDomains,
+  nativeDomains: ({ nativeDomains }) => nativeDomains,
+  create: (_name, settings) => new SipAdapter(settings),
+  diagnose,
+};

@@ -1,0 +1,150 @@
+// A light registrar for our own domains (RFC 3261 s.10.3, RFC 3327): who is where, kept in the store; flows while they last.
+import {
+  type Address,
+  bareAddress,
+  GatewayError,
+  parseAddress,
+  type State,
+  splitAddress,
+} from '../../src/contract/index.ts';
+import { parseCSeq, parseUint32 } from './codec/cseq.ts';
+import type { SipRequest } from './codec/message.ts';
+import { formatNameAddr, parseNameAddr } from './codec/name-addr.ts';
+import { parseUri, sameUri } from './codec/uri.ts';
+import type { Answer, Inbound } from './endpoint.ts';
+import type { Flow } from './transport/flow.ts';
+import { Turns } from './turns.ts';
+
+export interface Binding {
+  /** The Contact's URI: what a request to it says. */
+  uri: string;
+  callId: string;
+  cseq: number;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+  /** Route headers on the way there, first hop first. */
+  path: string[];
+  /** The way it registered by. */
+  flow: { id: string; transport: string; address: string; port: number };
+}
+
+export interface RegistrarOptions {
+  domains: ReadonlySet<string>;
+  state: State;
+  now(): number;
+}
+
+const expires = { least: 60, usual: 3600, most: 7200 };
+const maxBindings = 10;
+const never = new AbortController().signal;
+
+export class Registrar {
+  readonly #options: RegistrarOptions;
+  readonly #turns = new Turns();
+  /** Who has to be forgotten when a connection closes. */
+  readonly #byFlow = new Map<string, Set<Address>>();
+
+  constructor(options: RegistrarOptions) {
+    this.#options = options;
+  }
+
+  /** REGISTER. */
+  async handle({ request, flow, user }: Inbound): Promise<Answer> {
+    const aor = bareAddress(parseAddress(parseNameAddr(request.headers.get('To') ?? '').uri));
+    const { local, domain } = splitAddress(aor);
+    if (!this.#options.domains.has(domain)) return { status: 404 };
+    if (user !== undefined && user !== local && user !== `${local}@${domain}`) return { status: 403 };
+    return this.#turns.run(aor, never, () => this.#register(aor, request, flow));
+  }
+
+  /** Those that have not expired. */
+  async bindings(aor: Address): Promise<Binding[]> {
+    const stored = await this.#options.state.get(keyOf(aor));
+    const all = stored === undefined ? [] : (JSON.parse(stored) as Binding[]);
+    return all.filter(({ expiresAt }) => expiresAt > this.#options.now());
+  }
+
+  /** RFC 5626 s.4.2: what registered over a flow is gone with it. */
+  async closed(flow: Flow): Promise<void> {
+    const people = this.#byFlow.get(flow.id);
+    this.#byFlow.delete(flow.id);
+    for (const aor of people ?? []) {
+      await this.#turns.run(aor, never, async () => {
+        await this.#store(
+          aor,
+          (await this.bindings(aor)).filter((binding) => binding.flow.id !== flow.id),
+        );
+      });
+    }
+  }
+
+  async #register(aor: Address, request: SipRequest, flow: Flow): Promise<Answer> {
+    const { headers } = request;
+    const before = await this.bindings(aor);
+    const contacts = headers.all('Contact');
+    if (contacts.length === 0) return this.#listing(before);
+    const callId = headers.get('Call-ID') ?? '';
+    const { number: cseq } = parseCSeq(headers.get('CSeq') ?? '');
+    // s.10.3 step 7: an older request that was overtaken changes nothing.
+    if (before.some((binding) => binding.callId === callId && binding.cseq >= cseq)) return { status: 500 };
+    if (contacts.includes('*')) {
+      if (contacts.length > 1 || headers.get('Expires') !== '0') return { status: 400 };
+      await this.#store(aor, []);
+      return this.#listing([]);
+    }
+    const path = headers.all('Path');
+    let bindings = before;
+    for (const contact of contacts) {
+      const { uri, parameters } = parseNameAddr(contact);
+      const seconds = this.#seconds(parameters.get('expires') ?? headers.get('Expires'));
+      if (seconds !== 0 && seconds < expires.least)
+        return { status: 423, headers: [['Min-Expires', String(expires.least)]] };
+      bindings = bindings.filter((binding) => !sameUri(binding.uri, uri));
+      const { id, transport, remote } = flow;
+      const expiresAt = this.#options.now() + seconds * 1000;
+      if (seconds > 0) bindings.push({ uri, callId, cseq, expiresAt, path, flow: { id, transport, ...remote } });
+    }
+    if (bindings.length > maxBindings) return { status: 403, reason: 'Too Many Contacts' };
+    await this.#store(aor, bindings);
+    if (flow.isReliable) this.#watch(flow, aor);
+    return this.#listing(bindings);
+  }
+
+  #seconds(text: string | undefined): number {
+    return text === undefined ? expires.usual : Math.min(parseUint32(text, 'Expires'), expires.most);
+  }
+
+  #watch(flow: Flow, aor: Address): void {
+    const people = this.#byFlow.get(flow.id) ?? new Set();
+    this.#byFlow.set(flow.id, people.add(aor));
+  }
+
+  async #store(aor: Address, bindings: readonly Binding[]): Promise<void> {
+    const { state, now } = this.#options;
+    if (bindings.length === 0) return state.delete(keyOf(aor));
+    const last = Math.max(...bindings.map(({ expiresAt }) => expiresAt));
+    return state.set(keyOf(aor), JSON.stringify(bindings), Math.max(last - now(), 1));
+  }
+
+  #listing(bindings: readonly Binding[]): Answer {
+    const now = this.#options.now();
+    const contacts = bindings.map(({ uri, expiresAt }) => {
+      const left = String(Math.max(Math.round((expiresAt - now) / 1000), 0));
+      return ['Contact', formatNameAddr({ uri, parameters: new Map([['expires', left]]) })] as const;
+    });
+    return { status: 200, headers: [...contacts, ['Date', new Date(now).toUTCString()]] };
+  }
+}
+
+/** Where a request to a binding goes first: its Path, else itself. Throws GatewayError when it was reachable only by a flow. */
+export function wayTo(binding: Binding): ReturnType<typeof parseUri> {
+  const [first] = binding.path;
+  const uri = parseUri(first === undefined ? binding.uri : parseNameAddr(first).uri);
+  // RFC 7118 s.5: a browser's Contact ends in .invalid and leads nowhere.
+  if (first !== undefined || !binding.flow.transport.startsWith('WS')) return uri;
+  throw new GatewayError('unavailable', 'the phone is no longer connected', { native: '430' });
+}
+
+function keyOf(aor: Address): string {
+  return `binding/${aor.toLowerCase()}`;
+}

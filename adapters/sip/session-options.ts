@@ -1,0 +1,37 @@
+// The operator's options as the stack wants them: certificates read, credentials collected, DNS chosen.
+import { readFileSync } from 'node:fs';
+import { defaultLimits } from './codec/message.ts';
+import type { SipOptions } from './config.ts';
+import { systemResolver } from './resolver.ts';
+import type { SessionOptions } from './session.ts';
+import type { TlsIdentity } from './transport/tls.ts';
+
+/** Throws when a certificate cannot be read. */
+export function sessionOptions(options: SipOptions, now: () => number): SessionOptions {
+  const { idleMs, messageMs, pingMs, maxMessageBytes } = options;
+  return {
+    listen: options.listen.map(({ tls, ...listener }) => {
+      return tls ? { ...listener, tls: { ...identity(tls), requestCert: tls.requestCert } } : listener;
+    }),
+    tls: identity(options.tls),
+    limits: { ...defaultLimits, messageBytes: maxMessageBytes },
+    connectionLimits: { idleMs, messageMs, pingMs, unreadBytes: 1024 * 1024 },
+    maxConnections: options.maxConnections,
+    maxConnectionsPerSource: options.maxConnectionsPerSource,
+    connectTimeoutMs: options.connectTimeoutMs,
+    timers: { t1: options.t1Ms, t2: options.t2Ms, t4: options.t4Ms },
+    maxServerTransactions: options.maxServerTransactions,
+    credentials: options.credentials.map(({ realm, ...credentials }) => {
+      return realm === undefined ? credentials : { ...credentials, realm };
+    }),
+    resolver: systemResolver(options.dns.servers, now),
+  };
+}
+
+function identity({ cert, key, ca }: TlsIdentity): TlsIdentity {
+  return { cert: pem(cert), key: pem(key), ca: pem(ca) };
+}
+
+function pem(text: string | undefined): string | undefined {
+  return text === undefined || text.startsWith('-----BEGIN') ? text : readFileSync(text, 'utf8');
+}
