@@ -64,7 +64,7 @@ async function* examineStore(config: Config): AsyncIterable<Finding> {
     const advice = config.redis
       ? 'is it running, and are address, user and password right?'
       : 'may this user write there? A gateway that runs on it has it for itself: ask that one with "dragoman status"';
-    yield { state: 'failed', what: `${where}: ${error instanceof Error ? error.message : String(error)}`, advice };
+    yield { state: 'failed', what: error instanceof Error ? error.message : String(error), advice };
   }
   yield* warnings;
 }
