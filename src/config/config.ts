@@ -95,8 +95,9 @@ function checkRoutes(document: ConfigDocument, outline: Outline, instances: read
   const networkOf = new Map(instances.map(({ name, module }) => [name, module.network]));
   outline.routes.forEach(({ via }, i) => {
     const at = ['routes', i, 'via'];
-    for (const name of via.filter((one) => !names.includes(one)))
-      document.fault(at, `no instance is called "${name}"${guess(name, names)}`);
+    const strangers = via.filter((name) => !names.includes(name));
+    const told = strangers.map((name) => `no instance is called "${name}"${guess(name, names)}`);
+    if (told.length > 0) document.fault(at, told.join('; '));
     const networks = new Set(via.flatMap((name) => networkOf.get(name) ?? []));
     if (networks.size > 1)
       document.fault(at, `a route's instances are of one network, not ${[...networks].join(' and ')}`);

@@ -137,10 +137,10 @@ test('each of these faults is named with its line, its key and what would be rig
   for (const [text, ...expected] of cases) assert.deepEqual(await faults(t, text), expected, text);
 });
 
-test('a route that names an instance wrongly is told the nearest name', async (t) => {
-  const text = "routes: [{to: 'tel:*', via: [carier]}]\ninstances:\n  carrier: {protocol: smpp, host: h}";
+test('a route that names instances wrongly is told the nearest name of each', async (t) => {
+  const text = "routes: [{to: 'tel:*', via: [carier, zzz]}]\ninstances:\n  carrier: {protocol: smpp, host: h}";
   assert.deepEqual(await faults(t, text), [
-    '1:24 routes.0.via: no instance is called "carier"; did you mean "carrier"?',
+    '1:24 routes.0.via: no instance is called "carier"; did you mean "carrier"?; no instance is called "zzz"',
   ]);
 });
 
