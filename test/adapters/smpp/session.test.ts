@@ -1,0 +1,393 @@
+// The session and its flow control, in memory and by a clock that the test moves.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { encode, type RequestPdu, type ResponsePdu } from '../../../adapters/smpp/codec/index.ts';
+import { isThrottling } from '../../../adapters/smpp/errors.ts';
+import { NotSent, Pacer } from '../../../adapters/smpp/pacer.ts';
+import { type Answer, Session, SessionError } from '../../../adapters/smpp/session.ts';
+import { type WirePeer, wirePair } from '../../peers/smpp-wire.ts';
+
+const turn = async () => {
+  for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+};
+
+interface Bench {
+  session: Session;
+  peer: WirePeer;
+  clock: { now: number };
+  closed: string[];
+  oddities: string[];
+  requests: RequestPdu[];
+  late: Array<[ResponsePdu, unknown]>;
+  answerWith(answer: (pdu: RequestPdu) => Promise<Answer> | Answer): void;
+}
+
+function bench(limits: Partial<ConstructorParameters<typeof Session>[1]> = {}): Bench {
+  const [stream, peer] = wirePair();
+  const clock = { now: 1000 };
+  const closed: string[] = [];
+  const oddities: string[] = [];
+  const requests: RequestPdu[] = [];
+  const late: Array<[ResponsePdu, unknown]> = [];
+  let answer: (pdu: RequestPdu) => Promise<Answer> | Answer = () => ({ status: 'ESME_ROK' });
+  const session = new Session(
+    stream,
+    { responseTimeoutMs: 10_000, enquireLinkMs: 30_000, ...limits },
+    {
+      request(pdu) {
+        requests.push(pdu);
+        return answer(pdu);
+      },
+      closed: (why) => void closed.push(why),
+      oddity: (what) => void oddities.push(what),
+      late: (response, context) => void late.push([response, context]),
+    },
+    () => clock.now,
+  );
+  const answerWith = (how: typeof answer) => {
+    answer = how;
+  };
+  return { session, peer, clock, closed, oddities, requests, late, answerWith };
+}
+
+async function bound(limits: Partial<ConstructorParameters<typeof Session>[1]> = {}): Promise<Bench> {
+  const all = bench(limits);
+  const asked = all.session.request('bind_transceiver', { system_id: 'me' });
+  all.peer.answer(await all.peer.next('bind_transceiver'));
+  await asked;
+  return all;
+}
+
+const submit = (n: number) => ({ body: { short_message: Buffer.from(`${n}`) }, tlvs: [], context: n });
+
+describe('session', () => {
+  test('SMPP 3.4 s.2.2: bound with the positive response to a bind, and not before', async () => {
+    const { session, peer } = bench();
+    const asked = session.request('bind_transceiver', {});
+    assert.equal(session.state, 'open');
+    peer.answer(await peer.next('bind_transceiver'));
+    await asked;
+    assert.equal(session.state, 'bound');
+  });
+  test('SMPP 3.4 s.4.1: a refused bind is no bind', async () => {
+    const { session, peer } = bench();
+    const asked = session.request('bind_transceiver', {});
+    peer.answer(await peer.next('bind_transceiver'), 0x0e);
+    assert.equal((await asked).response.command_status, 0x0e);
+    assert.equal(session.state, 'open');
+  });
+  test('SMPP 3.4 s.5.1.4: responses find their requests in any order', async () => {
+    const { session, peer } = await bound();
+    const asked = [1, 2, 3].map((n) => session.request('submit_sm', submit(n).body));
+    const seen = [await peer.next('submit_sm'), await peer.next('submit_sm'), await peer.next('submit_sm')];
+    for (const pdu of seen.reverse()) peer.answer(pdu, 0, { message_id: pdu.body.short_message.toString() });
+    const ids = (await Promise.all(asked)).map(({ response }) => response.body);
+    assert.deepEqual(ids, [{ message_id: '1' }, { message_id: '2' }, { message_id: '3' }]);
+  });
+  test('a generic_nack answers the request of its sequence number', async () => {
+    const { session, peer } = await bound();
+    const asked = session.request('query_sm', {});
+    const { sequence_number } = await peer.next('query_sm');
+    peer.send({ command: 'generic_nack', command_status: 3, sequence_number });
+    assert.equal((await asked).response.command, 'generic_nack');
+  });
+  test('a response of another kind, or to nothing, is an oddity and answers nothing', async () => {
+    const { session, peer, oddities } = await bound();
+    const asked = session.request('submit_sm', {});
+    const { sequence_number } = await peer.next('submit_sm');
+    peer.send({ command: 'enquire_link_resp', sequence_number });
+    peer.send({ command: 'submit_sm_resp', sequence_number: 999 });
+    peer.send({ command: 'submit_sm_resp', sequence_number, body: { message_id: 'x' } });
+    await asked;
+    assert.equal(oddities.length, 2);
+  });
+  test('a request without a response in time is rejected as sent, and a late one still tells its context', async () => {
+    const { session, peer, clock, late } = await bound();
+    const asked = session.request('submit_sm', {}, [], 'mine');
+    const pdu = await peer.next('submit_sm');
+    clock.now += 5000;
+    peer.send({ command: 'enquire_link', sequence_number: 1 });
+    await peer.next('enquire_link_resp');
+    clock.now += 5000;
+    session.tick();
+    await assert.rejects(asked, (error) => error instanceof SessionError && error.kind === 'timeout' && error.isSent);
+    assert.equal(session.state, 'bound');
+    peer.answer(pdu, 0, { message_id: 'late' });
+    await turn();
+    assert.deepEqual(
+      late.map(([response, context]) => [response.body, context]),
+      [[{ message_id: 'late' }, 'mine']],
+    );
+  });
+  test('a peer that said nothing since the request is gone, not slow', async () => {
+    const { session, peer, clock, closed } = await bound();
+    const asked = session.request('submit_sm', {});
+    await peer.next('submit_sm');
+    clock.now += 10_000;
+    session.tick();
+    await assert.rejects(asked, SessionError);
+    assert.deepEqual(closed, ['silent since submit_sm']);
+  });
+  test('SMPP 3.4 s.4.11: silence is asked about, an answer settles it, none closes', async () => {
+    const { session, peer, clock, closed } = await bound();
+    clock.now += 29_000;
+    session.tick();
+    clock.now += 1000;
+    session.tick();
+    session.tick();
+    peer.answer(await peer.next('enquire_link'));
+    await turn();
+    clock.now += 30_000;
+    session.tick();
+    await peer.next('enquire_link');
+    assert.deepEqual(closed, []);
+    clock.now += 10_000;
+    session.tick();
+    await turn();
+    assert.equal(closed.length, 1);
+  });
+  test('no enquire_link is sent before the bind', async () => {
+    const { session, peer, clock } = bench();
+    clock.now += 60_000;
+    session.tick();
+    await turn();
+    assert.deepEqual(peer.heard, []);
+  });
+  test('SMPP 3.4 s.4.11.2: enquire_link is answered in any state', async () => {
+    const { peer } = bench();
+    peer.send({ command: 'enquire_link', sequence_number: 77 });
+    assert.equal((await peer.next('enquire_link_resp')).sequence_number, 77);
+  });
+  test('SMPP 3.4 s.4.2: unbind says goodbye, waits for the answer and closes', async () => {
+    const { session, peer } = await bound();
+    const gone = session.unbind();
+    peer.answer(await peer.next('unbind'));
+    await gone;
+    await peer.ended();
+    assert.equal(session.state, 'closed');
+  });
+  test('SMPP 3.4 s.4.2: the unbind of the peer is answered before the end', async () => {
+    const { peer, closed } = await bound();
+    peer.send({ command: 'unbind', sequence_number: 5 });
+    await peer.next('unbind_resp');
+    await peer.ended();
+    assert.deepEqual(closed, ['the peer unbound']);
+  });
+  test('1000 requests outstanding and the peer drops: all are settled, none is held', async () => {
+    const { session, peer } = await bound();
+    const asked = Array.from({ length: 1000 }, (_, n) => session.request('submit_sm', submit(n).body));
+    await turn();
+    peer.drop();
+    const fates = await Promise.allSettled(asked);
+    assert.ok(fates.every((fate) => fate.status === 'rejected' && (fate.reason as SessionError).isSent));
+    assert.equal(session.outstanding, 0);
+    await assert.rejects(session.request('submit_sm', {}), (error) => error instanceof SessionError && !error.isSent);
+  });
+  test('a handler that throws answers ESME_RSYSERR, and the next request is served', async () => {
+    const { peer, answerWith, oddities } = await bound();
+    answerWith(() => {
+      throw new Error('a fault of ours');
+    });
+    peer.send({ command: 'deliver_sm', sequence_number: 1 });
+    assert.equal((await peer.next('deliver_sm_resp')).command_status, 0x08);
+    answerWith(() => ({ status: 'ESME_ROK' }));
+    peer.send({ command: 'deliver_sm', sequence_number: 2 });
+    assert.equal((await peer.next('deliver_sm_resp')).command_status, 0);
+    assert.match(oddities[0] ?? '', /a fault of ours/);
+  });
+  test('all PDUs of one turn leave in one write', async () => {
+    const { session, peer } = await bound();
+    const chunks: number[] = [];
+    peer.stream.on('data', (chunk: Buffer) => chunks.push(chunk.length));
+    for (let n = 0; n < 50; n++) session.request('submit_sm', submit(n).body).catch(() => {});
+    await turn();
+    assert.equal(chunks.length, 1);
+    session.close('done');
+  });
+  test('a peer that never reads is cut off, and what waits in memory is bounded', async () => {
+    const { session, peer, clock, closed } = await bound();
+    peer.stream.pause();
+    const octets = Buffer.alloc(250);
+    for (let n = 0; n < 3000; n++) session.request('submit_sm', { short_message: octets }).catch(() => {});
+    await turn();
+    clock.now += 10_001;
+    session.tick();
+    assert.equal(session.state, 'closed');
+    assert.equal(closed.length, 1);
+  });
+  test('more requests than we answer stop the reading until we do', async () => {
+    const { peer, answerWith, requests } = await bound({ inboundWindow: 10 });
+    const waiting: Array<(answer: Answer) => void> = [];
+    answerWith(() => new Promise((resolve) => waiting.push(resolve)));
+    for (let n = 1; n <= 200; n++) {
+      peer.send({ command: 'deliver_sm', sequence_number: n, body: { short_message: Buffer.alloc(200) } });
+      if (n % 10 === 0) await turn();
+    }
+    assert.ok(requests.length < 200);
+    while (requests.length < 200 || waiting.length > 0) {
+      for (const resolve of waiting.splice(0)) resolve({ status: 'ESME_ROK' });
+      await turn();
+    }
+    assert.equal(peer.heard.filter(({ command }) => command === 'deliver_sm_resp').length, 200);
+  });
+  test('as a server: a bind is a request like another, and bound() opens the rest', async () => {
+    const { session, peer, answerWith } = bench();
+    answerWith((pdu) => {
+      if (pdu.command === 'bind_transceiver') session.bound();
+      return { status: 'ESME_ROK', body: pdu.command === 'submit_sm' ? { message_id: '1' } : { system_id: 'us' } };
+    });
+    peer.send({ command: 'bind_transceiver', sequence_number: 1 });
+    await peer.next('bind_transceiver_resp');
+    const payload = { tag: 0x424, value: Buffer.alloc(5000) };
+    peer.send({ command: 'submit_sm', sequence_number: 2, tlvs: [payload] });
+    assert.deepEqual((await peer.next('submit_sm_resp')).body, { message_id: '1' });
+  });
+  test('before a bind a PDU of more than 1 KiB ends the connection', async () => {
+    const { peer, closed } = bench();
+    peer.raw(encode({ command: 'submit_sm', sequence_number: 2, tlvs: [{ tag: 0x424, value: Buffer.alloc(5000) }] }));
+    await peer.next('generic_nack');
+    await peer.ended();
+    assert.equal(closed.length, 1);
+  });
+  test('a malformed request is answered in its own response, an unknown one with generic_nack', async () => {
+    const { peer } = await bound();
+    const bad = encode({ command: 'deliver_sm', sequence_number: 4 }).subarray(0, 20);
+    const header = Buffer.from(bad);
+    header.writeUInt32BE(20, 0);
+    peer.raw(header);
+    assert.equal((await peer.next('deliver_sm_resp')).command_status, 0x02);
+    const unknown = Buffer.alloc(16);
+    unknown.writeUInt32BE(16, 0);
+    unknown.writeUInt32BE(0x7777, 4);
+    peer.raw(unknown);
+    assert.equal((await peer.next('generic_nack')).command_status, 0x03);
+  });
+});
+
+describe('pacer', () => {
+  const open = async (more: { window?: number; ratePerSecond?: number } = {}) => {
+    const all = await bound();
+    const pacer = new Pacer(
+      {
+        window: 10,
+        throttle: { firstMs: 500, maxMs: 4000 },
+        isThrottling,
+        late: (response, context) => void all.late.push([response, context]),
+        ...more,
+      },
+      () => all.clock.now,
+    );
+    pacer.attach(all.session);
+    const order = () =>
+      all.peer.heard.flatMap((pdu) => (pdu.command === 'submit_sm' ? [Number(pdu.body.short_message)] : []));
+    return { ...all, pacer, order };
+  };
+
+  test('the window starts at 1, grows with each acceptance, and is never passed', async () => {
+    const { pacer, peer, session } = await open({ window: 4 });
+    let most = 0;
+    peer.onPdu = () => {
+      most = Math.max(most, session.outstanding);
+      setImmediate(() => {
+        for (const pdu of peer.heard.splice(0)) peer.answer(pdu, 0, { message_id: '1' });
+      });
+    };
+    assert.equal(pacer.inFlight, 0);
+    const tickets = Array.from({ length: 50 }, (_, n) => pacer.submit(submit(n)));
+    assert.equal(pacer.inFlight, 1);
+    await Promise.all(tickets.map(({ done }) => done));
+    assert.equal(most, 4);
+  });
+  test('ESME_RTHROTTLED to the first two: the order stays 1 to n, after pauses that double', async () => {
+    const { pacer, peer, clock, order } = await open();
+    let refused = 0;
+    const taken: number[] = [];
+    peer.onPdu = (pdu) => {
+      if (pdu.command !== 'submit_sm') return;
+      if (refused++ < 2) return peer.answer(pdu, 0x58);
+      taken.push(Number(pdu.body.short_message));
+      peer.answer(pdu, 0, { message_id: '1' });
+    };
+    const tickets = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => pacer.submit(submit(n)));
+    for (const [at, sent] of [
+      [0, 1],
+      [499, 1],
+      [1, 2],
+      [999, 2],
+      [1, 10],
+    ] as const) {
+      clock.now += at;
+      pacer.tick();
+      await turn();
+      await turn();
+      assert.equal(order().length, sent, `after ${clock.now}`);
+    }
+    await Promise.all(tickets.map(({ done }) => done));
+    assert.deepEqual(order(), [1, 1, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert.deepEqual(taken, [1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+  test('a whole window refused together pauses once and goes again in the old order, before what is new', async () => {
+    const { pacer, peer, clock, order } = await open();
+    peer.onPdu = (pdu) => peer.answer(pdu, 0, { message_id: '1' });
+    await Promise.all(Array.from({ length: 20 }, () => pacer.submit(submit(0)).done));
+    peer.heard.length = 0;
+    const held: Parameters<WirePeer['answer']>[0][] = [];
+    peer.onPdu = (pdu) => void held.push(pdu);
+    const tickets = Array.from({ length: 14 }, (_, n) => pacer.submit(submit(n + 1)));
+    await turn();
+    assert.deepEqual(order(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    for (const pdu of held.splice(0).reverse()) peer.answer(pdu, 0x14);
+    await turn();
+    peer.onPdu = (pdu) => peer.answer(pdu, 0, { message_id: '1' });
+    clock.now += 500;
+    pacer.tick();
+    await Promise.all(tickets.map(({ done }) => done));
+    assert.deepEqual(order().slice(10), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+  });
+  test('ratePerSecond holds over a second, whatever the window', async () => {
+    const { pacer, peer, clock, order } = await open({ ratePerSecond: 20 });
+    peer.onPdu = (pdu) => peer.answer(pdu, 0, { message_id: '1' });
+    for (let n = 0; n < 100; n++) pacer.submit(submit(n));
+    const counts: number[] = [];
+    for (let second = 0; second < 3; second++) {
+      for (let ticks = 0; ticks < 20; ticks++) {
+        clock.now += 50;
+        pacer.tick();
+        await turn();
+      }
+      counts.push(order().length);
+    }
+    assert.ok((counts[0] ?? 0) <= 22, String(counts));
+    assert.equal((counts[2] ?? 0) - (counts[1] ?? 0), 20);
+  });
+  test('when the link goes, what was sent is unknown and what was not is told so', async () => {
+    const { pacer, session, peer } = await open();
+    const tickets = [1, 2, 3].map((n) => pacer.submit(submit(n)));
+    await peer.next('submit_sm');
+    session.close('gone');
+    pacer.detach('gone');
+    const fates = await Promise.allSettled(tickets.map(({ done }) => done));
+    const errors = fates.map((fate) => (fate.status === 'rejected' ? (fate.reason as Error).name : 'taken'));
+    assert.deepEqual(errors, ['SessionError', 'NotSent', 'NotSent']);
+    await assert.rejects(pacer.submit(submit(4)).done, NotSent);
+  });
+  test('what is taken back is never sent, and a response to what was is told to its context', async () => {
+    const { pacer, peer, order, late } = await open();
+    const tickets = [1, 2, 3].map((n) => pacer.submit(submit(n)));
+    const fates = Promise.allSettled(tickets.map(({ done }) => done));
+    const first = await peer.next('submit_sm');
+    tickets[0]?.cancel();
+    tickets[1]?.cancel();
+    peer.answer(first, 0, { message_id: 'x' });
+    peer.answer(await peer.next('submit_sm'), 0, { message_id: 'y' });
+    assert.deepEqual(
+      (await fates).map(({ status }) => status),
+      ['rejected', 'rejected', 'fulfilled'],
+    );
+    assert.deepEqual(order(), [1, 3]);
+    assert.deepEqual(
+      late.map(([, context]) => context),
+      [1],
+    );
+  });
+});
