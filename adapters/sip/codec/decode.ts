@@ -1,5 +1,4 @@
 // Bytes to a message: the head is cut into a table, the body stays bytes, values are parsed only to be judged.
-
 import { textOf } from '../../../src/formats/lossless-text.ts';
 import { checkMessage } from './check.ts';
 import { Headers } from './headers.ts';
