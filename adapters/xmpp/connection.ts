@@ -1,6 +1,6 @@
 // One life of a component stream (XEP-0114 s.3): TCP or TLS, header, handshake, stanzas, end. Writes of one turn are
 // joined, and wait for the socket to drain.
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type XmlElement, XmlError, type XmlLimits } from '../../src/formats/xml.ts';
 import { type StanzaHead, type StreamHeader, XmlStream } from '../../src/formats/xml-stream.ts';
@@ -191,7 +191,8 @@ function open({ host, port, tls }: ConnectionOptions, onConnected: () => void): 
     {
       host,
       port,
-      servername: servername ?? host,
+      // A certificate may name an address, SNI may not (RFC 6066 s.3).
+      servername: servername ?? (isIP(host) === 0 ? host : ''),
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),

@@ -15,12 +15,14 @@ import { Component } from './component.ts';
 import { gatewayDomains, nativeDomains, type XmppOptions, xmppOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
 import { fromEvent } from './mapping/from-event.ts';
+import type { SessionState } from './session.ts';
 import { hiddenIn } from './trace.ts';
 
 export class Xmpp implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing']);
   readonly #options: XmppOptions;
   readonly #components = new Map<string, Component>();
+  readonly #states = new Map<string, { state: SessionState; why: string | undefined }>();
   #hub: Hub | undefined;
 
   constructor(options: XmppOptions) {
@@ -30,11 +32,12 @@ export class Xmpp implements Adapter {
   /** Resolves when every component has been answered once, well or not. */
   async start(hub: Hub): Promise<void> {
     this.#hub = hub;
+    for (const { domain } of this.#options.domains) this.#states.set(domain, { state: 'connecting', why: undefined });
     const first = this.#options.domains.map((component) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const opened = new Component(this.#options, component, hub, clockOf(hub.now), (state, why) => {
         if (state !== 'connecting') resolve();
-        this.#report(component.domain, why);
+        this.#report(component.domain, state, why);
       });
       this.#components.set(component.domain, opened);
       return promise;
@@ -89,16 +92,16 @@ export class Xmpp implements Adapter {
     throw new GatewayError('not-allowed', `${domain} is no component of ours here, so nobody can write from it`);
   }
 
-  #report(domain: string, why: string | undefined): void {
+  #report(domain: string, state: SessionState, why: string | undefined): void {
     const hub = this.#hub;
     if (!hub) return;
-    const sessions = [...this.#components.values()].map(({ session }) => session);
-    const away = sessions.filter(({ state }) => state !== 'up');
     if (why !== undefined) hub.log.warn({ component: domain, why }, 'component is down');
-    hub.metrics.gauge('components_up', sessions.length - away.length);
-    const reason = why ?? (away.length > 0 ? `not connected: ${away.map((one) => one.domain).join(', ')}` : undefined);
-    if (away.length < sessions.length) hub.status('up', reason);
-    else hub.status(away.some(({ state }) => state === 'connecting') ? 'connecting' : 'down', reason);
+    this.#states.set(domain, { state, why });
+    const away = [...this.#states].filter(([, one]) => one.state !== 'up');
+    hub.metrics.gauge('components_up', this.#states.size - away.length);
+    const reasons = away.filter(([, one]) => one.why !== undefined).map(([name, one]) => `${name}: ${one.why}`);
+    const worst = away.some(([, one]) => one.state === 'down') ? 'down' : 'connecting';
+    hub.status(away.length < this.#states.size ? 'up' : worst, reasons.length > 0 ? reasons.join('; ') : undefined);
   }
 }
 

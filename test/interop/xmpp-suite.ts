@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { adapter } from '../../adapters/xmpp/index.ts';
-import { type Adapter, GatewayError, type Message } from '../../src/contract/index.ts';
+import { type Adapter, type Finding, GatewayError, type Message } from '../../src/contract/index.ts';
 import { sampleEvent } from '../peers/events.ts';
 import { type FakeHub, fakeHub } from '../peers/hub.ts';
 import { type Stanza, startXmppUser, type XmppUser, xml } from '../peers/xmpp-user.ts';
@@ -12,10 +12,13 @@ import type { XmppServer, XmppServerOptions } from '../servers/prosody.ts';
 export const secret = 'gehëim 😀';
 export const sms = 'sms.xmpp.example';
 export const sip = 'sip.xmpp.example';
+/** Held by no adapter but those that a step starts for itself. */
+export const spare = 'spare.xmpp.example';
 export const serverOptions: XmppServerOptions = {
   components: [
     { domain: sms, secret },
     { domain: sip, secret },
+    { domain: spare, secret },
   ],
   users: [
     { username: 'alice', password: 'wonderland' },
@@ -39,6 +42,7 @@ export interface Site {
   alice: XmppUser;
 }
 
+/** The adapter's options for a server; `more` overrides. */
 export function settings(server: Pick<XmppServer, 'componentPort'>, more: Record<string, unknown> = {}) {
   return adapter.options.parse({
     port: server.componentPort,
@@ -51,13 +55,19 @@ export function settings(server: Pick<XmppServer, 'componentPort'>, more: Record
   });
 }
 
-/** The adapter and Alice on a server that runs. */
-export async function openSite(t: TestContext, server: XmppServer, more: Record<string, unknown> = {}): Promise<Site> {
+/** An adapter that is up. */
+export async function openAdapter(t: TestContext, server: XmppServer, more: Record<string, unknown> = {}) {
   const hub = fakeHub();
   const xmpp = adapter.create('jabber', settings(server, more));
   t.after(() => xmpp.stop());
   await xmpp.start(hub);
   assert.deepEqual(hub.statuses.at(-1), { state: 'up' });
+  return { adapter: xmpp, hub };
+}
+
+/** The adapter and Alice on a server that runs. */
+export async function openSite(t: TestContext, server: XmppServer, more: Record<string, unknown> = {}): Promise<Site> {
+  const { adapter: xmpp, hub } = await openAdapter(t, server, more);
   const alice = await startXmppUser({
     port: server.c2sPort,
     host: server.host,
@@ -253,6 +263,61 @@ export async function runSuite(t: TestContext, server: XmppServer): Promise<void
     assert.equal(hub.statuses.length, before, 'no stream was lost');
   });
 
+  await t.test('a stanza over our own limit is refused with words, and the stream lives', async (st) => {
+    const narrow = await openAdapter(st, server, {
+      domains: [{ domain: spare, secret, shows: ['sip'] }],
+      maxStanzaBytes: 10_000,
+    });
+    const to = `bob\\40other.net@${spare}`;
+    await alice.say(xml('message', { to, type: 'chat', id: 'c-long' }, xml('body', {}, 'x'.repeat(20_000))));
+    const deep = Array.from({ length: 100 }).reduce<Stanza>((inner) => xml('a', { xmlns: 'x' }, inner), xml('a'));
+    await alice.say(xml('message', { to, type: 'chat', id: 'c-deep' }, xml('body', {}, 'x'), deep));
+    for (const id of ['c-long', 'c-deep']) {
+      const error = await alice.hears(({ attrs }) => attrs.id === id, id);
+      assert.ok(error.getChild('error')?.getChild('policy-violation', 'urn:ietf:params:xml:ns:xmpp-stanzas'), id);
+    }
+    await alice.say(chat(to, 'short'));
+    await narrow.hub.untilDraft((draft) => draft.type === 'message' && Object.values(draft.text).includes('short'));
+    assert.ok(!narrow.hub.statuses.some(({ state }) => state === 'down'), 'no stream was lost');
+  });
+
+  await t.test('while our store is away a stanza is kept and published later, in order', async (st) => {
+    st.after(() => {
+      hub.onPublish = undefined;
+    });
+    const before = hub.draftsOf('message').length;
+    hub.onPublish = () => {
+      throw new GatewayError('unavailable', 'the store restarts');
+    };
+    for (let i = 0; i < 20; i++) await alice.say(chat(bobJid, `kept ${i}`));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal(hub.draftsOf('message').length, before);
+    hub.onPublish = undefined;
+    await until(() => hub.draftsOf('message').length === before + 20, '20 drafts');
+    const kept = hub.draftsOf('message').slice(before);
+    assert.deepEqual(
+      kept.map(({ text }) => Object.values(text)[0]),
+      kept.map((_, i) => `kept ${i}`),
+    );
+  });
+
+  await t.test('doctor: the right secret is accepted, a wrong one and a closed port are told apart', async () => {
+    const on = { domains: [{ domain: spare, secret, shows: ['tel'] }] };
+    assert.deepEqual(
+      (await findings(server, on)).map(({ state }) => state),
+      ['ok'],
+    );
+    const [wrong] = await findings(server, { domains: [{ domain: spare, secret: 'wrong', shows: ['tel'] }] });
+    assert.equal(wrong?.state, 'failed');
+    assert.match(
+      `${wrong?.what} ${wrong?.advice}`,
+      /refuses the secret.*Component "spare.xmpp.example".*ejabberd_service/s,
+    );
+    assert.ok(!wrong?.advice?.includes('wrong'), 'a secret is never printed');
+    const [closed] = await findings({ componentPort: 1 }, on);
+    assert.match(`${closed?.what}`, /nothing listens at 127.0.0.1:1/);
+  });
+
   await t.test('2,000 messages in one burst arrive in order, each proven taken', async () => {
     const events = Array.from({ length: 2000 }, (_, i) => message(aliceBare, { text: { '': `burst ${i}` } }));
     await Promise.all(events.map(deliver));
@@ -330,10 +395,20 @@ export async function runSuite(t: TestContext, server: XmppServer): Promise<void
   });
 }
 
-/** A second process with the right and a wrong secret, and a domain that the server does not know. */
-export async function findings(server: XmppServer, component: { domain: string; secret: string }) {
-  const options = settings(server, { domains: [{ ...component, shows: ['tel'] }] });
-  const found = [];
+/** What `dragoman doctor` says of one component. */
+export async function findings(server: Pick<XmppServer, 'componentPort'>, more: Record<string, unknown> = {}) {
+  const options = settings(server, { domains: [{ domain: sms, secret, shows: ['tel'] }], ...more });
+  const found: Finding[] = [];
   for await (const finding of adapter.diagnose?.(options, signal) ?? []) found.push(finding);
   return found;
+}
+
+/** A message over a connection of its own, both ways: for servers that are set up differently. */
+export async function sayHello(t: TestContext, server: XmppServer, more: Record<string, unknown>): Promise<void> {
+  const { adapter: xmpp, hub, alice } = await openSite(t, server, more);
+  const event = message(aliceBare, { text: { '': 'hello 👋🏽' } });
+  await xmpp.deliver(event, signal);
+  assert.equal(body(await alice.hears(({ attrs }) => attrs.id === event.id, 'the message')), 'hello 👋🏽');
+  await alice.say(chat(bobJid, 'and back'));
+  await hub.untilDraft((draft) => draft.type === 'message' && Object.values(draft.text).includes('and back'));
 }

@@ -57,12 +57,11 @@ function configuration(
   const hosts = components.map(
     ({ domain, secret }) => `      ${JSON.stringify(domain)}:\n        password: ${JSON.stringify(secret)}\n`,
   );
-  const tls = componentCertificate === undefined ? '' : '    tls: true\n';
-  const certificates = componentCertificate === undefined ? '' : `certfiles:\n  - ${componentCertificate}\n`;
+  const tls = componentCertificate === undefined ? '' : `    tls: true\n    certfile: ${componentCertificate}\n`;
   return `hosts:
   - ${host}
 loglevel: warning
-${certificates}listen:
+listen:
   -
     port: ${c2sPort}
     ip: "127.0.0.1"
