@@ -30,8 +30,14 @@ async function main(): Promise<number> {
     return 0;
   }
   const stage = new Stage();
-  process.once('SIGTERM', () => stage.stop().then(() => process.exit(1)));
-  process.once('SIGINT', () => stage.stop().then(() => process.exit(130)));
+  const end = (code: number) => stage.stop().then(() => process.exit(code));
+  process.once('SIGINT', () => end(130));
+  process.once('SIGTERM', () => end(143));
+  // A library that throws out of its own event must not leave servers behind.
+  process.once('uncaughtException', (error) => {
+    say(bad(error.stack ?? error.message));
+    void end(1);
+  });
   try {
     const startedAt = performance.now();
     heading('Dragoman: one conversation, three networks');
@@ -81,7 +87,8 @@ function row({ from, to, deliveredMs, confirmedMs, receipts, faults }: Exchange)
   return [mark, `${from} → ${to}`, time(deliveredMs), time(confirmedMs), receipts.join(', ') || '-', faults.join('; ')];
 }
 
-async function stay({ people, adminUrl, configFile, logFile }: Site): Promise<void> {
+async function stay(site: Site): Promise<void> {
+  const { people, adminUrl, configFile, logFile } = site;
   heading('It keeps running');
   const command = `node_modules/.bin/node src/cli/main.ts --config ${configFile}`;
   say(`  console   ${bold(adminUrl)}`);
@@ -89,7 +96,10 @@ async function stay({ people, adminUrl, configFile, logFile }: Site): Promise<vo
   say(faint(`            ... trace <id> --bodies · route <from> <to> · dead list · doctor`));
   say(`  log       tail -f ${logFile}`);
   say(`  Ctrl-C stops everything.\n`);
-  await play(people);
+  await play(people, async () => {
+    const [last] = await traces(site);
+    return last === undefined ? 'nothing was said yet' : story(site, last, false);
+  });
 }
 
 async function traces({ adminUrl }: Site): Promise<string[]> {

@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { parseLine } from '../demo/prompt.ts';
 import { cut, Joiner } from '../demo/sms-text.ts';
 import { needs } from './servers/debian.ts';
+import { until } from './servers/process.ts';
 
+const root = join(import.meta.dirname, '..');
 const directions = ['alice → bob', 'alice → carol', 'bob → alice', 'bob → carol', 'carol → alice', 'carol → bob'];
 
 for (const { name, args, peers } of [
@@ -29,6 +32,31 @@ for (const { name, args, peers } of [
   });
 }
 
+test('npm run demo keeps running for people to play with, and SIGTERM takes everything down', async (t) => {
+  if (!needs(t, 'prosody')) return;
+  const child = spawn(process.execPath, ['demo/demo.ts', '--embedded'], { cwd: root, stdio: 'pipe' });
+  const ended = once(child, 'exit');
+  t.after(async () => {
+    child.kill('SIGTERM');
+    await ended;
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  const shows = (pattern: RegExp) => until(() => pattern.test(output), `${pattern}\n${output}`, 60_000);
+  await shows(/It keeps running[\s\S]*demo> /);
+  const [, adminUrl = ''] = /console\s+(http:\S+)/.exec(output) ?? [];
+  assert.equal((await fetch(`${adminUrl}/readyz`)).status, 200);
+  child.stdin.write('bob +447700900123 from the prompt\n');
+  await shows(/carol reads from the prompt from \+447700900002[\s\S]*bob is told ✓ delivered/);
+  child.stdin.write('bob +447700900999 to nobody\n');
+  await shows(/bob is told ✘/);
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [143, null]);
+  await assert.rejects(fetch(`${adminUrl}/healthz`));
+});
+
 test('the demo refuses an option that it does not know, and starts nothing', async () => {
   const { code, output } = await demo('--onec');
   assert.equal(code, 2);
@@ -38,6 +66,8 @@ test('the demo refuses an option that it does not know, and starts nothing', asy
 test('a line at the prompt names who speaks, to whom, and the text', () => {
   assert.deepEqual(parseLine('alice bob  good day '), { who: 'alice', to: 'bob@sip.xmpp.example', text: 'good day' });
   assert.deepEqual(parseLine('carol> +447700900001 hello'), { who: 'carol', to: '+447700900001', text: 'hello' });
+  assert.equal(parseLine('bob +447700900123 hello')?.to, 'sip:+447700900123@gw.sip.example');
+  assert.equal(parseLine('alice x@y.example hello')?.to, 'x@y.example');
   for (const line of ['', 'dave bob hello', 'alice bob', 'alice alice hello', 'toString bob hello']) {
     assert.equal(parseLine(line), undefined, line);
   }
@@ -62,7 +92,7 @@ test("the carrier's handsets write and read long texts in any script, in whateve
 
 async function demo(...args: string[]): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, ['demo/demo.ts', ...args], {
-    cwd: `${import.meta.dirname}/..`,
+    cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
