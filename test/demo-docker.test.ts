@@ -81,7 +81,7 @@ test('config/docker/kamailio.cfg is right for Kamailio', (t) => {
 test('config/docker/prosody.cfg.lua is right for Prosody', (t) => {
   if (!needs(t, 'prosody')) return;
   const check = spawnSync(
-    'prosodyctl',
+    '/usr/bin/prosodyctl',
     ['--root', '--config', join(root, 'config/docker/prosody.cfg.lua'), 'check', 'config'],
     {
       encoding: 'utf8',
