@@ -1,5 +1,5 @@
 // The npm library `smpp` as an SMSC of its own making: takes submits, keeps them, and says what a test tells it to say.
-// Texts go through it as Buffers with an explicit data_coding, so that its own text code blurs nothing.
+// Texts go through it as Buffers with an explicit data_coding, its own text code switched off, so that it blurs nothing.
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -23,10 +23,12 @@ export interface NpmSession {
   destroy(): void;
 }
 interface NpmSmpp {
+  filters: { message: { decode: (value: unknown) => unknown } };
   createServer(options: Record<string, unknown>, onSession: (session: NpmSession) => void): Server;
 }
 
 const npm = createRequire(import.meta.url)('smpp') as NpmSmpp;
+npm.filters.message.decode = (value) => value;
 
 export interface Submit extends NpmPdu {
   source_addr: string;
@@ -36,7 +38,7 @@ export interface Submit extends NpmPdu {
   esm_class: number;
   data_coding: number;
   registered_delivery: number;
-  validity_period: string;
+  short_message: Buffer;
 }
 
 export interface NpmSmsc {
@@ -104,11 +106,4 @@ export async function npmSmsc(options: NpmSmscOptions = {}): Promise<NpmSmsc> {
     },
   };
   return smsc;
-}
-
-/** The octets of a submit, wherever the library put them. */
-export function octetsOf(submit: NpmPdu): Buffer {
-  const short = submit.short_message as { message?: unknown; udh?: Buffer[] | Buffer } | Buffer | undefined;
-  if (Buffer.isBuffer(short)) return short;
-  return Buffer.isBuffer(short?.message) ? short.message : Buffer.from(String(short?.message ?? ''), 'latin1');
 }

@@ -168,11 +168,7 @@ describe('a hostile SMSC', () => {
   const count = Number(process.env.DRAGOMAN_FUZZ ?? 20_000);
   test(`${count} mutated PDUs on one live socket after the other: never deaf, never a leak, never a crash`, async (t) => {
     const { smsc, hub, peer } = await open(t);
-    const good = [
-      deliver,
-      withTail('001e00033132000427000102'),
-      withTail('020c00020001020e000102020f000101'),
-    ];
+    const good = [deliver, withTail('001e00033132000427000102'), withTail('020c00020001020e000102020f000101')];
     let seed = 99;
     const random = (below: number) => {
       seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
