@@ -24,7 +24,7 @@ export interface SipPeer {
   onRequest: (request: PeerMessage) => string | undefined;
   /** Resolves with the first message, past or future, that matches. */
   until(matches: (message: PeerMessage) => boolean, timeoutMs?: number): Promise<PeerMessage>;
-  sendUdp(text: string, port: number): void;
+  sendUdp(text: string | Uint8Array, port: number): void;
   stop(): Promise<void>;
 }
 
