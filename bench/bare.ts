@@ -13,7 +13,11 @@ let joined: Buffer[] = [];
 const smsc = connect(smscPort, '127.0.0.1', () => {
   smsc.setNoDelay(true);
   smsc.write(
-    encode({ command: 'bind_transceiver', sequence: sequence++, body: { system_id: 'bare', interface_version: 0x34 } }),
+    encode({
+      command: 'bind_transceiver',
+      sequence_number: sequence++,
+      body: { system_id: 'bare', interface_version: 0x34 },
+    }),
   );
 });
 const framer = new Framer();
@@ -50,7 +54,7 @@ function relay(stanza: XmlElement): void {
     destination_addr: stanza.attributes.to?.split('@')[0]?.slice(1) ?? '',
     short_message: Buffer.from(textOf(childOf(stanza, 'body')).replaceAll('@', '\0'), 'latin1'),
   };
-  joined.push(encode({ command: 'submit_sm', sequence: sequence++, body }));
+  joined.push(encode({ command: 'submit_sm', sequence_number: sequence++, body }));
 }
 
 function flush(): void {

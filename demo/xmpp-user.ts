@@ -18,6 +18,7 @@ interface Client {
   send(stanza: Stanza): Promise<void>;
   on(event: 'stanza', listener: (stanza: Stanza) => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'online', listener: () => void): void;
   reconnect: { stop(): void };
 }
 interface XmppLibrary {
@@ -53,8 +54,9 @@ export async function startXmppUser(options: XmppUserOptions): Promise<Person> {
     else if (text !== null) messages.tell({ from: bare(stanza.attrs.from), text });
     for (const answer of told || text === null ? [] : answers(stanza)) xmpp.send(answer).catch(() => {});
   });
+  // Again after each reconnect: without presence the server keeps messages for later.
+  xmpp.on('online', () => xmpp.send(xml('presence')).catch(() => {}));
   await xmpp.start();
-  await xmpp.send(xml('presence'));
   return {
     name: username,
     network: 'XMPP',

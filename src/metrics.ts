@@ -109,6 +109,7 @@ const help: Readonly<Record<string, string>> = {
   repeats_total: 'Repeats of this network that were dropped',
   redelivered_total: 'Events seen again after an unclean end',
   delivery_failures_total: 'Tries that failed, by reason',
+  publish_ms: 'Milliseconds from hearing an event until it was durable',
   delivery_ms: 'Milliseconds from the first byte to the peer until it took the event',
   held_total: 'Events put aside because their destination was away',
   breaker_opened_total: 'Times a destination was given a rest',

@@ -25,21 +25,23 @@ const server = createServer((socket) => {
 });
 
 function answer(socket: Socket, pdu: Pdu, out: Buffer[]): void {
-  const { sequence } = pdu;
+  const { sequence_number } = pdu;
   switch (pdu.command) {
     case 'bind_transceiver':
       bound = socket;
-      out.push(encode({ command: 'bind_transceiver_resp', sequence, body: { system_id: 'bench' } }));
+      out.push(encode({ command: 'bind_transceiver_resp', sequence_number, body: { system_id: 'bench' } }));
       return;
     case 'submit_sm':
       meter.arrived(pdu.body.short_message.toString('latin1').replaceAll('\0', '@'));
-      out.push(encode({ command: 'submit_sm_resp', sequence, body: { message_id: (++messageId).toString(16) } }));
+      out.push(
+        encode({ command: 'submit_sm_resp', sequence_number, body: { message_id: (++messageId).toString(16) } }),
+      );
       return;
     case 'enquire_link':
-      out.push(encode({ command: 'enquire_link_resp', sequence, body: {} }));
+      out.push(encode({ command: 'enquire_link_resp', sequence_number, body: {} }));
       return;
     case 'unbind':
-      out.push(encode({ command: 'unbind_resp', sequence, body: {} }));
+      out.push(encode({ command: 'unbind_resp', sequence_number, body: {} }));
       return;
     case 'deliver_sm_resp':
       outstanding--;
@@ -61,7 +63,7 @@ async function pour({ from, to, count, perSecond }: Load): Promise<void> {
         destination_addr: to.slice(1),
         short_message: Buffer.from(meter.text(n).replaceAll('@', '\0'), 'latin1'),
       };
-      out.push(encode({ command: 'deliver_sm', sequence: n + 1, body }));
+      out.push(encode({ command: 'deliver_sm', sequence_number: n + 1, body }));
     }
     bound?.write(Buffer.concat(out));
     while (outstanding >= windowSize) await new Promise<void>((resolve) => (room = resolve));

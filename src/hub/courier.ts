@@ -14,6 +14,7 @@ import {
 } from '../contract/index.ts';
 import type { DeadLetter } from '../queue/queue.ts';
 import { Attempts } from './attempt.ts';
+import { SparingLog } from './sparing-log.ts';
 
 /** What the way out asks of the rest of the hub. */
 export interface CourierParts {
@@ -39,10 +40,12 @@ export class Courier {
   readonly attempts: Attempts;
   // Ids of what was settled lately: a push whose outcome was unknown may have left two copies in the queue.
   readonly #recent = new Set<string>();
+  readonly #log: SparingLog;
   #isStopping = false;
 
   constructor(parts: CourierParts, attemptTimeoutMs: number) {
     this.#parts = parts;
+    this.#log = new SparingLog(parts.log, parts.now);
     this.attempts = new Attempts(parts.adapter, parts.now, attemptTimeoutMs);
   }
 
@@ -97,10 +100,11 @@ export class Courier {
   }
 
   async #failed(event: GatewayEvent, error: GatewayError, isLastTry: boolean): Promise<GatewayError | undefined> {
-    const { log, metrics, instance } = this.#parts;
+    const { metrics, instance } = this.#parts;
     const { reason, native, message: why } = error;
     metrics.count('delivery_failures_total', { type: event.type, reason });
-    log.warn({ instance, event: event.id, to: event.to, reason, native, why }, 'not delivered');
+    const fields = { instance, event: event.id, to: event.to, reason, native, why };
+    this.#log.warn(reason, fields, 'not delivered');
     if (error.isFinal) return this.#end(event, 'failed', reason, why);
     if (reason === 'internal' && isLastTry) {
       await this.#bury(event, error);

@@ -17,6 +17,7 @@ import type { Remembered } from './correlation.ts';
 import { Endings, type EndingsParts } from './endings.ts';
 import { derivedEventId, newEventId } from './ids.ts';
 import { withPatience } from './patience.ts';
+import { SparingLog } from './sparing-log.ts';
 
 /** The part of the configuration that SIGHUP may change while events flow. */
 export interface HubLimits {
@@ -44,10 +45,12 @@ export class Hub {
   // Copies of one message that arrive together wait for the first (the durable mark comes only after the push).
   readonly #underWay = new Map<string, Promise<Published>>();
   readonly #endings: Endings;
+  readonly #log: SparingLog;
 
   constructor(parts: HubParts, limits: HubLimits) {
     this.#parts = parts;
     this.#limits = limits;
+    this.#log = new SparingLog(parts.log, parts.now);
     this.#endings = new Endings(parts, limits.expireAfterMs.receipt);
   }
 
@@ -59,16 +62,19 @@ export class Hub {
   /** Hub.publish of the contract, for one instance. */
   async publish(instance: string, draft: Draft): Promise<Published> {
     const metrics = this.#parts.metricsOf(instance);
+    const startedAt = performance.now();
     try {
       const published =
         draft.type === 'receipt' ? await this.#receipt(instance, draft) : await this.#once(instance, draft);
+      metrics.observe('publish_ms', performance.now() - startedAt);
       metrics.count(published.isRepeat ? 'repeats_total' : 'inbound_total', { type: draft.type });
       return published;
     } catch (error) {
       const reason = error instanceof GatewayError ? error.reason : 'internal';
       metrics.count('refused_total', { type: draft.type, reason });
       const why = error instanceof Error ? error.message : String(error);
-      this.#parts.log.warn({ instance, type: draft.type, from: draft.from, to: draft.to, reason, why }, 'refused');
+      const { type, from, to } = draft;
+      this.#log.warn(`${instance} ${reason}`, { instance, type, from, to, reason, why }, 'refused');
       throw error;
     }
   }
@@ -178,7 +184,7 @@ export class Hub {
   }
 
   async #receipt(instance: string, draft: DraftOf<'receipt'>): Promise<Published> {
-    const { correlation, log, metricsOf } = this.#parts;
+    const { correlation, metricsOf } = this.#parts;
     const found = await withPatience(() => correlation.find(instance, draft.of));
     if (!found) {
       metricsOf(instance).count('receipts_unknown_total');
@@ -190,10 +196,8 @@ export class Hub {
     // Only the network that took the message, and on it the person it was for, may speak of it.
     if (message.instance !== instance || !isSamePerson(message.to, draft.from)) {
       metricsOf(instance).count('receipts_foreign_total');
-      log.warn(
-        { instance, event: id, from: draft.from, state: draft.state },
-        'a receipt from somebody else is ignored',
-      );
+      const fields = { instance, event: id, from: draft.from, state: draft.state };
+      this.#log.warn(`${instance} foreign`, fields, 'a receipt from somebody else is ignored');
       return { id, isRepeat: true };
     }
     const { state, reason, text } = draft;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../servers/process.ts';
 import { GatewayProcess } from './gateway-process.ts';
-import { Book, openSite } from './site.ts';
+import { atEnd, Book, openSite } from './site.ts';
 
 const phones = 40;
 
@@ -75,19 +75,19 @@ test('the disk under the embedded store is full for a while', async (t) => {
   if (!site) return;
   const data = site.settings.data as string;
   mkdirSync(data, { recursive: true });
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', data]);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', data]);
   if (mounted.status !== 0) {
     if (process.env.CI === 'true' && process.getuid?.() === 0) t.diagnostic(`no tmpfs here: ${mounted.stderr}`);
     t.skip('a small disk is made with mount, which this machine refuses');
     return;
   }
-  t.after(() => spawnSync('umount', ['-l', data]));
+  atEnd(t, () => spawnSync('umount', ['-l', data]));
   await site.gateway.start();
   const book = new Book(site.alice);
   const filler = join(data, 'filler');
   const burst = book.burst(site.carrier, phones, 50, 0);
   await until(() => book.acknowledged.size > 200, 'the burst is under way');
-  spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k', 'count=1000']);
+  spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k', 'count=2000']);
   await pause(2000);
   const before = book.acknowledged.size;
   await pause(2000);
@@ -116,7 +116,7 @@ test('two processes with one configuration: the standby takes over from a killed
   const site = await openSite(t, 'redis');
   if (!site) return;
   const standby = await GatewayProcess.prepare(site.folder, site.settings, 'standby');
-  t.after(() => standby.stop());
+  atEnd(t, () => standby.stop());
   await site.gateway.start();
   await standby.start();
   const states = async (gateway: GatewayProcess) => (await gateway.status()).instances.map(({ state }) => state);

@@ -30,6 +30,22 @@ export interface Site {
   readonly settings: Record<string, unknown>;
 }
 
+const ends = new WeakMap<TestContext, Array<() => unknown>>();
+
+/** Like t.after, but the last begun is the first ended. */
+export function atEnd(t: TestContext, end: () => unknown): void {
+  const known = ends.get(t);
+  if (known) {
+    known.push(end);
+    return;
+  }
+  const stack = [end];
+  ends.set(t, stack);
+  t.after(async () => {
+    for (let last = stack.pop(); last; last = stack.pop()) await last();
+  });
+}
+
 /** Undefined when a peer is missing and the test was skipped. */
 export async function openSite(
   t: TestContext,
@@ -38,14 +54,14 @@ export async function openSite(
 ): Promise<Site | undefined> {
   if (!needs(t, 'prosody', ...(store === 'redis' ? (['redis-server'] as const) : []))) return undefined;
   const folder = temporaryFolder('scenario');
-  t.after(() => folder.remove());
+  atEnd(t, () => folder.remove());
   const components = ['sms', 'sip'].map((name) => ({ domain: `${name}.${host}`, secret }));
   const prosody = await startProsody({ host, users: [{ username: 'alice', password }], components });
-  t.after(() => prosody.stop());
+  atEnd(t, () => prosody.stop());
   const redis = store === 'redis' ? await startRedis({ aof: true }) : undefined;
-  t.after(() => redis?.stop());
+  atEnd(t, () => redis?.stop());
   const carrier = await startCarrier();
-  t.after(() => carrier.stop());
+  atEnd(t, () => carrier.stop());
   const settings = {
     data: join(folder.path, 'data'),
     ...(redis ? { redis: { url: redis.url } } : {}),
@@ -77,9 +93,9 @@ export async function openSite(
     ...more,
   };
   const gateway = await GatewayProcess.prepare(folder.path, settings);
-  t.after(() => gateway.stop());
+  atEnd(t, () => gateway.stop());
   const alice = await startXmppUser({ port: prosody.c2sPort, jid: aliceJid, password });
-  t.after(() => alice.stop());
+  atEnd(t, () => alice.stop());
   return { folder: folder.path, prosody, redis, carrier, gateway, alice, settings };
 }
 
@@ -130,6 +146,8 @@ export class Book {
         await carrier.sendFrom(number, aliceNumber, text);
         return;
       } catch {
+        // As long as a patient carrier waits before it says it again.
+        await new Promise((resolve) => setTimeout(resolve, 50));
         await until(() => carrier.isBound(), 'the gateway binds again', 60_000);
       }
     }
