@@ -110,13 +110,16 @@ export class Requester {
         continue;
       }
       const outcome = await send(opened);
-      if ('response' in outcome && outcome.response.status !== 503) {
+      if ('failure' in outcome) {
+        failure = unreachable(outcome.failure, `${target.address}:${target.port}`, outcome.cause);
+        nextHop.block(target, unreachableMs);
+      } else if (outcome.response.status === 503) {
+        refusal = outcome.response;
+        nextHop.block(target, retryAfterOf(refusal) ?? overloadedMs);
+      } else {
         nextHop.unblock(target);
         return outcome.response;
       }
-      if ('response' in outcome) refusal = outcome.response;
-      else failure = unreachable(outcome.failure, `${target.address}:${target.port}`, outcome.cause);
-      nextHop.block(target, refusal ? (retryAfterOf(refusal) ?? overloadedMs) : unreachableMs);
     }
     if (refusal) return refusal;
     throw failure ?? new GatewayError('unreachable', 'no target');
