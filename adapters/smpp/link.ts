@@ -150,9 +150,15 @@ interface Opening {
 /** One attempt to connect and bind. Its owner ticks the session. Throws when a file of the TLS options cannot be read. */
 export function open(command: BindCommand, options: SmppOptions, now: () => number, handler: SessionHandler): Opening {
   const socket = dial(options);
-  let failure: NodeJS.ErrnoException | undefined;
+  const dialled: Dialled = { failure: undefined, isConnected: false, isSecure: false };
+  socket.once('connect', () => {
+    dialled.isConnected = true;
+  });
+  socket.once('secureConnect', () => {
+    dialled.isSecure = true;
+  });
   socket.on('error', (error) => {
-    failure = error;
+    dialled.failure = error;
   });
   const { responseTimeoutMs, enquireLinkMs } = options;
   socket.setTimeout(responseTimeoutMs, () => socket.destroy(new Error('no answer in time')));
@@ -168,7 +174,7 @@ export function open(command: BindCommand, options: SmppOptions, now: () => numb
     });
     const { response } = await asked.catch((error: Error) => {
       session.close(error.message);
-      throw refusal(options, failure, error.message);
+      throw refusal(options, dialled, error.message);
     });
     const { command_status: status } = response;
     if (status !== statuses.ESME_ROK) {
@@ -202,10 +208,21 @@ const tlsAdvice: Readonly<Record<string, string>> = {
   EPROTO: 'the TLS handshake failed',
 };
 
-function refusal(options: SmppOptions, failure: NodeJS.ErrnoException | undefined, why: string): BindRefused {
-  const { host, port, tls } = options;
+/** How far the connection came. */
+interface Dialled {
+  failure: NodeJS.ErrnoException | undefined;
+  isConnected: boolean;
+  isSecure: boolean;
+}
+
+function refusal(
+  { host, port, tls }: SmppOptions,
+  { failure, isConnected, isSecure }: Dialled,
+  why: string,
+): BindRefused {
   const code = failure?.code ?? '';
-  const advice = tlsAdvice[code] ?? (/CERT|SSL|TLS/.test(code) ? failure?.message : undefined);
-  if (tls !== false && advice !== undefined) return new BindRefused('tls', `TLS with ${host}:${port}: ${advice}`);
-  return new BindRefused('network', `${host}:${port}: ${failure?.message || code || why}`);
+  const said = failure?.message || code || why;
+  if (tls === false || !isConnected || isSecure) return new BindRefused('network', `${host}:${port}: ${said}`);
+  const advice = tlsAdvice[code] ?? `no handshake came about, perhaps it does not speak TLS on this port (${said})`;
+  return new BindRefused('tls', `TLS with ${host}:${port}: ${advice}`);
 }

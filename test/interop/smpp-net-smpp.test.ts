@@ -1,0 +1,115 @@
+// The SMPP adapter against an SMSC of Net::SMPP, which shares no line with us or with npm smpp.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { adapter } from '../../adapters/smpp/index.ts';
+import { message, ours, theirs } from '../adapters/smpp/event.ts';
+import { fakeHub } from '../peers/hub.ts';
+import { needs } from '../servers/debian.ts';
+import { freePorts, startServer, until } from '../servers/process.ts';
+
+const { signal } = new AbortController();
+const script = join(import.meta.dirname, '../servers/net-smpp.pl');
+
+async function open(t: TestContext, more: Record<string, unknown> = {}, throttled = 0) {
+  const [port = 0] = await freePorts(1);
+  const args = [script, String(port), String(throttled)];
+  const server = await startServer('/usr/bin/perl', { args, readyLine: /listening/ });
+  t.after(() => server.stop());
+  const hub = fakeHub();
+  const settings = adapter.options.parse({
+    port,
+    systemId: 'me',
+    password: 'secret',
+    reconnect: { firstMs: 20, maxMs: 50 },
+    throttle: { firstMs: 20, maxMs: 100 },
+    ...more,
+  });
+  const smpp = adapter.create('carrier', settings);
+  t.after(() => smpp.stop());
+  await smpp.start(hub);
+  const lines = (start: string) =>
+    server
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith(start));
+  return { server, hub, smpp, lines };
+}
+
+for (const bind of ['transceiver', 'transmitter', 'receiver', 'pair']) {
+  test(`Net::SMPP: bound as ${bind} with version 3.4, and unbound`, async (t) => {
+    if (!needs(t, 'net-smpp')) return;
+    const { hub, smpp, lines } = await open(t, { bind });
+    await hub.untilStatus('up');
+    assert.equal(lines('bind').length, bind === 'pair' ? 2 : 1);
+    assert.ok(lines('bind').every((line) => line.endsWith('version=34 system_id=me status=0')));
+    if (bind === 'receiver' || bind === 'pair') {
+      await hub.untilDraft();
+      assert.deepEqual([hub.drafts[0]?.from, hub.drafts[0]?.to], [theirs, ours]);
+    }
+    await smpp.stop();
+    await until(() => lines('unbind').length === (bind === 'pair' ? 2 : 1), 'unbind');
+  });
+}
+
+test('Net::SMPP: receipts with a decimal id for a padded hexadecimal one: late, early, in a data_sm, bad', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const { hub, smpp } = await open(t);
+  const events = ['hello', 'early bird', 'data please', 'fail please'].map((text) => message(text));
+  for (const event of events) await smpp.deliver(event, signal);
+  await until(() => hub.drafts.length === 4, 'four receipts');
+  assert.deepEqual(
+    hub.draftsOf('receipt').map(({ of, state }) => [of, state]),
+    events.map(({ id }, at) => [id, at === 3 ? 'failed' : 'delivered']),
+  );
+});
+
+test('Net::SMPP: a long message with emoji goes out in parts, and is delivered when all are', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const { hub, smpp, lines } = await open(t);
+  const text = `${'я'.repeat(66)}👩‍👩‍👧${'я'.repeat(60)}`;
+  const event = message(text);
+  await smpp.deliver(event, signal);
+  await until(() => lines('submit').length === 3, 'three parts');
+  const sent = lines('submit').map((line) => /dcs=8 esm=40 registered=1 sm=0500030([0-9a-f]*)/.exec(line)?.[1] ?? '');
+  const whole = sent.map((hex) => Buffer.from(hex.slice(5), 'hex').swap16().toString('utf16le'));
+  assert.equal(whole.join(''), text);
+  assert.ok(whole[1]?.startsWith('👩‍👩‍👧'));
+  await until(() => hub.drafts.length === 1, 'the receipt');
+  assert.equal(hub.draftsOf('receipt')[0]?.state, 'delivered');
+});
+
+test('Net::SMPP: a message from a phone in two parts, the second first', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const { hub, smpp } = await open(t);
+  await smpp.deliver(message('echo [this] €'), signal);
+  await hub.untilDraft(({ type }) => type === 'message');
+  assert.deepEqual(
+    hub.draftsOf('message').map(({ text }) => text['']),
+    ['echo [this] €'],
+  );
+});
+
+test('Net::SMPP: the first two submits are throttled, and the order stays 1 to n', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const { smpp, lines } = await open(t, {}, 2);
+  await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map((n) => smpp.deliver(message(`${n}`), signal)));
+  await until(() => lines('submit').length === 10, 'ten submits');
+  const order = lines('submit').map((line) => Buffer.from(/ sm=(\w+)/.exec(line)?.[1] ?? '', 'hex').toString());
+  assert.deepEqual(order, ['1', '1', '1', '2', '3', '4', '5', '6', '7', '8']);
+});
+
+test('Net::SMPP: a wrong password is told in words, and not tried again at once', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const { hub, lines } = await open(t, { password: 'wrong' });
+  await hub.untilStatus('down');
+  assert.match(hub.statuses.at(-1)?.why ?? '', /password is wrong \(ESME_RINVPASWD\)/);
+  assert.equal(lines('bind').length, 1);
+});
+
+test('Net::SMPP: silence is asked about, and the answer keeps the link', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const { hub, lines } = await open(t, { enquireLinkMs: 100 });
+  await until(() => lines('enquire_link').length >= 3, 'three enquire_link');
+  assert.equal(hub.statuses.at(-1)?.state, 'up');
+});
