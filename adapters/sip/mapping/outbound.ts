@@ -24,7 +24,7 @@ export interface OutboundContext {
   takesCpim: boolean;
   /** What From says in place of the sender. */
   showAs?: string | undefined;
-  /** What the Request-URI and To say in place of the recipient. */
+  /** What the Request-URI says in place of the recipient. */
   target?: string | undefined;
 }
 
@@ -128,16 +128,17 @@ function newRequest(
   { type, body }: Content,
   context: OutboundContext,
 ): SipRequest {
-  const uri = context.target ?? uriOf(event.to, context.domains);
+  const recipient = uriOf(event.to, context.domains);
+  const uri = context.target ?? recipient;
   const from = context.showAs ?? uriOf(event.from, context.domains);
   const headers = new Headers()
     .add('Max-Forwards', String(maxForwardsOf(event.hops)))
     .add('From', formatNameAddr({ uri: from, parameters: new Map([['tag', newTag()]]) }))
-    .add('To', formatNameAddr({ uri, parameters: new Map() }))
+    // A phone is asked for by its Contact and called by its name; a provider knows a number only by its own form of it.
+    .add('To', formatNameAddr({ uri: recipient.startsWith('tel:') ? uri : recipient, parameters: new Map() }))
     .add('Call-ID', callId)
     .add('CSeq', '1 MESSAGE')
     .add('Content-Type', type);
-  // `gr` is a parameter of the URI and names the device in To; the request goes to it by the same URI.
   return { kind: 'request', method: 'MESSAGE', uri, headers, body };
 }
 

@@ -1,0 +1,157 @@
+// The light registrar: bindings, their rules, and messages that find the phone.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { GatewayError } from '../../../src/contract/index.ts';
+import { requestText, responseTo, startSipPeer } from '../../peers/sip-peer.ts';
+import { until } from '../../servers/process.ts';
+import { message, type Opened, open, signal } from './adapter-fixtures.ts';
+
+const native = { nativeDomains: ['native.example'] };
+const bob = 'sip:bob@native.example';
+
+let cseq = 0;
+
+function register(
+  { ask, peer }: Opened,
+  contact: string,
+  parts: { expires?: string; callId?: string; cseq?: number; aor?: string; more?: string[] } = {},
+) {
+  cseq++;
+  const { expires = '600', callId = `register-${cseq}`, aor = bob } = parts;
+  const more = [...(contact === '' ? [] : [`Contact: ${contact}`]), `Expires: ${expires}`, ...(parts.more ?? [])];
+  return ask({
+    method: 'REGISTER',
+    uri: 'sip:native.example',
+    from: `<${aor}>;tag=r`,
+    to: `<${aor}>`,
+    body: '',
+    callId,
+    cseq: parts.cseq ?? cseq,
+    more,
+    port: peer.port,
+  });
+}
+
+async function reasonOf(delivery: Promise<unknown>): Promise<string> {
+  const error = await delivery.catch((thrown: unknown) => thrown);
+  assert.ok(error instanceof GatewayError, String(error));
+  return error.reason;
+}
+
+test('RFC 3261 s.10.3: a binding is made, listed, replaced, expires and is taken back', async (t) => {
+  const opened = await open(t, native);
+  const { hub, peer, sip } = opened;
+  hub.clock = Date.parse('2026-07-01T12:00:00Z');
+  const contact = `<sip:bob@127.0.0.1:${peer.port}>`;
+  const made = await register(opened, contact);
+  assert.equal(made.first, 'SIP/2.0 200 OK');
+  assert.equal(made.header('Contact'), `${contact};expires=600`);
+  await register(opened, `${contact};expires=120`);
+  assert.equal((await register(opened, '')).header('Contact'), `${contact};expires=120`);
+  await sip.deliver(message(bob), signal);
+  assert.equal(peer.heard.at(-1)?.first, `MESSAGE sip:bob@127.0.0.1:${peer.port} SIP/2.0`);
+  assert.equal(peer.heard.at(-1)?.header('To'), `<${bob}>`);
+  hub.clock += 121_000;
+  assert.equal(await reasonOf(sip.deliver(message(bob), signal)), 'unavailable');
+  await register(opened, contact);
+  assert.equal((await register(opened, '*', { expires: '0' })).header('Contact'), '');
+  assert.equal(await reasonOf(sip.deliver(message(bob), signal)), 'unavailable');
+});
+
+test('RFC 3261 s.10.3: too brief is 423 with Min-Expires, an older request 500, a foreign domain 404, a bad * 400', async (t) => {
+  const opened = await open(t, native);
+  const contact = `<sip:bob@127.0.0.1:${opened.peer.port}>`;
+  const brief = await register(opened, contact, { expires: '10' });
+  assert.deepEqual([brief.first, brief.header('Min-Expires')], ['SIP/2.0 423 Interval Too Brief', '60']);
+  await register(opened, contact, { callId: 'same', cseq: 7 });
+  const older = requestText({
+    port: opened.peer.port,
+    method: 'REGISTER',
+    uri: 'sip:native.example',
+    from: `<${bob}>;tag=r`,
+    to: `<${bob}>`,
+    body: '',
+    callId: 'same',
+    cseq: 6,
+    more: [`Contact: ${contact}`],
+  });
+  opened.peer.sendUdp(older, opened.port);
+  await opened.peer.until(({ first }) => first.startsWith('SIP/2.0 500'));
+  assert.match((await register(opened, contact, { aor: 'sip:bob@elsewhere.example' })).first, /404/);
+  assert.match((await register(opened, '*', { expires: '60' })).first, /400/);
+});
+
+test('without domains of our own REGISTER is 405', async (t) => {
+  const opened = await open(t);
+  assert.match((await register(opened, '<sip:bob@127.0.0.1>')).first, /405/);
+});
+
+test('several phones of one person get the message at once, and one that takes it is enough', async (t) => {
+  const opened = await open(t, native);
+  const other = await startSipPeer();
+  t.after(() => other.stop());
+  other.onRequest = (request) => responseTo(request, '486 Busy');
+  await register(opened, `<sip:bob@127.0.0.1:${opened.peer.port}>`);
+  const more = [`Contact: <sip:bob@127.0.0.1:${other.port}>`];
+  const parts = {
+    method: 'REGISTER',
+    uri: 'sip:native.example',
+    from: `<${bob}>;tag=r`,
+    to: `<${bob}>`,
+    body: '',
+    more,
+  };
+  other.sendUdp(requestText({ port: other.port, callId: 'other', ...parts }), opened.port);
+  await other.until(({ first }) => first === 'SIP/2.0 200 OK');
+  await opened.sip.deliver(message(bob), signal);
+  for (const phone of [opened.peer, other]) await phone.until(({ first }) => first.startsWith('MESSAGE'));
+  opened.peer.onRequest = other.onRequest;
+  assert.equal(await reasonOf(opened.sip.deliver(message(bob), signal)), 'unavailable');
+});
+
+test('RFC 5626 s.5.3: a phone behind a NAT is reached over the connection it opened, and gone with it', async (t) => {
+  const opened = await open(t, native);
+  const socket = connect(opened.sip.portOf('TCP'), '127.0.0.1');
+  let heard = '';
+  socket.on('data', (chunk) => {
+    heard += chunk.toString();
+    const request = /^MESSAGE[\s\S]*?\r\n\r\n/m.exec(heard)?.[0];
+    if (!request) return;
+    heard = '';
+    const copied = request.split('\r\n').filter((line) => /^(Via|From|To|Call-ID|CSeq):/.test(line));
+    socket.write(['SIP/2.0 200 OK', ...copied, 'Content-Length: 0', '', ''].join('\r\n'));
+  });
+  await once(socket, 'connect');
+  const more = ['Contact: <sip:bob@10.9.9.9;transport=tcp>', 'Expires: 600'];
+  const parts = {
+    method: 'REGISTER',
+    uri: 'sip:native.example',
+    from: `<${bob}>;tag=r`,
+    to: `<${bob}>`,
+    body: '',
+    more,
+  };
+  socket.write(requestText({ port: 5060, transport: 'TCP', ...parts }));
+  await until(() => heard.includes('200 OK'), 'registered');
+  heard = '';
+  assert.deepEqual(await opened.sip.deliver(message(bob), signal), { state: 'sent' });
+  socket.destroy();
+  await until(() => opened.hub.state.entries.size === 0, 'the binding goes with the connection');
+  assert.equal(await reasonOf(opened.sip.deliver(message(bob), signal)), 'unavailable');
+});
+
+test('RFC 3327: a Path is kept and becomes the Route', async (t) => {
+  const opened = await open(t, native);
+  const path = `<sip:127.0.0.1:${opened.peer.port};lr>`;
+  await register(opened, '<sip:bob@10.9.9.9>', { more: [`Path: ${path}`] });
+  await opened.sip.deliver(message(bob), signal);
+  assert.equal(opened.peer.heard.at(-1)?.header('Route'), path);
+});
+
+test('one phone that is away holds back nobody else of its domain', async (t) => {
+  const { sip } = await open(t, native);
+  assert.equal(sip.destination(message(`${bob};gr=desk`)), bob);
+  assert.equal(sip.destination(message('sip:x@far.example')), 'far.example');
+});

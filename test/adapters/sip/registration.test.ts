@@ -1,0 +1,160 @@
+// A trunk: registered with digest, refreshed, backed off, and left with a goodbye.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createResponse, type SipResponse } from '../../../adapters/sip/codec/message.ts';
+import { options } from '../../../adapters/sip/config.ts';
+import { Registration } from '../../../adapters/sip/registration.ts';
+import type { Outgoing, Requester } from '../../../adapters/sip/requester.ts';
+import { GatewayError } from '../../../src/contract/index.ts';
+import { fakeHub } from '../../peers/hub.ts';
+import { type PeerMessage, responseTo, startSipPeer } from '../../peers/sip-peer.ts';
+import { create, message, open, signal } from './adapter-fixtures.ts';
+import { FakeFlow, fakeClock } from './fixtures.ts';
+
+type Script = (outgoing: Outgoing) => SipResponse | GatewayError;
+
+function openTrunk(script: Script) {
+  const clock = fakeClock();
+  const flow = new FakeFlow(clock);
+  const sent: Array<{ at: number; outgoing: Outgoing }> = [];
+  const start = clock.now;
+  const requester = {
+    async send(outgoing: Outgoing) {
+      outgoing.prepare?.(outgoing.request, flow);
+      sent.push({ at: clock.now - start, outgoing });
+      const outcome = script(outgoing);
+      if (outcome instanceof GatewayError) throw outcome;
+      return outcome;
+    },
+  } as unknown as Requester;
+  const [trunk] = options.parse({ trunks: [{ aor: 'sip:gw@provider.example', password: 'x' }] }).trunks;
+  const parts = { requester, wheel: clock.wheel, changed: () => {}, random: () => 1 };
+  return { clock, flow, sent, registration: new Registration(trunk!, parts) };
+}
+
+const response = ({ request }: Outgoing, status: number, more: Record<string, string> = {}) => {
+  const made = createResponse(request, status);
+  for (const [name, value] of Object.entries(more)) made.headers.add(name, value);
+  return made;
+};
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+test('RFC 3261 s.10.2.4: it refreshes before what the registrar granted is over, with one Call-ID and rising CSeq', async () => {
+  const { clock, sent, registration } = openTrunk((outgoing) =>
+    response(outgoing, 200, { Contact: `${outgoing.request.headers.get('Contact')};expires=100` }),
+  );
+  registration.start();
+  await settle();
+  assert.ok(registration.isRegistered);
+  clock.advance(86_000);
+  await settle();
+  assert.equal(sent.length, 2);
+  assert.ok(sent[1]!.at >= 85_000 && sent[1]!.at < 86_000);
+  const [first, second] = sent.map(({ outgoing }) => outgoing.request.headers);
+  assert.equal(first?.get('Call-ID'), second?.get('Call-ID'));
+  assert.ok(Number.parseInt(first?.get('CSeq') ?? '', 10) < Number.parseInt(second?.get('CSeq') ?? '', 10));
+  assert.equal(first?.get('Contact'), '<sip:gw@192.0.2.1:5060>');
+});
+
+test('RFC 3261 s.10.2.8: 423 is answered with what Min-Expires says, once', async () => {
+  const { sent, registration } = openTrunk((outgoing) =>
+    outgoing.request.headers.get('Expires') === '7200'
+      ? response(outgoing, 200)
+      : response(outgoing, 423, { 'Min-Expires': '7200' }),
+  );
+  registration.start();
+  await settle();
+  await settle();
+  assert.ok(registration.isRegistered);
+  assert.equal(sent.length, 2);
+});
+
+test('RFC 5626 s.4.5: failures are tried again after pauses that double, a wrong password after half an hour', async () => {
+  let status = 0;
+  const { clock, sent, registration } = openTrunk((outgoing) =>
+    status === 0 ? new GatewayError('unreachable', 'nobody there') : response(outgoing, status),
+  );
+  registration.start();
+  await settle();
+  assert.match(registration.why, /nobody there/);
+  for (const pause of [5000, 10_000, 20_000]) {
+    const before = sent.length;
+    clock.advance(pause - 20);
+    await settle();
+    assert.equal(sent.length, before);
+    clock.advance(50);
+    await settle();
+    assert.equal(sent.length, before + 1);
+  }
+  status = 403;
+  clock.advance(41_000);
+  await settle();
+  const before = sent.length;
+  clock.advance(1_700_000);
+  assert.equal(sent.length, before);
+  assert.match(registration.why, /403/);
+});
+
+test('RFC 5626 s.4.4.1: over UDP the way through a NAT is kept open', async () => {
+  const { clock, flow, registration } = openTrunk((outgoing) => response(outgoing, 200));
+  registration.start();
+  await settle();
+  clock.advance(60_000);
+  assert.deepEqual(
+    flow.sent.map(({ text }) => text),
+    ['\r\n\r\n', '\r\n\r\n'],
+  );
+});
+
+test('a trunk registers with digest, carries messages by its Service-Route, and says goodbye', async (t) => {
+  const peer = await startSipPeer();
+  t.after(() => peer.stop());
+  peer.onRequest = (request) => {
+    if (!request.first.startsWith('REGISTER')) return responseTo(request, '202 Accepted');
+    if (request.header('Authorization') === '') {
+      return responseTo(request, '401 Who', [
+        'WWW-Authenticate: Digest realm="provider", nonce="n", qop="auth", algorithm=MD5',
+      ]);
+    }
+    return responseTo(request, '200 OK', [
+      `Contact: ${request.header('Contact')};expires=600`,
+      `Service-Route: <sip:127.0.0.1:${peer.port};lr>`,
+    ]);
+  };
+  const hub = fakeHub();
+  const sip = create({
+    trunks: [
+      { aor: 'sip:gw@provider.example', registrar: `sip:127.0.0.1:${peer.port}`, password: 'x', showAs: 'account' },
+    ],
+  });
+  await sip.start(hub);
+  await hub.untilStatus('up');
+  await sip.deliver(message('tel:+447700900123'), signal);
+  const sent = peer.heard.at(-1) as PeerMessage;
+  assert.equal(sent.first, 'MESSAGE sip:+447700900123@provider.example;user=phone SIP/2.0');
+  assert.equal(sent.header('Route'), `<sip:127.0.0.1:${peer.port};lr>`);
+  assert.match(sent.header('From'), /^<sip:gw@provider\.example>;tag=/);
+  await sip.stop();
+  assert.equal(peer.heard.at(-1)?.header('Expires'), '0');
+  assert.deepEqual(
+    hub.statuses.map(({ state }) => state),
+    ['connecting', 'up', 'down'],
+  );
+});
+
+test('while its only trunk is refused the adapter is down, and says why', async (t) => {
+  const { peer } = await open(t);
+  peer.onRequest = (request) => responseTo(request, '403 Forbidden');
+  const hub = fakeHub();
+  const sip = create({
+    trunks: [{ aor: 'sip:gw@provider.example', registrar: `sip:127.0.0.1:${peer.port}`, password: 'x' }],
+  });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  await hub.untilStatus('down');
+  assert.match(hub.statuses.at(-1)?.why ?? '', /gw@provider\.example: 403 Forbidden/);
+  await assert.rejects(
+    sip.deliver(message('sip:x@provider.example'), signal),
+    (error: unknown) => error instanceof GatewayError && error.reason === 'unavailable',
+  );
+});
