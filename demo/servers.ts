@@ -21,8 +21,11 @@ export class ServersMissing extends Error {}
 const composeFile = join(import.meta.dirname, '../docker-compose.yml');
 const containersReadyMs = 120_000;
 
-export async function startServers(wantsRedis: boolean): Promise<Servers> {
-  const missing = missingPeer('prosody', ...(wantsRedis ? (['redis-server'] as const) : []));
+/** `missing` says which packages cannot be had; asking installs what is missing where we may. */
+export async function startServers(
+  wantsRedis: boolean,
+  missing = missingPeer('prosody', ...(wantsRedis ? (['redis-server'] as const) : [])),
+): Promise<Servers> {
   if (missing === undefined) return startPackages(wantsRedis);
   if (hasEngine()) return startContainers(wantsRedis);
   throw new ServersMissing(

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { parseLine } from '../demo/prompt.ts';
+import { ServersMissing, startServers } from '../demo/servers.ts';
 import { cut, Joiner } from '../demo/sms-text.ts';
 import { needs } from './servers/debian.ts';
 import { until } from './servers/process.ts';
@@ -61,6 +62,17 @@ test('the demo refuses an option that it does not know, and starts nothing', asy
   const { code, output } = await demo('--onec');
   assert.equal(code, 2);
   assert.match(output, /--onec/);
+});
+
+test('with neither packages nor a container engine the demo says what to install', async (t) => {
+  const { PATH } = process.env;
+  t.after(() => {
+    process.env.PATH = PATH;
+  });
+  process.env.PATH = '';
+  const refused = (error: Error) => error instanceof ServersMissing && /apt-get install .*prosody/.test(error.message);
+  await assert.rejects(startServers(true, 'prosody is not here'), refused);
+  await assert.rejects(startServers(true, 'prosody is not here'), /--embedded/);
 });
 
 test('a line at the prompt names who speaks, to whom, and the text', () => {
