@@ -49,11 +49,19 @@ const reasons: Readonly<Record<string, FailureReason>> = {
 const passing: ReadonlySet<string> = new Set(passingReasons);
 
 /** The `<error/>` child of an error stanza. `text` is for people. */
-export function errorElement(reason: FailureReason, text?: string, lang = 'en'): XmlElement {
+export function errorElement(reason: FailureReason, text?: string): XmlElement {
   const [condition, type] = conditions[reason];
-  const words = text === undefined ? undefined : xml('text', ns.stanzaErrors, { 'xml:lang': lang }, text);
+  const words = text === undefined ? undefined : xml('text', ns.stanzaErrors, { 'xml:lang': 'en' }, text);
   return xml('error', ns.component, { type }, xml(condition, ns.stanzaErrors), words);
 }
+
+/** RFC 6120 s.8.4: the answer to a question that we do not understand. */
+export const notUnderstood = xml(
+  'error',
+  ns.component,
+  { type: 'cancel' },
+  xml('service-unavailable', ns.stanzaErrors),
+);
 
 /** What an error stanza tells us. */
 export function readError(stanza: XmlElement): GatewayError {

@@ -1,6 +1,7 @@
 // Questions that a component answers itself: who it is and what it can (XEP-0030), ping (0199), version (0092), time (0202).
 import type { GatewayDomain } from '../../src/contract/index.ts';
 import { childrenOf, type XmlElement, xml } from '../../src/formats/xml.ts';
+import { notUnderstood } from './errors.ts';
 import { ns } from './namespaces.ts';
 import { errorReply, reply } from './replies.ts';
 
@@ -10,7 +11,7 @@ export function answerIq(iq: XmlElement, at: Shown, now: number): XmlElement | u
   const answer = iq.attributes.type === 'get' && query ? answerTo(query, iq.attributes.to ?? '', at, now) : undefined;
   if (answer === 'no such node') return errorReply(iq, 'not-found');
   if (answer) return reply(iq, 'result', ...(answer === 'nothing' ? [] : [answer]));
-  return errorReply(iq, 'unsupported');
+  return reply(iq, 'error', notUnderstood);
 }
 
 function answerTo(

@@ -351,10 +351,7 @@ export async function runSuite(t: TestContext, server: XmppServer): Promise<void
     await ask(bobJid, xml('ping', { xmlns: 'urn:xmpp:ping' }));
     assert.match((await ask(sms, xml('query', { xmlns: 'jabber:iq:version' }))).toString(), /Dragoman/);
     assert.match((await ask(sms, xml('time', { xmlns: 'urn:xmpp:time' }))).toString(), /<utc>20\d\d-/);
-    await assert.rejects(
-      ask(sms, xml('query', { xmlns: 'urn:example:nothing' })),
-      /feature-not-implemented|service-unavailable/,
-    );
+    await assert.rejects(ask(sms, xml('query', { xmlns: 'urn:example:nothing' })), /service-unavailable/);
   });
 
   await t.test('whoever subscribes to somebody of ours may write without a warning', async () => {

@@ -1,7 +1,6 @@
 // The component session: handshake, ping barrier, spoofed answers, stream errors, reconnecting, poison. Time is the test's.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Clock } from '../../../adapters/xmpp/clock.ts';
 import { Session, type SessionOptions } from '../../../adapters/xmpp/session.ts';
 import { GatewayError } from '../../../src/contract/index.ts';
 import { type XmlElement, xml } from '../../../src/formats/xml.ts';
@@ -14,28 +13,7 @@ import {
   streamError,
 } from '../../peers/xmpp-server.ts';
 import { until } from '../../servers/process.ts';
-
-/** Time stands still until the test moves it. */
-class FakeClock implements Clock {
-  time = 1_000_000;
-  readonly timers = new Set<{ due: number; run: () => void }>();
-
-  now = () => this.time;
-
-  after = (ms: number, run: () => void) => {
-    const timer = { due: this.time + ms, run };
-    this.timers.add(timer);
-    return () => this.timers.delete(timer);
-  };
-
-  move(ms: number): void {
-    this.time += ms;
-    for (const timer of [...this.timers].filter(({ due }) => due <= this.time)) {
-      this.timers.delete(timer);
-      timer.run();
-    }
-  }
-}
+import { FakeClock } from './fake-clock.ts';
 
 interface Under {
   session: Session;

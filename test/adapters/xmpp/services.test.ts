@@ -1,0 +1,101 @@
+// What a component answers by itself: questions, presence, errors.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { errorElement, readError } from '../../../adapters/xmpp/errors.ts';
+import { answerPresence } from '../../../adapters/xmpp/presence.ts';
+import { errorReply } from '../../../adapters/xmpp/replies.ts';
+import { answerIq } from '../../../adapters/xmpp/services.ts';
+import { failureReasons, finalReasons } from '../../../src/contract/index.ts';
+import { childOf, childrenOf, serializeXml, xml } from '../../../src/formats/xml.ts';
+
+const component = 'jabber:component:accept';
+const stanzas = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+const gateway = { domain: 'gw.example', shows: ['tel', 'sip', 'wv'] as const };
+
+const ask = (to: string, query = xml('query', 'http://jabber.org/protocol/disco#info'), type = 'get') => {
+  const answer = answerIq(xml('iq', component, { from: 'a@b/c', to, id: 'q', type }, query), { ...gateway }, 1.7e12);
+  assert.ok(answer);
+  return answer;
+};
+
+test('XEP-0030: the domain is a gateway of each kind that it shows, a person a client', () => {
+  const types = (to: string) =>
+    childrenOf(childOf(ask(to), 'query')!, 'identity').map(
+      ({ attributes }) => `${attributes.category}/${attributes.type}`,
+    );
+  assert.deepEqual(types('gw.example'), ['gateway/sms', 'gateway/simple', 'gateway/imps']);
+  assert.deepEqual(types('+447700900123@gw.example'), ['client/sms']);
+  assert.deepEqual(types('bob\\40other.net@gw.example/x'), ['client/phone']);
+});
+
+test('XEP-0030 s.3.2: there are no nodes', () => {
+  const answer = ask('gw.example', xml('query', 'http://jabber.org/protocol/disco#items', { node: 'x' }));
+  assert.ok(childOf(childOf(answer, 'error')!, 'item-not-found', stanzas));
+});
+
+test('RFC 6120 s.8.4: what it does not understand is service-unavailable, whoever is asked', () => {
+  for (const answer of [
+    ask('gw.example', xml('constructor', 'urn:x')),
+    ask('a@gw.example', xml('query', 'jabber:iq:version'), 'set'),
+  ]) {
+    assert.equal(answer.attributes.type, 'error');
+    assert.ok(childOf(childOf(answer, 'error')!, 'service-unavailable', stanzas));
+    assert.deepEqual([answer.attributes.from, answer.attributes.to, answer.attributes.id].slice(1), ['a@b/c', 'q']);
+  }
+});
+
+test("XEP-0202: the time is the hub's, in UTC", () => {
+  assert.match(
+    serializeXml(ask('gw.example', xml('time', 'urn:xmpp:time'))),
+    /<tzo>\+00:00<\/tzo><utc>2023-11-14T22:13:20Z</,
+  );
+});
+
+test('RFC 6121 s.3.1: a subscription is granted from the bare JID, a probe answered, other presence left alone', () => {
+  const answers = (type: string | undefined) =>
+    answerPresence(xml('presence', component, { from: 'a@b', to: 'c@gw.example/x', type })).map(
+      ({ attributes }) => `${attributes.from} ${attributes.type}`,
+    );
+  assert.deepEqual(answers('subscribe'), ['c@gw.example subscribed', 'c@gw.example undefined']);
+  assert.deepEqual(answers('probe'), ['c@gw.example undefined']);
+  assert.deepEqual(answers('unsubscribe'), ['c@gw.example unsubscribed', 'c@gw.example unavailable']);
+  for (const type of [undefined, 'unavailable', 'error', 'subscribed', 'constructor'])
+    assert.deepEqual(answers(type), []);
+});
+
+test('RFC 6120 s.8.3.1: an error, an answer, and a stanza from nowhere are not answered with an error', () => {
+  const reply = (attributes: Record<string, string>) => errorReply({ name: 'message', attributes }, 'not-found');
+  assert.equal(reply({ from: 'a@b', to: 'c@d', type: 'error' }), undefined);
+  assert.equal(reply({ from: 'a@b', to: 'c@d', type: 'result' }), undefined);
+  assert.equal(reply({ to: 'c@d' }), undefined);
+  assert.equal(reply({ from: 'a@b' }), undefined);
+  assert.ok(reply({ from: 'a@b', to: 'c@d' }));
+});
+
+test('every failure has an XMPP condition, and reading it back is final or passing as before', () => {
+  const final: readonly string[] = finalReasons;
+  for (const reason of failureReasons) {
+    const error = readError(xml('message', component, { type: 'error' }, errorElement(reason, 'why')));
+    assert.equal(error.message, 'why');
+    // What another server calls an internal error may pass; `expired` comes back as a far side that did not answer.
+    if (reason !== 'expired')
+      assert.equal(final.includes(error.reason), final.includes(reason), `${reason} -> ${error.reason}`);
+  }
+});
+
+test('RFC 7247 s.7.1: every condition of RFC 6120 s.8.3.3 has a reason; type="wait" is always worth another try', () => {
+  const conditions =
+    'bad-request conflict feature-not-implemented forbidden gone internal-server-error item-not-found jid-malformed not-acceptable not-allowed not-authorized policy-violation recipient-unavailable redirect registration-required remote-server-not-found remote-server-timeout resource-constraint service-unavailable subscription-required undefined-condition unexpected-request'.split(
+      ' ',
+    );
+  const read = (condition: string, type: string) =>
+    readError(xml('message', component, {}, xml('error', component, { type }, xml(condition, stanzas))));
+  for (const condition of [...conditions, 'never-heard-of', 'constructor']) {
+    assert.ok(failureReasons.includes(read(condition, 'cancel').reason));
+    assert.ok(!read(condition, 'wait').isFinal, condition);
+    assert.equal(read(condition, 'cancel').native, condition);
+  }
+  assert.equal(read('item-not-found', 'cancel').reason, 'not-found');
+  assert.equal(read('service-unavailable', 'cancel').reason, 'not-found');
+  assert.equal(readError(xml('message', component, {})).reason, 'unsupported');
+});
