@@ -1,0 +1,78 @@
+// `npm run conformance`: docs/conformance/*.md from the titles of the tests, which quote the rule they show. With --check it
+// only says whether the files are as they would be written.
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const folder = 'docs/conformance';
+
+/** `RFC 3428 s.8: ...`, `XEP-0106 s.3: ...`, `SMPP 3.4 s.4.4.1: ...`, `TS 23.038 s.6.2: ...` */
+const rule =
+  /^((?:RFC \d+|XEP-\d{4}|SMPP (?:3\.4|5\.0|3\.3)|(?:3GPP )?TS 23\.0\d\d|DESIGN|reference)(?:[^:]{0,40})?): (.+)$/s;
+const title = /\b(?:test|it)\(\s*(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
+
+interface Shown {
+  rule: string;
+  claim: string;
+  file: string;
+}
+
+const pages: Readonly<Record<string, { heading: string; files: string[] }>> = {
+  addresses: { heading: 'Addresses and the hub', files: ['test/hub/*.test.ts', 'test/contract/*.ts'] },
+  formats: { heading: 'Formats that networks share', files: ['test/formats/*.test.ts'] },
+  xmpp: { heading: 'XMPP', files: ['test/adapters/xmpp/*.ts', 'test/interop/xmpp-*.ts'] },
+  sip: { heading: 'SIP', files: ['test/adapters/sip/*.ts', 'test/interop/sip-*.ts'] },
+  smpp: { heading: 'SMS over SMPP', files: ['test/adapters/smpp/*.ts', 'test/interop/smpp-*.ts'] },
+};
+
+const stale: string[] = [];
+for (const [name, { heading, files }] of Object.entries(pages)) {
+  const page = format(heading, collect(files));
+  const path = join(root, folder, `${name}.md`);
+  if (process.argv.includes('--check')) {
+    if (readOr(path) !== page) stale.push(`${folder}/${name}.md`);
+  } else writeFileSync(path, page);
+}
+if (stale.length > 0) {
+  process.stderr.write(`not as the test titles say, run npm run conformance: ${stale.join(', ')}\n`);
+  process.exitCode = 1;
+}
+
+function collect(files: string[]): Shown[] {
+  return globSync(files, { cwd: root })
+    .sort()
+    .flatMap((file) =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(title)].flatMap((match) => {
+        const text = (match[1] ?? match[2] ?? match[3] ?? '').replace(/\\(.)/g, '$1');
+        const [, named, claim] = rule.exec(text) ?? [];
+        return named && claim ? [{ rule: named, claim, file }] : [];
+      }),
+    );
+}
+
+function format(heading: string, shown: readonly Shown[]): string {
+  const rows = [...shown]
+    .sort((a, b) => a.rule.localeCompare(b.rule, 'en', { numeric: true }) || a.claim.localeCompare(b.claim))
+    .map(({ rule: named, claim, file }) => `| ${cell(named)} | ${cell(claim)} | ${file} |`);
+  const rules = new Set(shown.map(({ rule: named }) => named)).size;
+  return `# ${heading}: rules and their tests
+
+Written by \`npm run conformance\` from the titles of the tests; ${shown.length} tests quote ${rules} rules. A rule that is not here has no test that names it.
+
+| rule | what is shown | test |
+|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
