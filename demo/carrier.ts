@@ -66,7 +66,6 @@ export interface Carrier {
   sendFrom(number: string, to: string, text: string): Promise<void>;
   /** That number as a person of the demo. */
   handset(name: string, number: string): Person;
-  isBound(): boolean;
   stop(): Promise<void>;
 }
 
@@ -74,36 +73,35 @@ const answerTimeoutMs = 10_000;
 const canReceive = new Set(['bind_transceiver', 'bind_receiver']);
 
 export async function startCarrier(options: CarrierOptions = {}): Promise<Carrier> {
-  const exchange = new Exchange(options);
-  const server = smpp.createServer({ noDelay: true }, (session) => exchange.welcome(session));
-  server.on('error', (error) => exchange.log(error.message));
+  const centre = new MessageCentre(options);
+  const server = smpp.createServer({ noDelay: true }, (session) => centre.welcome(session));
+  server.on('error', (error) => centre.log(error.message));
   server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
-    onMessage: (number, heard) => exchange.turnOn(number).add(heard),
-    sendFrom: (number, to, text) => exchange.deliver(number, to, text),
-    handset: (name, number) => handset(exchange, name, number),
-    isBound: () => exchange.isBound(),
+    onMessage: (number, heard) => centre.turnOn(number).add(heard),
+    sendFrom: (number, to, text) => centre.deliver(number, to, text),
+    handset: (name, number) => handset(centre, name, number),
     async stop() {
-      exchange.close();
+      centre.close();
       await new Promise((resolve) => server.close(resolve));
     },
   };
 }
 
-function handset(exchange: Exchange, name: string, number: string): Person {
+function handset(centre: MessageCentre, name: string, number: string): Person {
   const receipts = new Ears<Told>();
   let sent = 0;
   return {
     name,
     network: 'SMS',
     address: number,
-    onMessage: (heard) => exchange.turnOn(number).add(heard),
+    onMessage: (heard) => centre.turnOn(number).add(heard),
     onReceipt: receipts.add,
     async send(to, text) {
       const of = `${number}/${++sent}`;
-      await exchange.deliver(number, to, text);
+      await centre.deliver(number, to, text);
       // A mobile phone is told no more than this: its own carrier got rid of it.
       queueMicrotask(() => receipts.tell({ of, state: 'accepted' }));
       return of;
@@ -112,7 +110,7 @@ function handset(exchange: Exchange, name: string, number: string): Person {
   };
 }
 
-class Exchange {
+class MessageCentre {
   readonly log: (line: string) => void;
   readonly #handsets = new Map<string, Ears<Sms>>();
   readonly #sessions = new Map<Session, { isReceiver: boolean }>();
@@ -130,10 +128,6 @@ class Exchange {
     const ears = this.#handsets.get(digits(number)) ?? new Ears<Sms>();
     this.#handsets.set(digits(number), ears);
     return ears;
-  }
-
-  isBound(): boolean {
-    return this.#receiver() !== undefined;
   }
 
   welcome(session: Session): void {
