@@ -3,13 +3,13 @@ import { bareAddress, type Draft, GatewayError, type Hub, type Published } from 
 import { serializeXml, type XmlElement } from '../../src/formats/xml.ts';
 import type { StanzaHead } from '../../src/formats/xml-stream.ts';
 import type { Clock } from './clock.ts';
+import { ns } from './codec/namespaces.ts';
 import { barrierPeer, type ComponentOptions, type XmppOptions } from './config.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { readError } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import { peopleOf } from './mapping/people.ts';
 import { toEvents } from './mapping/to-events.ts';
-import { ns } from './namespaces.ts';
 import { answerPresence } from './presence.ts';
 import { errorReply } from './replies.ts';
 import { answerIq } from './services.ts';

@@ -5,8 +5,8 @@ import { connect as connectTls } from 'node:tls';
 import { type XmlElement, XmlError, type XmlLimits } from '../../src/formats/xml.ts';
 import { type StanzaHead, type StreamHeader, XmlStream } from '../../src/formats/xml-stream.ts';
 import type { Clock } from './clock.ts';
-import { encodeHandshake, encodeHeader, encodeStreamError, readStreamError, streamEnd } from './codec.ts';
-import { ns } from './namespaces.ts';
+import { ns } from './codec/namespaces.ts';
+import { encodeHandshake, encodeHeader, encodeStreamError, readStreamError, streamEnd } from './codec/stream.ts';
 
 export interface ConnectionOptions {
   host: string;

@@ -1,7 +1,7 @@
 // One table: stanza error conditions (RFC 6120 s.8.3.3) <-> FailureReason, in the sense of RFC 7247 s.7.
 import { type FailureReason, GatewayError, passingReasons } from '../../src/contract/index.ts';
 import { childOf, childrenOf, textOf, type XmlElement, xml } from '../../src/formats/xml.ts';
-import { ns } from './namespaces.ts';
+import { ns } from './codec/namespaces.ts';
 
 type ErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
 

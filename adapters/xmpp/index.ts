@@ -10,7 +10,7 @@ import {
   splitAddress,
 } from '../../src/contract/index.ts';
 import { clockOf } from './clock.ts';
-import { encodeStanza } from './codec.ts';
+import { encodeStanza } from './codec/stream.ts';
 import { Component } from './component.ts';
 import { gatewayDomains, nativeDomains, type XmppOptions, xmppOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';

@@ -2,8 +2,8 @@
 import type { FailureReason } from '../../src/contract/index.ts';
 import { type XmlElement, xml } from '../../src/formats/xml.ts';
 import type { StanzaHead } from '../../src/formats/xml-stream.ts';
+import { ns } from './codec/namespaces.ts';
 import { errorElement } from './errors.ts';
-import { ns } from './namespaces.ts';
 
 /** Undefined for what must not be answered with an error: another error, an answer, a stanza from nowhere (RFC 6120 s.8.3.1). */
 export function errorReply(stanza: StanzaHead, reason: FailureReason, text?: string): XmlElement | undefined {

@@ -1,8 +1,8 @@
 // Questions that a component answers itself: who it is and what it can (XEP-0030), ping (0199), version (0092), time (0202).
 import type { GatewayDomain } from '../../src/contract/index.ts';
 import { childrenOf, type XmlElement, xml } from '../../src/formats/xml.ts';
+import { ns } from './codec/namespaces.ts';
 import { notUnderstood } from './errors.ts';
-import { ns } from './namespaces.ts';
 import { errorReply, reply } from './replies.ts';
 
 /** Answers an IQ of type get or set. `now` in milliseconds since 1970. */

@@ -6,9 +6,9 @@ import { type XmlElement, type XmlError, xml } from '../../src/formats/xml.ts';
 import type { StanzaHead } from '../../src/formats/xml-stream.ts';
 import { Barrier } from './barrier.ts';
 import type { Clock } from './clock.ts';
-import { encodeStanza } from './codec.ts';
+import { ns } from './codec/namespaces.ts';
+import { encodeStanza } from './codec/stream.ts';
 import { Connection, type ConnectionOptions, type Ending } from './connection.ts';
-import { ns } from './namespaces.ts';
 import { Quarantine } from './quarantine.ts';
 
 export interface SessionOptions extends ConnectionOptions {

@@ -2,7 +2,7 @@
 // stanza already say (XEP-0428 fallbacks, the URL of an attachment).
 import type { Message } from '../../../src/contract/index.ts';
 import { childOf, childrenOf, textOf, type XmlElement } from '../../../src/formats/xml.ts';
-import { ns } from '../namespaces.ts';
+import { ns } from '../codec/namespaces.ts';
 
 export type Texts = Message['text'];
 type Attachment = NonNullable<Message['attachments']>[number];

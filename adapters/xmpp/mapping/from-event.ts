@@ -1,8 +1,8 @@
 // An event -> the stanza that says it on XMPP.
 import { type GatewayEvent, jidOf, type Message, type Receipt, type Typing } from '../../../src/contract/index.ts';
 import { type XmlElement, xml } from '../../../src/formats/xml.ts';
+import { ns } from '../codec/namespaces.ts';
 import { errorElement } from '../errors.ts';
-import { ns } from '../namespaces.ts';
 import { refuseVanishing } from './people.ts';
 
 export interface Style {

@@ -1,7 +1,7 @@
 // A message stanza -> the drafts that it stands for: at most one message, the receipts and the chat state in it.
 import { bareAddress, type Draft, type DraftOf, GatewayError } from '../../../src/contract/index.ts';
 import { childOf, childrenOf, textOf, type XmlElement } from '../../../src/formats/xml.ts';
-import { ns } from '../namespaces.ts';
+import { ns } from '../codec/namespaces.ts';
 import { attachmentsOf, type Texts, textsOf, withoutFallbacks, withoutUrls } from './bodies.ts';
 import { type People, peopleOf } from './people.ts';
 

@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeStanza } from '../../../adapters/xmpp/codec.ts';
+import { encodeStanza } from '../../../adapters/xmpp/codec/stream.ts';
 import { fromEvent } from '../../../adapters/xmpp/mapping/from-event.ts';
 import { toEvents } from '../../../adapters/xmpp/mapping/to-events.ts';
 import { GatewayError, type GatewayEvent, parseEvent } from '../../../src/contract/index.ts';

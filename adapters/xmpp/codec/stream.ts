@@ -1,6 +1,6 @@
 // XEP-0114 on the wire: the stream header, the handshake, and what a stream error says. Stanzas are read by formats/xml-stream.ts.
 import { createHash } from 'node:crypto';
-import { childOf, childrenOf, serializeXml, textOf, type XmlElement } from '../../src/formats/xml.ts';
+import { childOf, childrenOf, serializeXml, textOf, type XmlElement } from '../../../src/formats/xml.ts';
 import { ns } from './namespaces.ts';
 
 /** XEP-0114 s.3: the header names the component, and the server answers in its name. */
