@@ -1,0 +1,122 @@
+// Kamailio as a proxy and registrar on loopback: digest for REGISTER, what is for the gateway's domain goes to the gateway.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
+
+export interface KamailioOptions {
+  /** The domain it is registrar of. */
+  domain: string;
+  /** Users of that domain must know it. */
+  password: string;
+  /** Where requests for the gateway's domain go: `sip:127.0.0.1:5060;transport=tcp`. Asked for again by `restart`. */
+  gateway: { domain: string; uri: string };
+  /** Paths of PEM files: opens a TLS listener. */
+  tls?: { cert: string; key: string; ca: string };
+}
+
+export interface Kamailio {
+  /** UDP and TCP. */
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly process: ServerProcess;
+  stop(): Promise<void>;
+}
+
+export async function startKamailio(options: KamailioOptions): Promise<Kamailio> {
+  const [port = 0, tlsPort = 0] = await freePorts(2);
+  const folder = temporaryFolder('kamailio');
+  const file = join(folder.path, 'kamailio.cfg');
+  if (options.tls) writeFileSync(join(folder.path, 'tls.cfg'), tlsConfiguration(options.tls));
+  writeFileSync(file, configuration(options, port, tlsPort, folder.path));
+  const args = ['-f', file, '-DD', '-E', '-m', '32', '-M', '8', '-Y', folder.path, '-P', join(folder.path, 'pid')];
+  const process = await startServer('/usr/sbin/kamailio', { args, ports: options.tls ? [port, tlsPort] : [port] });
+  return {
+    port,
+    tlsPort,
+    process,
+    async stop() {
+      await process.stop();
+      folder.remove();
+    },
+  };
+}
+
+function configuration(
+  { domain, password, gateway, tls }: KamailioOptions,
+  port: number,
+  tlsPort: number,
+  folder: string,
+): string {
+  const modules = [
+    'tm',
+    'sl',
+    'pv',
+    'rr',
+    'maxfwd',
+    'textops',
+    'siputils',
+    'sanity',
+    'auth',
+    'usrloc',
+    'registrar',
+    ...(tls ? ['tls'] : []),
+  ];
+  return `#!KAMAILIO
+log_stderror=yes
+debug=1
+children=1
+tcp_children=1
+auto_aliases=no
+alias="${domain}"
+listen=udp:127.0.0.1:${port}
+listen=tcp:127.0.0.1:${port}
+${tls ? `enable_tls=yes\nlisten=tls:127.0.0.1:${tlsPort}` : ''}
+${modules.map((name) => `loadmodule "${name}.so"`).join('\n')}
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "min_expires", 120)
+${tls ? `modparam("tls", "config", "${join(folder, 'tls.cfg')}")` : ''}
+
+request_route {
+  if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
+  if (!sanity_check("1511", "7")) exit;
+  force_rport();
+  if ($rd == "${gateway.domain}") {
+    record_route();
+    append_hf("X-Proxied: yes\\r\\n");
+    $du = "${gateway.uri}";
+    t_relay();
+    exit;
+  }
+  if (loose_route()) { t_relay(); exit; }
+  if (uri != myself) { sl_send_reply("404", "Not here"); exit; }
+  if (is_method("OPTIONS")) { sl_send_reply("200", "OK"); exit; }
+  if (is_method("REGISTER")) {
+    if (!pv_www_authenticate("$td", "${password}", "0")) { www_challenge("$td", "0"); exit; }
+    consume_credentials();
+    if (!save("location")) sl_reply_error();
+    exit;
+  }
+  if (!lookup("location")) { sl_send_reply("480", "Temporarily Unavailable"); exit; }
+  record_route();
+  t_relay();
+}
+`;
+}
+
+function tlsConfiguration({ cert, key, ca }: NonNullable<KamailioOptions['tls']>): string {
+  return `[server:default]
+method = TLSv1.2+
+verify_certificate = no
+require_certificate = no
+private_key = ${key}
+certificate = ${cert}
+ca_list = ${ca}
+[client:default]
+method = TLSv1.2+
+verify_certificate = yes
+require_certificate = yes
+private_key = ${key}
+certificate = ${cert}
+ca_list = ${ca}
+`;
+}
