@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Address, asGatewayError, parseAddress, toE164 } from '../contract/index.ts';
 import { parsePattern } from '../hub/router.ts';
-import { redisOptions } from '../state/redis.ts';
+import { redisOptions } from '../state/redis-options.ts';
 import { duration } from './units.ts';
 
 const inOwnWords =

@@ -60,7 +60,7 @@ export class Endings {
     }
     if (unasked.has(state) || (message.wants as readonly string[]).includes(state)) {
       const receipt = this.#receiptFor(id, message, told);
-      traces.begin(message.trace, receipt.id);
+      traces.begin(message.trace, receipt.id, message.origin);
       await withPatience(() => queue.push(message.origin, [receipt]));
     }
     // After the push: a crash between the two tells the ending twice, never not at all.

@@ -138,7 +138,7 @@ export class Hub {
       ...(plan.alternatives.length > 0 ? { via: [...plan.alternatives] } : {}),
     });
     const translated = event.type === 'message' ? await this.#toEventIds(instance, event) : event;
-    traces.begin(translated.trace, id);
+    traces.begin(translated.trace, id, instance);
     await Promise.all([
       this.#push(plan.instance, translated),
       translated.type === 'message' ? withPatience(() => correlation.remember(translated, plan.instance)) : undefined,

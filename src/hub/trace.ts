@@ -9,6 +9,9 @@ export interface StoredHop extends TraceHop {
 
 interface Story {
   readonly trace: string;
+  /** The instance that heard the message, and when. */
+  readonly origin: string;
+  readonly startedAt: number;
   readonly events: string[];
   readonly hops: StoredHop[];
   bytes: number;
@@ -44,10 +47,10 @@ export class TraceBook {
   }
 
   /** Opens the story of a trace, or adds an event (a receipt) to it. */
-  begin(trace: string, event: string): void {
+  begin(trace: string, event: string, origin: string): void {
     let story = this.#stories.get(trace);
     if (!story) {
-      story = { trace, events: [], hops: [], bytes: 0 };
+      story = { trace, origin, startedAt: this.#now(), events: [], hops: [], bytes: 0 };
       this.#stories.set(trace, story);
     }
     if (story.events.length >= maxHops || this.#traceOf.has(event)) return;
@@ -59,7 +62,11 @@ export class TraceBook {
   hop(instance: string, event: string, hop: TraceHop): void {
     const story = this.#stories.get(this.#traceOf.get(event) ?? event);
     if (!story || story.hops.length >= maxHops) return;
-    story.hops.push({ ...hop, at: this.#now(), instance });
+    // What the origin heard is told only once it is durable, when the far side may have it already.
+    const isHearing = hop.direction === 'inbound' && instance === story.origin && event === story.trace;
+    const at = isHearing ? story.startedAt : this.#now();
+    const place = isHearing ? story.hops.findIndex((other) => other.at > at || other.instance !== instance) : -1;
+    story.hops.splice(place < 0 ? story.hops.length : place, 0, { ...hop, at, instance });
     const bytes = hop.wire?.length ?? 0;
     story.bytes += bytes;
     this.#bytes += bytes;
