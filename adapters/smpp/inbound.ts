@@ -6,12 +6,12 @@ import { type PduOf, type RequestPdu, textRanges, tlvOctets, tlvText } from './c
 import type { SmppOptions } from './config.ts';
 import { type DataCoding, readDataCoding } from './data-coding.ts';
 import { refusals } from './errors.ts';
+import type { Answer } from './exchange.ts';
 import { type MobileRules, textOfPieces, toEvent } from './mapping.ts';
 import type { ReceiptBook } from './receipt-book.ts';
 import { isMarkedReceipt, type ParsedReceipt, parseReceipt } from './receipts.ts';
 import type { Rejoin, Whole } from './rejoin.ts';
 import { readSegment } from './segments.ts';
-import type { Answer } from './session.ts';
 
 export interface InboundParts {
   readonly options: SmppOptions;
@@ -58,7 +58,8 @@ export class Inbound {
     const coding = readDataCoding(pdu.body.data_coding, options.alphabet0);
     const receipt = parseReceipt(pdu, receiptTexts(pdu, octets, coding));
     if (receipt) {
-      const found = await book.heard(receipt, pdu.body.source_addr);
+      // Most SMSCs turn source and destination round in a receipt, some do not.
+      const found = await book.heard(receipt, [pdu.body.source_addr, pdu.body.destination_addr]);
       hub.metrics.count('receipts_total', { found });
       if (found !== 'unknown' || receipt.isCertain) return this.#traceReceipt(receipt, found);
     } else if (isMarkedReceipt(pdu)) {

@@ -108,6 +108,8 @@ export class Smpp implements Adapter {
     const running = this.#running;
     if (!running) return;
     this.#running = undefined;
+    // Nothing new goes out; what is in flight may still be answered.
+    running.pacer.detach('stopped');
     const goodbye = Promise.all([...running.links.values()].map((link) => link.stop()));
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise((resolve) => {
@@ -117,7 +119,6 @@ export class Smpp implements Adapter {
     clearTimeout(timer);
     for (const link of running.links.values()) link.cut();
     clearInterval(running.ticker);
-    running.pacer.detach('stopped');
     running.hub.status('down', 'stopped');
   }
 

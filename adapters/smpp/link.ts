@@ -4,7 +4,8 @@ import { connect as connectTls } from 'node:tls';
 import { type RequestPdu, statuses } from './codec/index.ts';
 import { type BindCommand, type SmppOptions, tlsFiles } from './config.ts';
 import { statusError } from './errors.ts';
-import { type Answer, Session, type SessionHandler } from './session.ts';
+import type { Answer, SessionHandler } from './exchange.ts';
+import { Session } from './session.ts';
 
 export interface LinkHandler {
   up(session: Session): void;
@@ -163,15 +164,21 @@ export function open(command: BindCommand, options: SmppOptions, now: () => numb
   const { responseTimeoutMs, enquireLinkMs } = options;
   socket.setTimeout(responseTimeoutMs, () => socket.destroy(new Error('no answer in time')));
   const session = new Session(socket, { responseTimeoutMs, enquireLinkMs }, handler, now);
+  // With TLS not a word before the certificate is checked: the bind holds the password.
+  const ready = new Promise<void>((resolve, reject) => {
+    socket.once(options.tls === false ? 'connect' : 'secureConnect', resolve);
+    socket.once('close', () => reject(new Error('the connection was closed')));
+  });
   const bind = async () => {
     const { systemId, password, systemType, interfaceVersion, addressRange } = options;
-    const asked = session.request(command, {
+    const fields = {
       system_id: systemId,
       password,
       system_type: systemType,
       interface_version: interfaceVersion,
       address_range: addressRange,
-    });
+    };
+    const asked = ready.then(() => session.request(command, fields));
     const { response } = await asked.catch((error: Error) => {
       session.close(error.message);
       throw refusal(options, dialled, error.message);

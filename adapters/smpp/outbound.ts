@@ -11,11 +11,11 @@ import {
 import { type ResponsePdu, statuses, statusName, textRanges } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
+import { type Exchange, SessionError } from './exchange.ts';
 import { fromEvent, noticeOf, partFields, type SubmitFields, textOf, toReceipt } from './mapping.ts';
 import { NotSent, type Pacer, type Submission, type Ticket } from './pacer.ts';
 import type { PartRecord, ReceiptBook } from './receipt-book.ts';
 import { type Part, type Plan, planText, toParts } from './segments.ts';
-import { type Exchange, SessionError } from './session.ts';
 
 export interface OutboundParts {
   readonly options: SmppOptions;
@@ -221,8 +221,7 @@ function refuseAborted(signal: AbortSignal): void {
 function fateOf(error: unknown): Fate {
   if (error instanceof SessionError && error.isSent) return 'unknown';
   if (error instanceof NotSent) {
-    if (!error.wasThrottled) return new GatewayError('unavailable', error.message);
-    return new GatewayError('throttled', 'the SMS centre asks us to send more slowly');
+    return new GatewayError(error.isThrottled ? 'throttled' : 'unavailable', error.message);
   }
   if (error instanceof SessionError) return new GatewayError('unavailable', error.message);
   if (error instanceof RangeError) return new GatewayError('malformed', `SMPP cannot say it: ${error.message}`);

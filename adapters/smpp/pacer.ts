@@ -2,7 +2,8 @@
 // A throttled PDU goes out first when the pause is over; the window starts at 1 and grows with each acceptance, so that an
 // SMSC that throttles from the start has nothing of ours out of order.
 import type { Body, ResponsePdu, Tlv } from './codec/index.ts';
-import { type Exchange, type Session, SessionError } from './session.ts';
+import { type Exchange, SessionError } from './exchange.ts';
+import type { Session } from './session.ts';
 
 export interface PacerLimits {
   readonly window: number;
@@ -23,18 +24,18 @@ interface Item {
   readonly submission: Submission;
   readonly order: number;
   state: 'queued' | 'sent' | 'settled';
-  wasThrottled: boolean;
   resolve(exchange: Exchange): void;
   reject(error: Error): void;
 }
 
 /** Given up before the SMSC had taken it: it may be sent again without doubling. */
 export class NotSent extends Error {
-  readonly wasThrottled: boolean;
-  constructor(message: string, wasThrottled: boolean) {
+  /** It waited for its turn (the SMSC throttles, or our own rate), while the link was up. */
+  readonly isThrottled: boolean;
+  constructor(message: string, isThrottled: boolean) {
     super(message);
     this.name = 'NotSent';
-    this.wasThrottled = wasThrottled;
+    this.isThrottled = isThrottled;
   }
 }
 
@@ -100,12 +101,12 @@ export class Pacer {
 
   submit(submission: Submission): Ticket {
     const { promise: done, resolve, reject } = Promise.withResolvers<Exchange>();
-    const item: Item = { submission, order: this.#order++, state: 'queued', wasThrottled: false, resolve, reject };
+    const item: Item = { submission, order: this.#order++, state: 'queued', resolve, reject };
     if (this.#session) {
       this.#queue.push(item);
       this.#pump();
     } else this.#giveUp(item, 'not bound to the SMS centre');
-    return { done, cancel: () => this.#giveUp(item, 'given up') };
+    return { done, cancel: () => this.#giveUp(item, 'it waited too long for its turn') };
   }
 
   /** Called a few times a second. */
@@ -117,7 +118,7 @@ export class Pacer {
     if (item.state === 'settled') return;
     const isSent = item.state === 'sent';
     item.state = 'settled';
-    item.reject(isSent ? new SessionError('timeout', why, true) : new NotSent(why, item.wasThrottled));
+    item.reject(isSent ? new SessionError('timeout', why, true) : new NotSent(why, this.#session !== undefined));
   }
 
   #pump(): void {
@@ -207,7 +208,6 @@ export class Pacer {
 
   #repeat(item: Item): void {
     item.state = 'queued';
-    item.wasThrottled = true;
     const at = this.#again.findIndex(({ order }) => order > item.order);
     this.#again.splice(at < 0 ? this.#again.length : at, 0, item);
   }

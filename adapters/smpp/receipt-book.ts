@@ -34,7 +34,7 @@ interface Tally {
 
 interface Early {
   readonly receipt: Omit<ParsedReceipt, 'networkError'> & { readonly networkErrorHex?: string };
-  readonly from: string;
+  readonly numbers: readonly string[];
   readonly rule: IdRule;
   readonly keys: readonly string[];
 }
@@ -53,6 +53,7 @@ interface Hit {
 const earlyMs = 10 * 60_000;
 const maxEarly = 10_000;
 const maxWaiting = 100_000;
+const sweepPauseMs = 5000;
 const ruleKey = 'learnt/id-rule';
 
 export class ReceiptBook {
@@ -67,6 +68,7 @@ export class ReceiptBook {
   #early: number[] = [];
   #rule: IdRule | undefined;
   #isSweeping = false;
+  #sweepAgainAt = 0;
 
   constructor(
     state: State,
@@ -106,7 +108,7 @@ export class ReceiptBook {
     const kept = await this.#state.take(earlyKey(idKey(messageId)));
     if (kept === undefined) return;
     const early = JSON.parse(kept) as Early;
-    if (early.rule !== 'same' && !isSameNumber(early.from, record.d)) {
+    if (early.rule !== 'same' && !isOneOf(record.d, early.numbers)) {
       await this.#state.set(earlyKey(idKey(messageId)), kept, earlyMs);
       return;
     }
@@ -118,15 +120,15 @@ export class ReceiptBook {
   }
 
   /**
-   * A receipt came from that number. Resolves once it is durable what it says; rejects when it could not be published.
+   * A receipt came that names those numbers. Resolves once it is durable what it says; rejects when it could not be published.
    * `unknown`: no message of ours has that id.
    */
-  async heard(receipt: ParsedReceipt, from: string): Promise<'settled' | 'kept' | 'unknown'> {
+  async heard(receipt: ParsedReceipt, numbers: readonly string[]): Promise<'settled' | 'kept' | 'unknown'> {
     const outcome = outcomeOfReceipt(receipt);
-    let hit = await this.#find(receipt, from);
-    if (!hit && receipt.isCertain && outcome && (await this.#keepEarly(receipt, from))) {
+    let hit = await this.#find(receipt, numbers);
+    if (!hit && receipt.isCertain && outcome && (await this.#keepEarly(receipt, numbers))) {
       // The response may have come in between: whoever of the two is second finds the other.
-      hit = await this.#find(receipt, from);
+      hit = await this.#find(receipt, numbers);
       if (!hit) return 'kept';
     }
     if (!hit) return 'unknown';
@@ -136,28 +138,37 @@ export class ReceiptBook {
 
   /** Called a few times a second: messages whose other receipts do not come. */
   tick(): void {
-    const [oldest] = this.#waiting;
-    if (!oldest || this.#isSweeping) return;
-    const isDue = this.#now() - oldest[1] >= this.#limits.partsWaitMs || this.#waiting.size > maxWaiting;
-    if (!isDue) return;
-    this.#isSweeping = true;
-    this.#giveUp(oldest[0])
-      .catch(() => {})
-      .finally(() => {
-        this.#isSweeping = false;
-      });
+    if (!this.#isSweeping && this.#now() >= this.#sweepAgainAt && this.#due() !== undefined) void this.#sweep();
   }
 
-  async #find(receipt: ParsedReceipt, from: string): Promise<Hit | undefined> {
+  async #sweep(): Promise<void> {
+    this.#isSweeping = true;
+    try {
+      for (let event = this.#due(); event !== undefined; event = this.#due()) await this.#giveUp(event);
+    } catch {
+      this.#sweepAgainAt = this.#now() + sweepPauseMs;
+    } finally {
+      this.#isSweeping = false;
+    }
+  }
+
+  #due(): string | undefined {
+    const [oldest] = this.#waiting;
+    if (!oldest) return undefined;
+    const isDue = this.#now() - oldest[1] >= this.#limits.partsWaitMs || this.#waiting.size > maxWaiting;
+    return isDue ? oldest[0] : undefined;
+  }
+
+  async #find(receipt: ParsedReceipt, numbers: readonly string[]): Promise<Hit | undefined> {
     for (const id of receipt.ids) {
       const candidates = candidateKeys(id);
       const learnt = candidates.find(([rule]) => rule === this.#rule);
-      const first = learnt && (await this.#look(learnt, from));
+      const first = learnt && (await this.#look(learnt, numbers));
       if (first) return first;
       const others = candidates.filter((candidate) => candidate !== learnt);
-      const found = await Promise.all(others.map((candidate) => this.#look(candidate, from)));
+      const found = await Promise.all(others.map((candidate) => this.#look(candidate, numbers)));
       const hits = found.filter((hit) => hit !== undefined);
-      const hit = hits.find(({ record }) => isSameNumber(record.d, from)) ?? hits[0];
+      const hit = hits.find(({ record }) => isOneOf(record.d, numbers)) ?? hits[0];
       if (!hit) continue;
       if (hits.length === 1 && candidates.length > 1) await this.#learn(hit.rule);
       return hit;
@@ -166,12 +177,12 @@ export class ReceiptBook {
   }
 
   // An id that was converted may be another message's by chance: then the number has to agree.
-  async #look([rule, id]: readonly [IdRule, string], from: string): Promise<Hit | undefined> {
+  async #look([rule, id]: readonly [IdRule, string], numbers: readonly string[]): Promise<Hit | undefined> {
     const key = partKey(id);
     const found = await this.#state.get(key);
     if (found === undefined) return undefined;
     const record = JSON.parse(found) as PartRecord;
-    return rule === 'same' || isSameNumber(record.d, from) ? { rule, key, record } : undefined;
+    return rule === 'same' || isOneOf(record.d, numbers) ? { rule, key, record } : undefined;
   }
 
   async #learn(rule: IdRule): Promise<void> {
@@ -180,7 +191,7 @@ export class ReceiptBook {
     await this.#state.set(ruleKey, rule);
   }
 
-  async #keepEarly(receipt: ParsedReceipt, from: string): Promise<boolean> {
+  async #keepEarly(receipt: ParsedReceipt, numbers: readonly string[]): Promise<boolean> {
     if (this.#earlyCount() >= maxEarly) return false;
     const { networkError, ...rest } = receipt;
     const kept = networkError ? { ...rest, networkErrorHex: networkError.toString('hex') } : rest;
@@ -188,7 +199,7 @@ export class ReceiptBook {
     const keys = candidates.map(([, key]) => key);
     this.#early.push(this.#now() + earlyMs);
     const keep = ([rule, key]: readonly [IdRule, string]) => {
-      const early: Early = { receipt: kept, from, rule, keys };
+      const early: Early = { receipt: kept, numbers, rule, keys };
       return this.#state.set(earlyKey(key), JSON.stringify(early), earlyMs);
     };
     await Promise.all(candidates.map(keep));
@@ -255,6 +266,10 @@ export class ReceiptBook {
       this.#waiting.delete(event);
     });
   }
+}
+
+function isOneOf(number: string, numbers: readonly string[]): boolean {
+  return numbers.some((other) => isSameNumber(number, other));
 }
 
 function isFinal(state: string | undefined): boolean {

@@ -40,11 +40,10 @@ interface Group {
   readonly at: number;
   /** Digest of each part by its place. */
   readonly parts: Map<number, string>;
-  retryAt: number;
 }
 
 const maxGroups = 10_000;
-const retryMs = 5000;
+const sweepPauseMs = 5000;
 
 export class Rejoin {
   readonly #state: State;
@@ -55,6 +54,7 @@ export class Rejoin {
   // Oldest first: all wait equally long.
   readonly #groups = new Map<string, Group>();
   #isSweeping = false;
+  #sweepAgainAt = 0;
 
   constructor(state: State, waitMs: number, handOn: (whole: Whole) => Promise<void>, now: () => number) {
     this.#state = state;
@@ -77,6 +77,10 @@ export class Rejoin {
       const group = this.#group(key.slice('mo/'.length, slash), stored.at);
       group.parts.set(Number(key.slice(slash + 1)), digest(Buffer.from(stored.p, 'base64'), stored.c));
     }
+    // Whole, but not known to be handed on: its repeat is recognised by its key.
+    for (const group of [...this.#groups.values()]) {
+      if (group.parts.size === group.total) this.#turns.take(group.key, () => this.#finish(group)).catch(() => {});
+    }
   }
 
   /** Resolves once the part is safe, for the last one once the whole has been handed on. */
@@ -87,21 +91,30 @@ export class Rejoin {
 
   /** Called a few times a second. */
   tick(): void {
-    const now = this.#now();
-    const [oldest] = this.#groups.values();
-    if (!oldest || this.#isSweeping || now < oldest.retryAt) return;
-    if (now - oldest.at < this.#waitMs && this.#groups.size <= maxGroups) return;
+    if (!this.#isSweeping && this.#now() >= this.#sweepAgainAt && this.#due()) void this.#sweep();
+  }
+
+  async #sweep(): Promise<void> {
     this.#isSweeping = true;
-    this.#turns
-      .take(oldest.key, () => this.#finish(oldest))
-      .catch(() => {
-        oldest.retryAt = this.#now() + retryMs;
-        // Others must not wait behind one that cannot be handed on now.
-        if (this.#groups.delete(oldest.key)) this.#groups.set(oldest.key, oldest);
-      })
-      .finally(() => {
-        this.#isSweeping = false;
-      });
+    for (let group = this.#due(); group; group = this.#due()) {
+      const { key } = group;
+      const isDone = await this.#turns
+        .take(key, () => this.#finish(group))
+        .then(
+          () => true,
+          () => !this.#groups.has(key),
+        );
+      if (isDone) continue;
+      this.#sweepAgainAt = this.#now() + sweepPauseMs;
+      break;
+    }
+    this.#isSweeping = false;
+  }
+
+  #due(): Group | undefined {
+    const [oldest] = this.#groups.values();
+    const isDue = oldest && (this.#now() - oldest.at >= this.#waitMs || this.#groups.size > maxGroups);
+    return isDue ? oldest : undefined;
   }
 
   async #add(key: string, part: IncomingPart): Promise<void> {
@@ -161,7 +174,7 @@ export class Rejoin {
   #group(key: string, at: number): Group {
     let group = this.#groups.get(key);
     if (!group) {
-      group = { key, at, total: Number(key.slice(key.lastIndexOf('/') + 1)), parts: new Map(), retryAt: 0 };
+      group = { key, at, total: Number(key.slice(key.lastIndexOf('/') + 1)), parts: new Map() };
       this.#groups.set(key, group);
     }
     return group;

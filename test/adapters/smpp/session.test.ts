@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encode, type RequestPdu, type ResponsePdu } from '../../../adapters/smpp/codec/index.ts';
 import { isThrottling } from '../../../adapters/smpp/errors.ts';
+import { type Answer, SessionError } from '../../../adapters/smpp/exchange.ts';
 import { NotSent, Pacer } from '../../../adapters/smpp/pacer.ts';
-import { type Answer, Session, SessionError } from '../../../adapters/smpp/session.ts';
+import { Session } from '../../../adapters/smpp/session.ts';
 import { type WirePeer, wirePair } from '../../peers/smpp-wire.ts';
 
 const turn = async () => {

@@ -1,0 +1,44 @@
+// What a session says to its owner and hears from it: requests, answers, exchanges, and why there was none.
+import type { RequestPdu, ResponsePdu, StatusName, Tlv } from './codec/index.ts';
+
+/** `isSent` tells whether the request may have reached the peer: if so, nobody knows what became of it. */
+export class SessionError extends Error {
+  readonly kind: 'closed' | 'timeout';
+  readonly isSent: boolean;
+  constructor(kind: 'closed' | 'timeout', message: string, isSent: boolean) {
+    super(message);
+    this.name = 'SessionError';
+    this.kind = kind;
+    this.isSent = isSent;
+  }
+}
+
+export interface SessionHandler {
+  /** A request of the peer, other than enquire_link and unbind. Resolves with the answer; a throw answers ESME_RSYSERR. */
+  request(pdu: RequestPdu, frame: Buffer): Promise<Answer> | Answer;
+  /** Once. */
+  closed(why: string): void;
+  /** Something for the log: a bad PDU, a response to nothing. */
+  oddity?(what: string): void;
+  /** A response to a request that was given up: too late for its caller, but it says what became of it. */
+  late?(response: ResponsePdu, context: unknown): void;
+}
+
+/** `silent`: no response at all (outbind, alert_notification). */
+export type Answer = { status: StatusName | number; body?: Record<string, unknown>; tlvs?: readonly Tlv[] } | 'silent';
+
+export interface SessionLimits {
+  readonly responseTimeoutMs: number;
+  /** 0: never asks. */
+  readonly enquireLinkMs: number;
+  /** Requests of the peer that wait for our answer; reading stops above. */
+  readonly inboundWindow?: number;
+}
+
+/** A request, its response, and the bytes of both. */
+export interface Exchange {
+  readonly response: ResponsePdu;
+  readonly request: Buffer;
+  readonly frame: Buffer;
+  readonly tookMs: number;
+}
