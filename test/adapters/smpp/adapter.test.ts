@@ -94,6 +94,14 @@ describe('out', () => {
       [[event.id, 'delivered']],
     );
   });
+  test('a receipt whose numbers are not turned round, with the id in another radix', async (t) => {
+    const { smsc, hub, smpp } = await open(t);
+    smsc.onSubmit = () => ({ message_id: '0000FF' });
+    await smpp.deliver(message('hi'), signal);
+    const same = { ...dlr('255'), source_addr: service.destination_addr, destination_addr: phone.source_addr };
+    await smsc.tell('deliver_sm', same);
+    assert.equal(hub.draftsOf('receipt')[0]?.state, 'delivered');
+  });
   test('a receipt in a data_sm, by its parameters only', async (t) => {
     const { smsc, hub, smpp } = await open(t);
     smsc.onSubmit = () => ({ message_id: 'abc' });
@@ -174,6 +182,40 @@ describe('out', () => {
     await until(() => smsc.submits.length >= 3, 'three tries');
     attempt.abort();
     await verdict;
+  });
+  test('what waits behind our own rate is throttled when its time is up, not unavailable', async (t) => {
+    const { smsc, smpp } = await open(t, { ratePerSecond: 0.1 });
+    await smpp.deliver(message('first'), signal);
+    const attempt = new AbortController();
+    const verdict = assert.rejects(smpp.deliver(message('second'), attempt.signal), fails('throttled'));
+    await new Promise(setImmediate);
+    attempt.abort();
+    await verdict;
+    assert.equal(smsc.submits.length, 1);
+  });
+  test('a response that comes after its time still makes the receipt understood', async (t) => {
+    const { smsc, hub, smpp } = await open(t, { responseTimeoutMs: 60 });
+    let answer: (() => void) | undefined;
+    smsc.onSubmit = (submit, session) => {
+      answer = () => void session.send(submit.response({ message_id: '31' }));
+      return undefined;
+    };
+    const event = message('hi');
+    const delivery = smpp.deliver(event, signal);
+    // The link is alive meanwhile: only this one answer is slow.
+    const alive = setInterval(() => smsc.sessions.at(-1)?.enquire_link(), 10);
+    t.after(() => clearInterval(alive));
+    await delivery;
+    answer?.();
+    await until(() => hub.counters.has('late_responses_total{status=ESME_ROK}'), 'the late response');
+    await smsc.tell('deliver_sm', dlr('31'));
+    assert.deepEqual(
+      hub.draftsOf('receipt').map(({ of, state }) => [of, state]),
+      [
+        [event.id, 'unknown'],
+        [event.id, 'delivered'],
+      ],
+    );
   });
   test('a text that no alphabet of the carrier has is refused before anything is sent', async (t) => {
     const { smsc, smpp } = await open(t, { ucs2: false });
@@ -449,6 +491,39 @@ describe('in, in parts', () => {
       [...hub.state.entries.keys()].filter((key) => key.startsWith('mo/')),
       [],
     );
+  });
+  test('all parts stored but not handed on when the process died: handed on at the start, the repeat dropped', async (t) => {
+    const first = await open(t);
+    await first.smsc.tell('deliver_sm', moPart(4, 2, 1, 'hello '));
+    first.hub.onPublish = () => {
+      throw new GatewayError('unavailable', 'dying');
+    };
+    await first.smsc.tell('deliver_sm', moPart(4, 2, 2, 'world'));
+    await first.smpp.stop();
+    first.hub.onPublish = undefined;
+    const { smsc, hub } = await open(t, {}, first);
+    await hub.untilDraft();
+    assert.equal((await smsc.tell('deliver_sm', moPart(4, 2, 2, 'world'))).command_status, 0);
+    assert.deepEqual(
+      hub.draftsOf('message').map(({ text }) => text['']),
+      ['hello world'],
+    );
+  });
+  test('a text whose time is over while the hub is away is handed on when it is back', async (t) => {
+    const { smsc, hub } = await open(t);
+    hub.clock = Date.now();
+    await smsc.tell('deliver_sm', moPart(5, 2, 1, 'begin '));
+    let refusals = 0;
+    hub.onPublish = () => {
+      refusals++;
+      throw new GatewayError('unavailable', 'away');
+    };
+    hub.clock += 10 * 60_000;
+    await until(() => refusals === 1, 'a refusal');
+    hub.onPublish = undefined;
+    hub.clock += 6000;
+    await hub.untilDraft();
+    assert.equal(hub.draftsOf('message')[0]?.text[''], 'begin [...]');
   });
   test('what never comes leaves a visible gap when the wait is over', async (t) => {
     const { smsc, hub } = await open(t);
