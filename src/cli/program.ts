@@ -1,0 +1,45 @@
+// The command line: one file a command, this one only puts them together.
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../config/config.ts';
+import { version } from '../version.ts';
+import { addCheck } from './check.ts';
+import { addDead } from './dead.ts';
+import { addDoctor } from './doctor.ts';
+import { CommandError, exitCodes } from './exit-codes.ts';
+import { addRoute } from './route.ts';
+import { addSchema } from './schema.ts';
+import { addSend } from './send.ts';
+import { addStart } from './start.ts';
+import { addStatus } from './status.ts';
+import { addTrace } from './trace.ts';
+
+const program = new Command('dragoman')
+  .description('An instant-messaging gateway between XMPP, SIP/SIMPLE and SMS.')
+  .version(version)
+  .showHelpAfterError()
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .option('-c, --config <file>', 'the configuration', 'config/dragoman.yaml')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 done, 1 the answer is no, 2 wrong use or configuration, 3 no gateway answers.
+Begin with:  dragoman check && dragoman doctor && dragoman start`,
+  );
+
+for (const add of [addStart, addCheck, addDoctor, addStatus, addRoute, addSend, addTrace, addDead, addSchema])
+  add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  // Commander has written its own words already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof ConfigError) return exitCodes.usage;
+  return error instanceof CommandError ? error.code : exitCodes.failed;
+}
