@@ -1,0 +1,96 @@
+// sipp as the far end, over UDP and TCP: in, out, and with packets lost.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { create, message, type Settings, signal } from '../adapters/sip/adapter-fixtures.ts';
+import { fakeHub } from '../peers/hub.ts';
+import { needs } from '../servers/debian.ts';
+import { freePorts, until } from '../servers/process.ts';
+
+const scenarios = join(import.meta.dirname, '../wire/sip/sipp');
+
+interface Run {
+  /** Resolves with the exit code: 0 when every call went as written. */
+  finished: Promise<{ code: number | null; output: string }>;
+}
+
+function sipp(t: TestContext, scenario: string, args: readonly string[]): Run {
+  const all = [
+    ...args,
+    '-sf',
+    join(scenarios, `${scenario}.xml`),
+    '-i',
+    '127.0.0.1',
+    '-nostdin',
+    '-timeout',
+    '60',
+    '-timeout_error',
+  ];
+  const child = spawn('/usr/bin/sipp', all, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TERM: 'dumb' },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-4000);
+    });
+  }
+  return { finished: once(child, 'exit').then(([code]) => ({ code: code as number | null, output })) };
+}
+
+async function site(t: TestContext, more: Settings = {}) {
+  const hub = fakeHub();
+  const sip = create({ ...more, holdMs: 0, t1Ms: 500, t2Ms: 4000, t4Ms: 5000 });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  return { hub, sip };
+}
+
+for (const [transport, mode] of [
+  ['UDP', 'u1'],
+  ['TCP', 't1'],
+] as const) {
+  test(`500 messages of 500 people come in over ${transport}, each once`, async (t) => {
+    if (!needs(t, 'sipp')) return;
+    const { hub, sip } = await site(t);
+    const run = sipp(t, 'uac-message', [`127.0.0.1:${sip.portOf(transport)}`, '-t', mode, '-m', '500', '-r', '500']);
+    const { code, output } = await run.finished;
+    assert.equal(code, 0, output);
+    const texts = hub.draftsOf('message').map(({ text }) => text['']);
+    assert.equal(texts.length, 500);
+    assert.equal(new Set(texts).size, 500);
+    assert.match(texts[0] ?? '', /^number \d+ – grüße/);
+  });
+
+  test(`100 messages go out over ${transport} and are taken`, async (t) => {
+    if (!needs(t, 'sipp')) return;
+    const [port = 0] = await freePorts(1);
+    const { sip } = await site(t, { outboundProxy: `sip:127.0.0.1:${port};transport=${transport}` });
+    const run = sipp(t, 'uas-message', ['-p', String(port), '-t', mode, '-m', '100']);
+    const send = (user: number) => sip.deliver(message(`sip:user${user}@sipp.example`), signal);
+    const isTaken = () =>
+      send(0).then(
+        () => true,
+        () => false,
+      );
+    await until(isTaken, 'sipp listens');
+    await Promise.all(Array.from({ length: 99 }, (_, user) => send(user + 1)));
+    const { code, output } = await run.finished;
+    assert.equal(code, 0, output);
+  });
+}
+
+test('RFC 3261 s.17.2.2: with every fifth packet lost on both ways every message comes in, and each once', async (t) => {
+  if (!needs(t, 'sipp')) return;
+  const { hub, sip } = await site(t);
+  const args = [`127.0.0.1:${sip.portOf('UDP')}`, '-t', 'u1', '-m', '60', '-r', '60', '-lost', '20'];
+  const { code, output } = await sipp(t, 'uac-message', args).finished;
+  assert.equal(code, 0, output);
+  const texts = hub.draftsOf('message').map(({ text }) => text['']);
+  assert.equal(new Set(texts).size, 60);
+  assert.equal(texts.length, 60);
+});
