@@ -17,7 +17,7 @@ interface Client {
   send(stanza: Stanza): Promise<void>;
   on(event: 'stanza', listener: (stanza: Stanza) => void): void;
   on(event: 'online' | 'error', listener: (what: unknown) => void): void;
-  reconnect: { stop(): void; delay: number };
+  reconnect: { stop(): void };
   iqCaller: { request(iq: Stanza, timeoutMs?: number): Promise<Stanza> };
 }
 interface Library {
@@ -42,7 +42,7 @@ export interface XmppUser {
   stop(): Promise<void>;
 }
 
-/** Resolves once logged in and available; logs in again by itself when the server restarts. */
+/** Resolves once logged in and available. A session that the server ends stays ended: the library's own reconnecting may hang. */
 export async function startXmppUser(options: {
   port: number;
   host: string;
@@ -56,7 +56,7 @@ export async function startXmppUser(options: {
   client.on('stanza', (stanza) => heard.push(stanza));
   client.on('error', () => {});
   client.on('online', () => void client.send(xml('presence')).catch(() => {}));
-  client.reconnect.delay = 100;
+  client.reconnect.stop();
   await client.start();
   await until(() => heard.some(({ name, attrs }) => name === 'presence' && attrs.from?.endsWith('/test')), 'presence');
   return {
@@ -69,7 +69,6 @@ export async function startXmppUser(options: {
       return heard.find(matches) as Stanza;
     },
     async stop() {
-      client.reconnect.stop();
       await client.stop().catch(() => {});
     },
   };
