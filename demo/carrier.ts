@@ -132,7 +132,11 @@ class MessageCentre {
 
   welcome(session: Session): void {
     this.#sessions.set(session, { isReceiver: false });
-    session.on('close', () => this.#sessions.delete(session));
+    session.on('close', () => {
+      this.#sessions.delete(session);
+      // The library never calls back what a lost connection left unanswered.
+      for (const lose of unanswered.get(session) ?? []) lose();
+    });
     // After an error the library's session is deaf for ever: end it.
     session.on('error', (error) => {
       this.log(`session ended: ${error.message}`);
@@ -210,18 +214,26 @@ class MessageCentre {
   }
 }
 
+const unanswered = new WeakMap<Session, Set<() => void>>();
+
 function deliverSm(session: Session, fields: Record<string, unknown>): Promise<void> {
+  const pending = unanswered.get(session) ?? new Set();
+  unanswered.set(session, pending);
   return new Promise((resolve, reject) => {
+    const lose = () => reject(new Error('the connection is gone'));
     const timer = setTimeout(() => reject(new Error('no deliver_sm_resp')), answerTimeoutMs);
+    pending.add(lose);
     const isSent = session.deliver_sm(fields, ({ command_status: status }) => {
       clearTimeout(timer);
+      pending.delete(lose);
       if (status === 0) return resolve();
       const [name = `0x${status.toString(16)}`] = Object.entries(smpp.errors).find(([, code]) => code === status) ?? [];
       reject(new Error(`deliver_sm_resp ${name}`));
     });
     if (isSent) return;
     clearTimeout(timer);
-    reject(new Error('the connection is gone'));
+    pending.delete(lose);
+    lose();
   });
 }
 

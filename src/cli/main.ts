@@ -3,4 +3,6 @@
 import { enableCompileCache } from 'node:module';
 
 enableCompileCache();
+// Whoever reads us may stop reading (`dragoman status | head`): that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 await import('./program.ts');
