@@ -74,6 +74,11 @@ export class Session {
     return this.#state;
   }
 
+  /** Stanzas written and not yet proven taken. */
+  get unproven(): number {
+    return this.#barrier.size;
+  }
+
   start(): void {
     if (this.#isStopping) return;
     // Only the first time: later an operator would rather read why it is down.
@@ -114,9 +119,10 @@ export class Session {
     this.#quarantine.acquit(id);
   }
 
-  /** Writes an answer that is worth nothing later: to a question, to presence. */
+  /** Writes an answer that is worth nothing later: to a question, to presence. Left out while the server reads too slowly. */
   answer(stanza: XmlElement): void {
-    if (this.#state === 'up') this.#connection?.write(encodeStanza(stanza));
+    const connection = this.#connection;
+    if (this.#state === 'up' && connection && connection.backlog <= maxBacklog) connection.write(encodeStanza(stanza));
   }
 
   /** Writes what somebody must be told, after a reconnect if need be. */

@@ -34,6 +34,11 @@ export interface FakeXmppServer {
   /** To every component that is connected, as it is. */
   write(text: string | Uint8Array): void;
   hears(matches: (stanza: Stanza) => boolean, what: string): Promise<Stanza>;
+  /** Reads nothing more, or again. */
+  pause(): void;
+  resume(): void;
+  /** How many reads from sockets there were. */
+  readonly reads: number;
   /** Drops every connection. */
   drop(): void;
   stop(): Promise<void>;
@@ -58,10 +63,12 @@ export async function startFakeXmppServer(given: Partial<Script> = {}): Promise<
   const sockets = new Set<Socket>();
   const heard: Stanza[] = [];
   let connections = 0;
+  let reads = 0;
   const listener = createServer((socket) => {
     connections++;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket)).on('error', () => {});
+    socket.on('data', () => reads++);
     serve(socket, script, heard);
   });
   listener.listen(0, '127.0.0.1');
@@ -75,6 +82,15 @@ export async function startFakeXmppServer(given: Partial<Script> = {}): Promise<
     heard,
     get connections() {
       return connections;
+    },
+    get reads() {
+      return reads;
+    },
+    pause() {
+      for (const socket of sockets) socket.pause();
+    },
+    resume() {
+      for (const socket of sockets) socket.resume();
     },
     write(text) {
       for (const socket of sockets) socket.write(text);

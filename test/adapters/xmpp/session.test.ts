@@ -243,6 +243,35 @@ test('window: more stanzas than that wait for room, and get it in order', async 
   );
 });
 
+test('what is written in one turn crosses the socket in one piece', async (t) => {
+  const under = await open(t);
+  await up(under);
+  const before = under.server.reads;
+  await Promise.all(Array.from({ length: 50 }, (_, i) => under.session.send(`m${i}`, sentence(`m${i}`))));
+  assert.ok(under.server.reads - before <= 2, `${under.server.reads - before} reads for 50 stanzas and a ping`);
+});
+
+test('a server that reads slowly is waited for: little is kept in memory, nothing is lost, answers are left out', async (t) => {
+  const under = await open(t, {}, { window: 100_000 });
+  await up(under);
+  under.server.pause();
+  let isWaiting = 0;
+  const text = 'x'.repeat(10_000);
+  const sent: Promise<void>[] = [];
+  for (let i = 0; i < 3000; i++) {
+    sent.push(under.session.send(`m${i}`, sentence(`m${i}`, text)));
+    if (i % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if ((await settled(sent[i] as Promise<void>)) === 'pending') isWaiting++;
+  }
+  under.session.answer(xml('iq', 'jabber:component:accept', { id: 'left-out', type: 'result' }));
+  assert.equal(isWaiting, 3000);
+  assert.ok(under.session.unproven < 2500, `${under.session.unproven} of 3000 were taken on`);
+  under.server.resume();
+  await Promise.all(sent);
+  assert.equal(under.server.heard.filter(({ name }) => name === 'message').length, 3000);
+  assert.ok(!under.server.heard.some(({ attrs }) => attrs.id === 'left-out'));
+});
+
 test('nothing is written for a delivery whose signal was aborted while it waited', async (t) => {
   const under = await open(t, { answersPings: false }, { window: 1 });
   await up(under);
