@@ -49,8 +49,9 @@ export const options = z.strictObject({
     .default('gsm')
     .describe('what data_coding 0 means to this SMS centre'),
   ucs2: z.boolean().default(true).describe('false: texts beyond the default alphabet are refused'),
+  submitWith: z.enum(['submit_sm', 'data_sm']).default('submit_sm').describe('which PDU carries our messages'),
   concat: z.enum(['udh8', 'udh16', 'sar', 'payload']).default('udh8').describe('how long texts travel'),
-  maxParts: z.number().int().min(1).max(255).default(10).describe('a text that needs more parts is refused'),
+  maxParts: z.number().int().min(1).max(255).default(64).describe('a text that needs more parts is refused'),
   receipts: z
     .enum(['every-part', 'last-part', 'failure', 'none'])
     .default('every-part')
