@@ -14,28 +14,30 @@ const slotCount = 4096;
 const idle = -1;
 const due = -2;
 
-/** One timer, set as often as its owner likes. */
-export class Timer {
-  readonly fire: () => void;
+/** One timer, set as often as its owner likes. What there are many of extends this; the rest uses Timer. */
+export abstract class Timed {
   tick = 0;
   /** Where it hangs: a slot, or one of the two marks. */
   slot = idle;
-  next: Timer | undefined;
-  previous: Timer | undefined;
+  next: Timed | undefined;
+  previous: Timed | undefined;
+
+  abstract fire(): void;
+}
+
+export class Timer extends Timed {
+  readonly fire: () => void;
 
   constructor(fire: () => void) {
+    super();
     this.fire = fire;
-  }
-
-  get isSet(): boolean {
-    return this.slot !== idle;
   }
 }
 
 export class TimerWheel {
   readonly #now: () => number;
   readonly #alarm: Alarm;
-  readonly #slots: Array<Timer | undefined> = new Array(slotCount).fill(undefined);
+  readonly #slots: Array<Timed | undefined> = new Array(slotCount).fill(undefined);
   #tick: number;
   #size = 0;
   #visits = 0;
@@ -65,7 +67,7 @@ export class TimerWheel {
   }
 
   /** Sets it anew if it was set. Never early, at most two ticks late. */
-  set(timer: Timer, delayMs: number): void {
+  set(timer: Timed, delayMs: number): void {
     this.cancel(timer);
     if (this.#isStopped) return;
     timer.tick = Math.max(Math.ceil((this.#now() + delayMs) / tickMs), this.#tick + 1);
@@ -78,7 +80,7 @@ export class TimerWheel {
     if (timer.tick < this.#wakeTick) this.#setAlarm(timer.tick);
   }
 
-  cancel(timer: Timer): void {
+  cancel(timer: Timed): void {
     if (timer.slot >= 0) this.#unlink(timer);
     timer.slot = idle;
   }
@@ -86,7 +88,7 @@ export class TimerWheel {
   /** Fires what is due. Called by the alarm, and by tests that move their clock. */
   advance(): void {
     const target = Math.floor(this.#now() / tickMs);
-    const batch: Timer[] = [];
+    const batch: Timed[] = [];
     const turns = Math.min(target - this.#tick, slotCount);
     for (let step = 1; step <= turns; step++) this.#collect((this.#tick + step) % slotCount, target, batch);
     this.#tick = Math.max(this.#tick, target);
@@ -108,7 +110,7 @@ export class TimerWheel {
     }
   }
 
-  #collect(slot: number, target: number, into: Timer[]): void {
+  #collect(slot: number, target: number, into: Timed[]): void {
     for (let timer = this.#slots[slot]; timer; ) {
       const { next } = timer;
       this.#visits++;
@@ -121,7 +123,7 @@ export class TimerWheel {
     }
   }
 
-  #unlink(timer: Timer): void {
+  #unlink(timer: Timed): void {
     const { next, previous } = timer;
     if (previous) previous.next = next;
     else this.#slots[timer.slot] = next;

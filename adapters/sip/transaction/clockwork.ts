@@ -1,5 +1,5 @@
 // The timer values of RFC 3261 table 4, and the two times a transaction watches: its next copy and its end.
-import { Timer, type TimerWheel } from '../timer-wheel.ts';
+import { Timed, type TimerWheel } from '../timer-wheel.ts';
 
 export interface TimerValues {
   /** Round trip. Default 500 ms. */
@@ -21,18 +21,18 @@ export interface TransactionParts {
   retransmitted(): void;
 }
 
-const never = Number.POSITIVE_INFINITY;
+// Whole milliseconds and no Infinity: such numbers cost no memory of their own, and there are 64,000 of them.
+const never = Number.MAX_SAFE_INTEGER;
 
-export abstract class Clockwork {
+export abstract class Clockwork extends Timed {
   protected readonly parts: TransactionParts;
-  readonly #timer: Timer;
   #repeatAt = never;
   #endAt = never;
   #pauseMs = 0;
 
   constructor(parts: TransactionParts) {
+    super();
     this.parts = parts;
-    this.#timer = new Timer(() => this.#onTimer());
   }
 
   /** A copy is due: send it, and say when the next one is. */
@@ -65,22 +65,22 @@ export abstract class Clockwork {
       this.end();
       return;
     }
-    this.#endAt = this.#now() + delayMs;
+    this.#endAt = delayMs === Number.POSITIVE_INFINITY ? never : this.#now() + delayMs;
     this.#arm();
   }
 
   /** Out of the index, silently. */
   end(): void {
     this.#repeatAt = this.#endAt = never;
-    this.parts.wheel.cancel(this.#timer);
+    this.parts.wheel.cancel(this);
     this.parts.ended(this);
   }
 
   #now(): number {
-    return this.parts.wheel.now();
+    return Math.floor(this.parts.wheel.now());
   }
 
-  #onTimer(): void {
+  override fire(): void {
     const now = this.#now();
     if (now >= this.#endAt) {
       this.end();
@@ -97,7 +97,7 @@ export abstract class Clockwork {
 
   #arm(): void {
     const at = Math.min(this.#repeatAt, this.#endAt);
-    if (at === never) this.parts.wheel.cancel(this.#timer);
-    else this.parts.wheel.set(this.#timer, at - this.#now());
+    if (at === never) this.parts.wheel.cancel(this);
+    else this.parts.wheel.set(this, at - this.#now());
   }
 }

@@ -15,11 +15,13 @@ export function serverKey(request: SipRequest, via = topVia(request.headers)): s
   const method = request.method === 'ACK' ? 'INVITE' : request.method;
   const { branch, host, port } = via;
   if (branch?.startsWith(cookie) && branch.length > cookie.length) {
-    return `${branch}|${host.toLowerCase()}:${port ?? 5060}|${method}`;
+    return flat(`${branch}|${host.toLowerCase()}:${port ?? 5060}|${method}`);
   }
   const { headers, uri } = request;
   const { number } = parseCSeq(headers.get('CSeq') ?? '');
-  return [uri, tagOf(headers.get('From')), headers.get('Call-ID'), number, headers.all('Via')[0], method].join('|');
+  return flat(
+    [uri, tagOf(headers.get('From')), headers.get('Call-ID'), number, headers.all('Via')[0], method].join('|'),
+  );
 }
 
 /** Our branches are unique; the method tells a CANCEL from what it cancels. */
@@ -34,5 +36,14 @@ export function responseKey({ headers }: SipResponse): string {
 /** The same request that came by two ways has the same of this and different branches. Undefined inside a dialog. */
 export function mergedKey({ headers }: SipRequest): string | undefined {
   if (tagOf(headers.get('To')) !== undefined) return undefined;
-  return `${headers.get('Call-ID')}|${tagOf(headers.get('From')) ?? ''}|${headers.get('CSeq')}`;
+  return flat(`${headers.get('Call-ID')}|${tagOf(headers.get('From')) ?? ''}|${headers.get('CSeq')}`);
+}
+
+const scratch = Buffer.alloc(1024);
+
+// A string cut out of a message keeps the whole message alive, and a key lives for 32 s: this one is a copy.
+function flat(text: string): string {
+  const length = text.length <= scratch.length ? scratch.write(text, 'latin1') : 0;
+  const copy = scratch.toString('latin1', 0, length);
+  return copy === text ? copy : text;
 }

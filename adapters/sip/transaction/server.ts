@@ -6,8 +6,11 @@ import { Clockwork, type TransactionParts } from './clockwork.ts';
 /** Where a response goes: the flow the request came by, or a new one when that is closed (s.18.2.2). */
 export interface ReplyWay {
   readonly isReliable: boolean;
-  send(bytes: Uint8Array): void;
+  send(bytes: Uint8Array, onError: (error: Error) => void): void;
 }
+
+/** A response that is lost is asked for again. */
+const ignore = () => {};
 
 export abstract class ServerTransaction extends Clockwork {
   readonly key: string;
@@ -15,7 +18,8 @@ export abstract class ServerTransaction extends Clockwork {
   /** Under which the merged-request index knows it. */
   readonly mergedKey: string | undefined;
   protected readonly way: ReplyWay;
-  protected lastBytes: Uint8Array | undefined;
+  /** The last response, octet by octet as a string: half the memory of a Buffer of this size. */
+  #last: string | undefined;
 
   constructor(parts: TransactionParts, at: { key: string; mergedKey: string | undefined; flow: Flow; way: ReplyWay }) {
     super(parts);
@@ -32,15 +36,15 @@ export abstract class ServerTransaction extends Clockwork {
   abstract get isAnswered(): boolean;
 
   protected sendAgain(): void {
-    if (!this.lastBytes) return;
+    if (this.#last === undefined) return;
     this.parts.retransmitted();
-    this.way.send(this.lastBytes);
+    this.way.send(Buffer.from(this.#last, 'latin1'), ignore);
   }
 
   protected sendNew(response: SipResponse): Uint8Array {
     const bytes = encodeMessage(response);
-    this.lastBytes = bytes;
-    this.way.send(bytes);
+    this.#last = bytes.toString('latin1');
+    this.way.send(bytes, ignore);
     return bytes;
   }
 }

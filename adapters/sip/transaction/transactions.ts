@@ -150,26 +150,12 @@ export class Transactions {
   #refuse(request: SipRequest, flow: Flow, status: number, name?: string, value?: string): void {
     const response = createResponse(request, status, { toTag: newTag() });
     if (name !== undefined && value !== undefined) response.headers.add(name, value);
-    this.#wayBack(request, flow).send(encodeMessage(response));
+    this.#wayBack(request, flow).send(encodeMessage(response), () => {});
   }
 
   // s.18.2.2: over the connection the request came by; when that is gone, a new one to where its Via says.
   #wayBack(request: SipRequest, flow: Flow): ReplyWay {
-    return flow.isReliable ? new ConnectionWay(flow, () => this.#options.replyFlow(request)) : new DatagramWay(flow);
-  }
-}
-
-// Two classes and no closure over the request: what a closure could see would live as long as the transaction.
-class DatagramWay implements ReplyWay {
-  readonly isReliable = false;
-  readonly #flow: Flow;
-
-  constructor(flow: Flow) {
-    this.#flow = flow;
-  }
-
-  send(bytes: Uint8Array): void {
-    this.#flow.send(bytes, () => {});
+    return flow.isReliable ? new ConnectionWay(flow, () => this.#options.replyFlow(request)) : flow;
   }
 }
 
@@ -183,12 +169,8 @@ class ConnectionWay implements ReplyWay {
     this.#reopen = reopen;
   }
 
-  send(bytes: Uint8Array): void {
-    if (this.#flow.isOpen) this.#flow.send(bytes, () => {});
-    else
-      this.#reopen().then(
-        (flow) => flow.send(bytes, () => {}),
-        () => {},
-      );
+  send(bytes: Uint8Array, onError: (error: Error) => void): void {
+    if (this.#flow.isOpen) this.#flow.send(bytes, onError);
+    else this.#reopen().then((flow) => flow.send(bytes, onError), onError);
   }
 }

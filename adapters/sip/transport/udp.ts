@@ -8,6 +8,7 @@ import type { Endpoint, Flow, TransportUser } from './flow.ts';
 
 // At 15,000 messages a second the default of 208 KiB holds 20 ms: a garbage collection loses messages.
 const receiveBufferBytes = 4 * 1024 * 1024;
+const maxHeard = 4096;
 
 export class UdpListener {
   readonly #socket: Socket;
@@ -16,6 +17,7 @@ export class UdpListener {
   readonly isIPv6: boolean;
   sentBy = { host: '', port: 0 };
   #isOpen = true;
+  readonly #heard = new Map<string, UdpFlow>();
 
   constructor(host: string, user: TransportUser, limits: Limits) {
     this.isIPv6 = isIPv6(host);
@@ -58,9 +60,20 @@ export class UdpListener {
     await new Promise<void>((resolve) => this.#socket.close(resolve));
   }
 
+  // A proxy sends thousands of requests that live for 32 s: they share what is known of it.
+  #flowFrom(remote: Endpoint): UdpFlow {
+    const key = `${remote.port}/${remote.address}`;
+    const known = this.#heard.get(key);
+    if (known) return known;
+    if (this.#heard.size >= maxHeard) this.#heard.clear();
+    const flow = new UdpFlow(this, remote);
+    this.#heard.set(key, flow);
+    return flow;
+  }
+
   #receive(bytes: Buffer, remote: Endpoint): void {
     if (isKeepAlive(bytes)) return;
-    const flow = new UdpFlow(this, remote);
+    const flow = this.#flowFrom(remote);
     try {
       this.#user.onMessage(decodeMessage(bytes, this.#limits), flow);
     } catch (error) {

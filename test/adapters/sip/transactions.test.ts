@@ -1,6 +1,8 @@
 // The four transaction machines and their table, on a clock of the test's own.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createResponse, type SipRequest, type SipResponse } from '../../../adapters/sip/codec/message.ts';
 import { newBranch } from '../../../adapters/sip/tokens.ts';
 import { defaultTimers } from '../../../adapters/sip/transaction/clockwork.ts';
@@ -313,4 +315,33 @@ test('64,000 live server transactions: the work for a message stays what it was 
   clock.advance(32_100);
   assert.equal(table.serverCount, 0);
   assert.ok(clock.wheel.visits <= 2 * 64_000, `${clock.wheel.visits} looks at timers for 64,000 transactions`);
+});
+
+test('64,000 live server transactions take less than 100 MB, and hold on to no request', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const live = () => {
+    collect();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const clock = fakeClock();
+  const flow = new FakeFlow(clock);
+  const table = new Transactions(
+    clock.wheel,
+    {
+      onRequest: (received, transaction) => void transaction.respond(createResponse(received, 202, { toTag: 'tag' })),
+      onAck: () => {},
+      retransmitted: () => {},
+    },
+    { timers: defaultTimers, maxServerTransactions: 100_000, replyFlow: () => Promise.reject(new Error('none')) },
+  );
+  const before = live();
+  for (let index = 0; index < 64_000; index++) {
+    table.receive(request({ branch: `z9hG4bK${index}`, callId: `call-${index}`, body: 'x'.repeat(1000) }), flow);
+    flow.sent.length = 0;
+  }
+  const bytes = live() - before;
+  assert.equal(table.serverCount, 64_000);
+  assert.ok(bytes < 100e6, `${bytes} bytes`);
 });
