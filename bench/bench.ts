@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { GatewayProcess } from '../test/scenarios/gateway-process.ts';
 import { missingPeer } from '../test/servers/debian.ts';
 import { freePorts, temporaryFolder } from '../test/servers/process.ts';
@@ -11,9 +12,24 @@ import { startRedis } from '../test/servers/redis.ts';
 import { cpuOf, Peer, rssOf } from './child.ts';
 import { benchKannel } from './kannel.ts';
 import type { Load } from './peers/peer.ts';
+import { whereTimeGoes } from './profile.ts';
 import { plot, type Row, tableOf } from './table.ts';
 
-const count = Number(process.env.DRAGOMAN_BENCH ?? 20_000);
+const { values: options } = parseArgs({
+  options: {
+    /** Messages a run. */
+    count: { type: 'string', default: '20000' },
+    /** `XMPP -> SMS` and so on; all when left out. */
+    only: { type: 'string' },
+    /** `redis` or `embedded`; both when left out. */
+    store: { type: 'string' },
+    /** Leaves out Kannel and the bare codecs. */
+    alone: { type: 'boolean', default: false },
+    /** Writes a CPU profile of the gateway into this folder and says where the time goes. */
+    profile: { type: 'string' },
+  },
+});
+const count = Number(options.count);
 const out = join(import.meta.dirname, 'out');
 
 interface Peers {
@@ -42,17 +58,24 @@ const directions: readonly Direction[] = [
 ];
 
 const rows: Row[] = [];
-await benchGateway('embedded');
-if (missingPeer('redis-server')) process.stdout.write('no Redis here: that half is left out\n');
-else await benchGateway('redis');
-await benchBare();
-if (missingPeer('kannel')) process.stdout.write('no Kannel here: the comparison is left out\n');
-else await benchNeighbour();
+const stores = (['embedded', 'redis'] as const).filter(
+  (store) => options.store === undefined || store === options.store,
+);
+for (const store of stores) {
+  if (store === 'redis' && missingPeer('redis-server')) process.stdout.write('no Redis here: that half is left out\n');
+  else await benchGateway(store);
+}
+if (!options.alone) {
+  await benchBare();
+  if (missingPeer('kannel')) process.stdout.write('no Kannel here: the comparison is left out\n');
+  else await benchNeighbour();
+}
 mkdirSync(out, { recursive: true });
 const table = tableOf(rows);
 process.stdout.write(`\n${table}\n`);
 writeFileSync(join(out, 'results.md'), table);
 writeFileSync(join(out, 'results.svg'), plot(rows));
+if (options.profile) process.stdout.write(whereTimeGoes(options.profile));
 
 async function benchGateway(store: 'embedded' | 'redis'): Promise<void> {
   const folder = temporaryFolder('bench');
@@ -65,10 +88,14 @@ async function benchGateway(store: 'embedded' | 'redis'): Promise<void> {
   const redis = store === 'redis' ? await startRedis({ aof: true }) : undefined;
   const gateway = await GatewayProcess.prepare(folder.path, settings(folder.path, peers, sipPort, redis?.url));
   try {
+    if (options.profile) process.env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${options.profile}`;
     await gateway.start();
+    delete process.env.NODE_OPTIONS;
     await new Promise((resolve) => setTimeout(resolve, 2000));
     const rest = rssOf(gateway.pid ?? 0);
-    for (const direction of directions) rows.push(await run(direction, peers, gateway, store, rest));
+    const chosen = directions.filter(({ name }) => options.only === undefined || name === options.only);
+    for (const direction of chosen) rows.push(await run(direction, peers, gateway, store, rest));
+    if (options.profile && redis) process.stdout.write(`${await redis.command('INFO', 'commandstats')}\n`);
   } finally {
     await gateway.stop();
     await redis?.stop();
