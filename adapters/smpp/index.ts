@@ -8,12 +8,13 @@ import {
   type GatewayEvent,
   type Hub,
 } from '../../src/contract/index.ts';
+import type { ResponsePdu } from './codec/index.ts';
 import { type BindCommand, bindsOf, options, type SmppOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
 import { isThrottling } from './errors.ts';
 import { Inbound } from './inbound.ts';
 import { Link } from './link.ts';
-import { toReceipt } from './mapping.ts';
+import { type Conclusion, toReceipt } from './mapping.ts';
 import { Outbound } from './outbound.ts';
 import { Pacer } from './pacer.ts';
 import { ReceiptBook } from './receipt-book.ts';
@@ -51,41 +52,27 @@ export class Smpp implements Adapter {
   }
 
   async start(hub: Hub): Promise<void> {
-    const settings = this.#options;
     const now = () => hub.now();
-    const book = new ReceiptBook(
-      hub.state,
-      settings,
-      async (conclusion) => {
-        await hub.publish(toReceipt(conclusion));
-      },
-      now,
-    );
+    const settings = this.#options;
+    const conclude = async (conclusion: Conclusion) => void (await hub.publish(toReceipt(conclusion)));
+    const book = new ReceiptBook(hub.state, settings, conclude, now);
     const rejoin = new Rejoin(hub.state, settings.rejoinWaitMs, (whole) => inbound.handOn(whole), now);
     const rules = {
       defaultCountry: settings.defaultCountry,
       shortCodeContext: settings.shortCodeContext ?? `${this.#name.toLowerCase()}.invalid`,
     };
     const inbound = new Inbound({ options: settings, rules, hub, book, rejoin });
-    const { window, ratePerSecond, throttle, statusReasons } = settings;
-    const pacer = new Pacer(
-      {
-        window,
-        ratePerSecond,
-        throttle,
-        isThrottling: (status) => isThrottling(status, statusReasons),
-        late: (response, context) => outbound.late(response, context),
-      },
-      now,
-    );
+    const limits = {
+      ...settings,
+      isThrottling: (status: number) => isThrottling(status, settings.statusReasons),
+      late: (response: ResponsePdu, context: unknown) => outbound.late(response, context),
+    };
+    const pacer = new Pacer(limits, now);
     const outbound = new Outbound({ options: settings, hub, pacer, book });
     await Promise.all([book.open(), rejoin.open()]);
     const links = new Map<BindCommand, Link>();
     const ticker = setInterval(() => {
-      for (const link of links.values()) link.tick();
-      pacer.tick();
-      book.tick();
-      rejoin.tick();
+      for (const part of [...links.values(), pacer, book, rejoin]) part.tick();
       hub.metrics.gauge('window', pacer.inFlight);
     }, tickMs);
     const running: Running = { hub, outbound, inbound, pacer, links, ticker };

@@ -9,7 +9,7 @@ import {
   splitAddress,
 } from '../../src/contract/index.ts';
 import { fromSme, type SmeAddress, toSme } from './addresses.ts';
-import type { Body } from './codec/index.ts';
+import { type Body, intTlv, octetsTlv, type Tlv } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { type DefaultAlphabet, readDataCoding } from './data-coding.ts';
 import type { Part, Plan } from './segments.ts';
@@ -50,15 +50,21 @@ export function fromEvent(event: Message | Receipt, options: SmppOptions, now: n
   };
 }
 
-/** One part's own fields. `asksReceipt`: s.5.2.17, 1 for the final outcome, 2 for failures only. */
-export function partFields(common: SubmitFields, plan: Plan, part: Part, asksReceipt: 0 | 1 | 2): SubmitFields {
-  return {
-    ...common,
-    esm_class: part.hasHeader ? udhi : 0,
-    registered_delivery: asksReceipt,
-    data_coding: plan.dataCoding,
-    short_message: part.short_message,
-  };
+/** One part as a PDU. `asks` is registered_delivery (s.5.2.17): 1 for the final outcome, 2 for failures only. */
+export function toSubmission(
+  { submitWith }: SmppOptions,
+  common: SubmitFields,
+  plan: Plan,
+  part: Part,
+  asks: 0 | 1 | 2,
+): { command: SmppOptions['submitWith']; body: SubmitFields; tlvs: readonly Tlv[] } {
+  const { short_message, hasHeader } = part;
+  const body = { ...common, esm_class: hasHeader ? udhi : 0, registered_delivery: asks, data_coding: plan.dataCoding };
+  if (submitWith === 'submit_sm') return { command: submitWith, body: { ...body, short_message }, tlvs: part.tlvs };
+  // s.4.7.1: a data_sm has its text and its life time in optional parameters.
+  const payload = short_message.length > 0 ? [octetsTlv('message_payload', short_message)] : [];
+  const life = common.validity_period ? [intTlv('qos_time_to_live', secondsOf(common.validity_period))] : [];
+  return { command: submitWith, body, tlvs: [...part.tlvs, ...payload, ...life] };
 }
 
 /** The sentence for an SMS sender whose message ended badly; undefined when SMS has nothing to say. */
@@ -76,6 +82,11 @@ function validity(expiresAt: string | undefined, now: number): string {
   if (days > 30) return '000030000000000R';
   const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
   return `0000${two(days)}${two((seconds % 86_400) / 3600)}${two((seconds % 3600) / 60)}${two(seconds % 60)}000R`;
+}
+
+function secondsOf(relative: string): number {
+  const [days = 0, hours = 0, minutes = 0, seconds = 0] = (relative.slice(4, 12).match(/../g) ?? []).map(Number);
+  return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
 }
 
 /** Part of a text from the network, or a gap where a part never came. */

@@ -12,7 +12,7 @@ import { type ResponsePdu, statuses, statusName, textRanges } from './codec/inde
 import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
 import { type Exchange, SessionError } from './exchange.ts';
-import { fromEvent, noticeOf, partFields, type SubmitFields, textOf, toReceipt } from './mapping.ts';
+import { fromEvent, noticeOf, type SubmitFields, textOf, toReceipt, toSubmission } from './mapping.ts';
 import { NotSent, type Pacer, type Submission, type Ticket } from './pacer.ts';
 import type { PartRecord, ReceiptBook } from './receipt-book.ts';
 import { type Part, type Plan, planText, toParts } from './segments.ts';
@@ -77,19 +77,28 @@ export class Outbound {
     const { options, hub } = this.#parts;
     const text = options.notices ? noticeOf(receipt) : undefined;
     if (text === undefined) return {};
-    const plan = planText(text, { ...options, ucs2: true, concat: 'udh8', maxParts: 255 });
+    const plan = this.#planNotice(receipt, text);
     const common = fromEvent(receipt, options, hub.now());
     const parts = toParts(plan, 'udh8', plan.texts.length > 1 ? await this.#reference(common) : 0);
     refuseAborted(signal);
-    const submissions = parts.map((part) => ({
-      body: partFields(common, plan, part, 0),
-      tlvs: [],
-      context: undefined,
-    }));
+    const submissions = parts.map((part) => {
+      return { ...toSubmission(options, common, plan, part, 0), context: undefined };
+    });
     const fates = await this.#submit(submissions, signal);
     // A notice whose outcome is unknown is not worth a double.
     for (const fate of fates) if (fate instanceof GatewayError) throw fate;
     return {};
+  }
+
+  /** Without the reason where this carrier cannot carry its words: that it failed is told in any case. */
+  #planNotice(receipt: Receipt, text: string): Plan {
+    const split = { ...this.#parts.options, concat: 'udh8' as const };
+    try {
+      return planText(text, split);
+    } catch {
+      const { text: _, ...bare } = receipt;
+      return planText(noticeOf(bare) ?? '', split);
+    }
   }
 
   /** A submit that was given up has been answered after all: its receipt will be understood. */
@@ -134,7 +143,7 @@ export class Outbound {
       n: receipts === 'last-part' ? 1 : parts.length,
     };
     const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked };
-    return { body: partFields(common, plan, part, asked), tlvs: part.tlvs, context };
+    return { ...toSubmission(this.#parts.options, common, plan, part, asked), context };
   }
 
   async #submit(submissions: readonly Submission[], signal: AbortSignal): Promise<Fate[]> {
@@ -143,13 +152,15 @@ export class Outbound {
       for (const ticket of tickets) ticket.cancel();
     };
     signal.addEventListener('abort', cancel, { once: true });
-    for (const submission of submissions) tickets.push(this.#parts.pacer.submit(submission));
+    const { pacer, options } = this.#parts;
+    // The rest of a message that is refused for good would be a fragment.
+    const refused = (status: number) => {
+      if (statusError(status, options.statusReasons).isFinal) cancel();
+    };
+    for (const submission of submissions) tickets.push(pacer.submit({ ...submission, refused }));
     const fates = tickets.map(async ({ done }, at): Promise<Fate> => {
       try {
-        const fate = await this.#answered(await done, submissions[at]?.context as Context | undefined);
-        // The rest of a message that is refused for good would be a fragment.
-        if (fate instanceof GatewayError && fate.isFinal) cancel();
-        return fate;
+        return await this.#answered(await done, submissions[at]?.context as Context | undefined);
       } catch (error) {
         return fateOf(error);
       }
@@ -166,7 +177,12 @@ export class Outbound {
     hub.metrics.observe('response_ms', tookMs);
     if (context) {
       const event = context.record.e;
-      hub.trace.hop(event, { direction: 'outbound', what: 'submit_sm', wire: request, hidden: textRanges(request) });
+      hub.trace.hop(event, {
+        direction: 'outbound',
+        what: options.submitWith,
+        wire: request,
+        hidden: textRanges(request),
+      });
       hub.trace.hop(event, { direction: 'inbound', what: `${response.command} ${status}`, wire: Buffer.from(frame) });
     }
     if (response.command_status !== statuses.ESME_ROK)
@@ -181,7 +197,7 @@ export class Outbound {
   }
 
   async #remember(response: ResponsePdu, { record, ttlMs, isUntracked }: Context): Promise<void> {
-    if (isUntracked || response.command !== 'submit_sm_resp') return;
+    if (isUntracked || !('message_id' in response.body)) return;
     const { message_id } = response.body;
     if (message_id === '') this.#parts.hub.metrics.count('empty_message_ids_total');
     else await this.#parts.book.accepted(message_id, record, ttlMs);

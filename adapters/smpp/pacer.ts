@@ -15,15 +15,20 @@ export interface PacerLimits {
 }
 
 export interface Submission {
+  readonly command: 'submit_sm' | 'data_sm';
   readonly body: Partial<Body<'submit_sm'>>;
   readonly tlvs: readonly Tlv[];
   readonly context: unknown;
+  /** Called with a status that is neither good nor throttling, before anything more is sent. */
+  refused?(status: number): void;
 }
 
 interface Item {
   readonly submission: Submission;
   readonly order: number;
   state: 'queued' | 'sent' | 'settled';
+  /** Taken back while it was with the SMSC. */
+  cancelledAt: number | undefined;
   resolve(exchange: Exchange): void;
   reject(error: Error): void;
 }
@@ -42,12 +47,14 @@ export class NotSent extends Error {
 export interface Ticket {
   /** Rejects with NotSent, or SessionError when nobody knows what became of it. */
   readonly done: Promise<Exchange>;
-  /** Takes it back: what was not sent never will be; what was sent counts as unanswered. */
+  /** Takes it back: what was not sent never will be; what was sent counts as unanswered after a short grace. */
   cancel(): void;
 }
 
 // The pump runs by tick: so much of a second's allowance may be saved up.
 const burstSeconds = 0.1;
+// Less than the hub waits for an attempt that it has aborted.
+const graceMs = 1500;
 
 export class Pacer {
   readonly #limits: PacerLimits;
@@ -57,6 +64,8 @@ export class Pacer {
   #head = 0;
   /** Throttled, in their old order: at most one window. */
   #again: Item[] = [];
+  /** In flight and taken back, oldest first. */
+  readonly #leaving = new Set<Item>();
   #order = 0;
   #inFlight = 0;
   #window = 1;
@@ -101,17 +110,30 @@ export class Pacer {
 
   submit(submission: Submission): Ticket {
     const { promise: done, resolve, reject } = Promise.withResolvers<Exchange>();
-    const item: Item = { submission, order: this.#order++, state: 'queued', resolve, reject };
+    const item: Item = { submission, order: this.#order++, state: 'queued', cancelledAt: undefined, resolve, reject };
     if (this.#session) {
       this.#queue.push(item);
       this.#pump();
     } else this.#giveUp(item, 'not bound to the SMS centre');
-    return { done, cancel: () => this.#giveUp(item, 'it waited too long for its turn') };
+    return { done, cancel: () => this.#cancel(item) };
   }
 
   /** Called a few times a second. */
   tick(): void {
+    const now = this.#now();
+    for (const item of this.#leaving) {
+      if (now - (item.cancelledAt ?? 0) < graceMs) break;
+      this.#leaving.delete(item);
+      this.#giveUp(item, 'no response before it was given up');
+    }
     this.#pump();
+  }
+
+  #cancel(item: Item): void {
+    if (item.state === 'queued') this.#giveUp(item, 'it waited too long for its turn');
+    if (item.state !== 'sent' || item.cancelledAt !== undefined) return;
+    item.cancelledAt = this.#now();
+    this.#leaving.add(item);
   }
 
   #giveUp(item: Item, why: string): void {
@@ -159,18 +181,18 @@ export class Pacer {
 
   #send(item: Item, session: Session): void {
     const epoch = this.#epoch;
-    const { body, tlvs, context } = item.submission;
+    const { command, body, tlvs, context } = item.submission;
     item.state = 'sent';
     this.#inFlight++;
     this.#tokens--;
-    session.request('submit_sm', body, tlvs, context).then(
+    session.request<'submit_sm' | 'data_sm'>(command, body, tlvs, context).then(
       (exchange) => this.#answered(item, exchange, session, epoch),
       (error: Error) => {
         if (item.state !== 'settled') {
           item.state = 'settled';
           item.reject(error);
         }
-        this.#left(session);
+        this.#left(item, session);
       },
     );
   }
@@ -185,9 +207,10 @@ export class Pacer {
     else if (isThrottled && isCurrent) this.#repeat(item);
     else {
       item.state = 'settled';
+      if (command_status !== 0) item.submission.refused?.(command_status);
       item.resolve(exchange);
     }
-    this.#left(session);
+    this.#left(item, session);
   }
 
   // One pause for all that were refused together: those sent before it tell nothing new.
@@ -208,11 +231,16 @@ export class Pacer {
 
   #repeat(item: Item): void {
     item.state = 'queued';
+    if (item.cancelledAt !== undefined) {
+      this.#giveUp(item, 'the SMS centre asks us to send more slowly');
+      return;
+    }
     const at = this.#again.findIndex(({ order }) => order > item.order);
     this.#again.splice(at < 0 ? this.#again.length : at, 0, item);
   }
 
-  #left(session: Session): void {
+  #left(item: Item, session: Session): void {
+    this.#leaving.delete(item);
     if (session !== this.#session) return;
     this.#inFlight--;
     this.#pump();

@@ -75,7 +75,7 @@ export async function npmSmsc(options: NpmSmscOptions = {}): Promise<NpmSmsc> {
         const { command_status = 0 } = smsc.onBind(pdu);
         session.send(pdu.response({ command_status, system_id: 'npm' }));
         if (command_status === 0 && pdu.command !== 'bind_transmitter') receivers.push(session);
-      } else if (pdu.command === 'submit_sm') {
+      } else if (pdu.command === 'submit_sm' || pdu.command === 'data_sm') {
         smsc.submits.push(pdu as Submit);
         const answer = smsc.onSubmit(pdu as Submit, session);
         if (answer) session.send(pdu.response(answer));

@@ -218,7 +218,7 @@ describe('out', () => {
     );
   });
   test('a text that no alphabet of the carrier has is refused before anything is sent', async (t) => {
-    const { smsc, smpp } = await open(t, { ucs2: false });
+    const { smsc, smpp } = await open(t, { ucs2: false, maxParts: 10 });
     await assert.rejects(smpp.deliver(message('👋'), signal), fails('unsupported', /U\+1F44B/));
     await assert.rejects(smpp.deliver(message('a'.repeat(5000)), signal), fails('too-large', /33 SMS/));
     assert.equal(smsc.submits.length, 0);
@@ -290,6 +290,22 @@ describe('out, in parts', () => {
       assert.ok(smsc.submits.every((submit) => submit[fields] !== undefined));
     });
   }
+});
+
+test('SMPP 3.4 s.4.7: with data_sm text, header and life time are optional parameters, and receipts are matched', async (t) => {
+  const { smsc, hub, smpp } = await open(t, { submitWith: 'data_sm' });
+  hub.clock = 0;
+  const expiresAt = new Date(90_061_000).toISOString();
+  await smpp.deliver(message('hi €', { expiresAt }), signal);
+  await smpp.deliver(message('abcdefghi '.repeat(20)), signal);
+  const [short, long] = smsc.submits;
+  assert.equal(short?.command, 'data_sm');
+  assert.deepEqual(short.message_payload, Buffer.from('6869201b65', 'hex'));
+  assert.equal(short.qos_time_to_live, 90_061);
+  assert.equal(long?.esm_class, 0x40);
+  await smsc.tell('data_sm', dlr(1));
+  await smsc.tell('deliver_sm', dlr(1));
+  assert.equal(hub.draftsOf('receipt').length, 1);
 });
 
 describe('outcome unknown', () => {
@@ -573,6 +589,11 @@ describe('notices', () => {
     const { smsc, smpp } = await open(t);
     for (const state of ['sent', 'delivered', 'displayed'] as const) await smpp.deliver(receipt(state), signal);
     assert.equal(smsc.submits.length, 0);
+  });
+  test('a reason that the carrier has no letters for is left out, the notice is not', async (t) => {
+    const { smsc, smpp } = await open(t, { ucs2: false });
+    await smpp.deliver(receipt('failed', '查无此人'), signal);
+    assert.equal(smsc.submits[0]?.short_message.toString(), 'Your message to +447700900001 was not delivered.');
   });
   test('notices can be switched off', async (t) => {
     const { smsc, smpp } = await open(t, { notices: false });

@@ -59,7 +59,12 @@ async function bound(limits: Partial<ConstructorParameters<typeof Session>[1]> =
   return all;
 }
 
-const submit = (n: number) => ({ body: { short_message: Buffer.from(`${n}`) }, tlvs: [], context: n });
+const submit = (n: number) => ({
+  command: 'submit_sm' as const,
+  body: { short_message: Buffer.from(`${n}`) },
+  tlvs: [],
+  context: n,
+});
 
 describe('session', () => {
   test('SMPP 3.4 s.2.2: bound with the positive response to a bind, and not before', async () => {
@@ -372,23 +377,31 @@ describe('pacer', () => {
     assert.deepEqual(errors, ['SessionError', 'NotSent', 'NotSent']);
     await assert.rejects(pacer.submit(submit(4)).done, NotSent);
   });
-  test('what is taken back is never sent, and a response to what was is told to its context', async () => {
-    const { pacer, peer, order, late } = await open();
-    const tickets = [1, 2, 3].map((n) => pacer.submit(submit(n)));
+  test('what is taken back is never sent; what was sent has a grace, and a later response is told to its context', async () => {
+    const { pacer, peer, clock, order, late } = await open();
+    const tickets = [1, 2, 3, 4].map((n) => pacer.submit(submit(n)));
     const fates = Promise.allSettled(tickets.map(({ done }) => done));
     const first = await peer.next('submit_sm');
     tickets[0]?.cancel();
     tickets[1]?.cancel();
+    clock.now += 1000;
+    pacer.tick();
     peer.answer(first, 0, { message_id: 'x' });
-    peer.answer(await peer.next('submit_sm'), 0, { message_id: 'y' });
-    assert.deepEqual(
-      (await fates).map(({ status }) => status),
-      ['rejected', 'rejected', 'fulfilled'],
-    );
-    assert.deepEqual(order(), [1, 3]);
+    const [third, fourth] = [await peer.next('submit_sm'), await peer.next('submit_sm')];
+    tickets[2]?.cancel();
+    tickets[3]?.cancel();
+    peer.answer(fourth, 0x58);
+    await turn();
+    clock.now += 1500;
+    pacer.tick();
+    peer.answer(third, 0, { message_id: 'z' });
+    await turn();
+    const names = (await fates).map((fate) => (fate.status === 'rejected' ? (fate.reason as Error).name : 'taken'));
+    assert.deepEqual(names, ['taken', 'NotSent', 'SessionError', 'NotSent']);
+    assert.deepEqual(order(), [1, 3, 4]);
     assert.deepEqual(
       late.map(([, context]) => context),
-      [1],
+      [3],
     );
   });
 });
