@@ -4,10 +4,10 @@ import { StringDecoder } from 'node:string_decoder';
 import type { SaxesTagPlain } from 'saxes';
 import {
   defaultLimits,
-  makeParser,
   readScope,
   resolveName,
   rootScope,
+  Tokenizer,
   TreeBuilder,
   type XmlElement,
   XmlError,
@@ -42,7 +42,7 @@ export class XmlStream implements XmlHandler {
   readonly #events: StreamEvents;
   readonly #limits: XmlLimits;
   readonly #decoder = new StringDecoder('utf8');
-  readonly #parser = makeParser(this);
+  readonly #tokenizer = new Tokenizer(this);
   #builder: TreeBuilder | undefined;
   #skipping: { stanza: StanzaHead; why: XmlError } | undefined;
   #depth = 0;
@@ -63,7 +63,7 @@ export class XmlStream implements XmlHandler {
     for (let at = 0; at < text.length; at += maxLength) {
       const piece = text.slice(at, at + maxLength);
       this.#fed += piece.length;
-      this.#parser.write(piece);
+      this.#tokenizer.write(piece);
       if (this.#fed - this.#from > maxLength * skipFactor)
         throw new XmlError('policy-violation', `a stanza of over ${maxLength * skipFactor} characters`);
     }
@@ -76,7 +76,7 @@ export class XmlStream implements XmlHandler {
   }
 
   text(text: string): void {
-    if (this.#depth === 1) this.#from = this.#parser.position - 1;
+    if (this.#depth === 1) this.#from = this.#tokenizer.position - 1;
     else if (!this.#skipping) this.#builder?.text(text);
   }
 
@@ -89,7 +89,7 @@ export class XmlStream implements XmlHandler {
     if (!this.#skipping) this.#skipWhenTooLong();
     if (!this.#skipping) this.#builder?.close();
     if (this.#depth > 1) return;
-    this.#from = this.#parser.position;
+    this.#from = this.#tokenizer.position;
     const skipped = this.#skipping;
     this.#skipping = undefined;
     if (skipped) this.#events.onSkipped(skipped.stanza, skipped.why);
@@ -98,7 +98,7 @@ export class XmlStream implements XmlHandler {
   #openStream(tag: SaxesTagPlain): void {
     const { scope, attributes } = readScope(tag.attributes, rootScope, this.#limits.maxAttributes);
     this.#builder = new TreeBuilder(this.#limits, (stanza) => this.#events.onStanza(stanza), scope);
-    this.#from = this.#parser.position;
+    this.#from = this.#tokenizer.position;
     this.#events.onOpen({ ...resolveName(tag.name, scope), contentNs: scope[''] ?? '', attributes });
   }
 
@@ -115,7 +115,7 @@ export class XmlStream implements XmlHandler {
 
   #skipWhenTooLong(): void {
     const { maxLength } = this.#limits;
-    if (this.#parser.position - this.#from > maxLength)
+    if (this.#tokenizer.position - this.#from > maxLength)
       this.#skip(new XmlError('policy-violation', `over ${maxLength} characters`));
   }
 
