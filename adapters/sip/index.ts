@@ -10,7 +10,7 @@ import {
   splitAddress,
 } from '../../src/contract/index.ts';
 import { AskedStore } from './asked.ts';
-import type { SipRequest } from './codec/message.ts';
+import { reasonPhrase, type SipRequest } from './codec/message.ts';
 import { parseUri } from './codec/uri.ts';
 import { options, type SipOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
@@ -169,7 +169,8 @@ function answered(
   hub.metrics.gauge('transactions', session.transactions.serverCount);
   hub.metrics.gauge('flows', session.transports.size);
   if (answer.event === undefined || !bytes) return;
-  hub.trace.hop(answer.event, { direction: 'outbound', what: status, wire: bytes });
+  const what = `${status} ${answer.reason ?? reasonPhrase(answer.status)}`;
+  hub.trace.hop(answer.event, { direction: 'outbound', what, wire: bytes });
 }
 
 function gatewayDomains({ domains }: SipOptions) {

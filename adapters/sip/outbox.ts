@@ -105,6 +105,8 @@ export class Outbox {
     const isBad = event.state === 'failed' || event.state === 'expired';
     // RFC 5438 s.12.1.3.1: who was refused by the response is not told again.
     if (wasHeld && isBad) return;
+    // The answer first: a phone that has not heard it does not know what the notification speaks of.
+    if (wasHeld) await new Promise((resolve) => setImmediate(resolve));
     const request = await asked.find(event.to, event.of);
     const told = request && toldOf(event, request);
     if (told) await this.#send(event, signal, (attempt) => attempt((context) => fromReceipt(event, told, context)));

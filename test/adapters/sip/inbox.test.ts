@@ -53,6 +53,21 @@ test('RFC 3428 s.7: 200 when the receipt comes while the answer is held', async 
   assert.equal((await answer).first, 'SIP/2.0 200 OK');
 });
 
+test('the answer goes out before the notification that says the same', async (t) => {
+  const { hub, sip, peer, port } = await open(t, { holdMs: 3000 });
+  const bob = `sip:bob@127.0.0.1:${peer.port}`;
+  peer.sendUdp(
+    requestText({ port: peer.port, from: `<${bob}>;tag=1`, type: 'message/cpim', body: cpim(wantsAll) }),
+    port,
+  );
+  await hub.untilDraft();
+  await sip.deliver(receipt(bob, { of: 'm1', state: 'delivered' }), signal);
+  assert.deepEqual(
+    peer.heard.map(({ first }) => first),
+    ['SIP/2.0 200 OK', `MESSAGE ${bob} SIP/2.0`],
+  );
+});
+
 test('a failure that comes while the answer is held is the answer, in the words of the far network', async (t) => {
   const { ask, hub, sip, peer } = await open(t, { holdMs: 3000 });
   const answer = ask({ callId: 'c1' });

@@ -322,7 +322,7 @@ test('every request and response is in the trace, with the words hidden', async 
     hub.hops.slice(2).map(({ hop }) => [hop.direction, hop.what]),
     [
       ['inbound', 'MESSAGE'],
-      ['outbound', '202'],
+      ['outbound', '202 Accepted'],
     ],
   );
   assert.equal(hub.counters.get('answers_total{method=MESSAGE,status=200}'), 1);
