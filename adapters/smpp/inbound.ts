@@ -9,7 +9,7 @@ import { refusals } from './errors.ts';
 import type { Answer } from './exchange.ts';
 import { type MobileRules, textOfPieces, toEvent } from './mapping.ts';
 import type { ReceiptBook } from './receipt-book.ts';
-import { isMarkedReceipt, type ParsedReceipt, parseReceipt } from './receipts.ts';
+import { isMarkedReceipt, parseReceipt } from './receipts.ts';
 import type { Rejoin, Whole } from './rejoin.ts';
 import { readSegment } from './segments.ts';
 
@@ -59,9 +59,10 @@ export class Inbound {
     const receipt = parseReceipt(pdu, receiptTexts(pdu, octets, coding));
     if (receipt) {
       // Most SMSCs turn source and destination round in a receipt, some do not.
-      const found = await book.heard(receipt, [pdu.body.source_addr, pdu.body.destination_addr]);
+      const numbers = [pdu.body.source_addr, pdu.body.destination_addr];
+      const found = await book.heard(receipt, numbers, (event) => this.#trace(event, pdu, frame, receipt.stat));
       hub.metrics.count('receipts_total', { found });
-      if (found !== 'unknown' || receipt.isCertain) return this.#traceReceipt(receipt, found);
+      if (found !== 'unknown' || receipt.isCertain) return;
     } else if (isMarkedReceipt(pdu)) {
       hub.log.warn({ source: pdu.body.source_addr }, 'a receipt without an id or a state');
       return;
@@ -82,8 +83,7 @@ export class Inbound {
     const pieces = [{ payload, dataCoding: isForApplication ? 4 : dataCoding }];
     const text = textOfPieces(pieces, this.#parts.options.alphabet0);
     const id = await this.#publish(source, destination, text, smscName(pdu));
-    const wire = Buffer.from(frame);
-    this.#parts.hub.trace.hop(id, { direction: 'inbound', what: pdu.command, wire, hidden: textRanges(wire) });
+    this.#trace(id, pdu, frame);
   }
 
   async #publish(source: SmeAddress, destination: SmeAddress, text: string, dedupeKey?: string): Promise<string> {
@@ -93,8 +93,11 @@ export class Inbound {
     return id;
   }
 
-  #traceReceipt({ ids, stat }: ParsedReceipt, found: string): void {
-    this.#parts.hub.log.debug({ ids, stat, found }, 'receipt');
+  // A copy: the frame is a slice of all that the socket read at once.
+  #trace(event: string, { command }: Mobile, frame: Buffer, stat = ''): void {
+    const wire = Buffer.from(frame);
+    const what = `${command} ${stat}`.trim();
+    this.#parts.hub.trace.hop(event, { direction: 'inbound', what, wire, hidden: textRanges(wire) });
   }
 }
 

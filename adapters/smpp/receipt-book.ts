@@ -123,7 +123,11 @@ export class ReceiptBook {
    * A receipt came that names those numbers. Resolves once it is durable what it says; rejects when it could not be published.
    * `unknown`: no message of ours has that id.
    */
-  async heard(receipt: ParsedReceipt, numbers: readonly string[]): Promise<'settled' | 'kept' | 'unknown'> {
+  async heard(
+    receipt: ParsedReceipt,
+    numbers: readonly string[],
+    matched?: (event: string) => void,
+  ): Promise<'settled' | 'kept' | 'unknown'> {
     const outcome = outcomeOfReceipt(receipt);
     let hit = await this.#find(receipt, numbers);
     if (!hit && receipt.isCertain && outcome && (await this.#keepEarly(receipt, numbers))) {
@@ -132,6 +136,7 @@ export class ReceiptBook {
       if (!hit) return 'kept';
     }
     if (!hit) return 'unknown';
+    matched?.(hit.record.e);
     if (outcome) await this.#settle(hit, outcome);
     return 'settled';
   }

@@ -607,14 +607,17 @@ test('an instance that only receives accepts nothing', () => {
   assert.equal(adapter.create('carrier', settings).accepts.size, 0);
 });
 
-test('the trace holds both PDUs, the text hidden, and the counters their status', async (t) => {
-  const { hub, smpp } = await open(t);
+test('the trace holds submit, response and receipt, the texts hidden, and the counters their status', async (t) => {
+  const { smsc, hub, smpp } = await open(t);
   const event = message('secret words');
   await smpp.deliver(event, signal);
-  const [out, back] = hub.hops.filter((hop) => hop.event === event.id).map(({ hop }) => hop);
+  await smsc.tell('deliver_sm', dlr(1));
+  const [out, back, receipted] = hub.hops.filter((hop) => hop.event === event.id).map(({ hop }) => hop);
   const [range] = out?.hidden ?? [];
   assert.ok(range && Buffer.isBuffer(out?.wire));
   assert.equal(out.wire.subarray(...range).toString(), 'secret words');
   assert.equal(back?.what, 'submit_sm_resp ESME_ROK');
+  assert.equal(receipted?.what, 'deliver_sm DELIVRD');
+  assert.equal(receipted.hidden?.length, 1);
   assert.equal(hub.counters.get('submits_total{status=ESME_ROK}'), 1);
 });
