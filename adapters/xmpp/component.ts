@@ -1,5 +1,12 @@
 // One component domain: its session, what arrives over it on the way to the hub, and what it answers by itself.
-import { bareAddress, type Draft, GatewayError, type Hub, type Published } from '../../src/contract/index.ts';
+import {
+  asGatewayError,
+  bareAddress,
+  type Draft,
+  GatewayError,
+  type Hub,
+  type Published,
+} from '../../src/contract/index.ts';
 import { serializeXml, type XmlElement } from '../../src/formats/xml.ts';
 import type { StanzaHead } from '../../src/formats/xml-stream.ts';
 import type { Clock } from './clock.ts';
@@ -43,7 +50,9 @@ export class Component {
     this.#inbox = new Inbox(options, this.session, clock);
   }
 
+  /** What has arrived is published, or its sender told, before we say goodbye; so is what arrives meanwhile. */
   async stop(): Promise<void> {
+    await this.#inbox.stop();
     await this.session.stop();
     await this.#inbox.stop();
   }
@@ -52,8 +61,8 @@ export class Component {
     try {
       this.#read(stanza);
     } catch (error) {
-      if (!(error instanceof GatewayError)) throw error;
-      this.#refuse(stanza, error);
+      if (!(error instanceof GatewayError)) this.#hub.log.error({ error, stanza: stanza.name }, 'a stanza we fail at');
+      this.#refuse(stanza, asGatewayError(error));
     }
   }
 

@@ -20,8 +20,9 @@ export interface ConnectionOptions {
   limits: XmlLimits;
 }
 
-/** Why a stream ended: a stream error condition, a socket's error code (`ECONNREFUSED`), `timeout`, `closed`. */
+/** Why a stream ended. */
 export interface Ending {
+  /** The server's stream error, a socket's code (`ECONNREFUSED`), or ours: timeout closed unreadable no-component-port. */
   condition: string;
   why: string;
 }
@@ -131,13 +132,13 @@ export class Connection {
     } catch (error) {
       if (!(error instanceof XmlError)) throw error;
       if (!this.#socket.destroyed) this.#socket.write(encodeStreamError(error.condition));
-      this.#end({ condition: error.condition, why: error.message });
+      this.#end({ condition: 'unreadable', why: error.message });
     }
   }
 
   #onHeader({ name, ns: namespace, contentNs, attributes }: StreamHeader): void {
     if (name !== 'stream' || namespace !== ns.stream || contentNs !== ns.component) {
-      this.#end({ condition: 'invalid-namespace', why: `this is no component port: its stream is of ${contentNs}` });
+      this.#end({ condition: 'no-component-port', why: `this is no component port: its stream is of ${contentNs}` });
       return;
     }
     if (this.#phase !== 'opening') return;

@@ -11,7 +11,6 @@ const accusations: ReadonlySet<string> = new Set([
   'bad-namespace-prefix',
   'improper-addressing',
   'invalid-from',
-  'invalid-namespace',
   'invalid-xml',
   'not-well-formed',
   'policy-violation',

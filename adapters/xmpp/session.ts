@@ -30,7 +30,13 @@ export interface SessionEvents {
 export type SessionState = 'connecting' | 'up' | 'down';
 
 /** Refusals that trying again soon cannot mend, and that trying again soon makes worse (a kick war). */
-const refusals: ReadonlySet<string> = new Set(['not-authorized', 'host-unknown', 'invalid-namespace', 'conflict']);
+const refusals: ReadonlySet<string> = new Set([
+  'not-authorized',
+  'host-unknown',
+  'invalid-namespace',
+  'no-component-port',
+  'conflict',
+]);
 // A life shorter than this does not count as recovered.
 const recoveredMs = 10_000;
 const maxBacklog = 1024 * 1024;

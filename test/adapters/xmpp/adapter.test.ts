@@ -122,6 +122,20 @@ test('a receipt that nobody wants is not answered with an error', async (t) => {
   assert.ok(!server.heard.some(({ attrs }) => attrs.id === 'r'));
 });
 
+test('a stop while our store is away tells the sender, so that nothing is lost in silence', async (t) => {
+  const { server, hub, xmpp } = await open(t);
+  let asked = 0;
+  hub.onPublish = () => {
+    asked++;
+    throw new GatewayError('unavailable', 'the store is away');
+  };
+  server.write(`<message from='alice@xmpp.example/phone' to='${bobJid}' id='late'><body>x</body></message>`);
+  await until(() => asked > 0, 'a try');
+  await xmpp.stop();
+  const error = await server.hears(({ attrs }) => attrs.id === 'late', 'the error');
+  assert.match(error.toString(), /type="wait"/);
+});
+
 test("each destination is a recipient's server as one component reaches it", () => {
   const xmpp = adapter.create('jabber', adapter.options.parse({ domains }));
   assert.equal(xmpp.destination?.(hello()), `xmpp.example from ${domain}`);

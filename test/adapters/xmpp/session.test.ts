@@ -318,6 +318,19 @@ test('a stanza that ends the stream each time is found out and refused, and thos
   assert.equal(states.filter((state) => state.startsWith('down')).length, 3);
 });
 
+test('a stream that we cannot read accuses nothing of what we wrote', async (t) => {
+  const under = await open(t, { answersPings: false });
+  await up(under);
+  for (let i = 0; i < 4; i++) {
+    const sent = under.session.send('m1', sentence('m1'));
+    const lost = assert.rejects(sent, { reason: 'unavailable' });
+    under.server.write('<!-- x -->');
+    await lost;
+    under.clock.move(60_000);
+    await up(under);
+  }
+});
+
 test('what is no component port is said to be none', async (t) => {
   const under = await open(t, {
     onHeader: () =>
