@@ -3,7 +3,15 @@
 import type { State } from '../../src/contract/index.ts';
 import type { Outcome } from './errors.ts';
 import type { Conclusion } from './mapping.ts';
-import { candidateKeys, type IdRule, idKey, idRules, outcomeOfReceipt, type ParsedReceipt } from './receipts.ts';
+import {
+  candidateKeys,
+  type IdRule,
+  idKey,
+  idRules,
+  isOneOf,
+  outcomeOfReceipt,
+  type ParsedReceipt,
+} from './receipts.ts';
 import { Turns } from './turns.ts';
 
 /** What is remembered of an accepted part, under the id that the SMSC gave it. Short names: there are many. */
@@ -273,10 +281,6 @@ export class ReceiptBook {
   }
 }
 
-function isOneOf(number: string, numbers: readonly string[]): boolean {
-  return numbers.some((other) => isSameNumber(number, other));
-}
-
 function isFinal(state: string | undefined): boolean {
   return state !== undefined && state !== 'unknown';
 }
@@ -291,12 +295,4 @@ function earlyKey(id: string): string {
 
 function tallyKey(event: string): string {
   return `tally/${event}`;
-}
-
-/** The same subscriber, in whichever of national and international form: the shorter ends the longer. */
-export function isSameNumber(one: string, other: string): boolean {
-  const [shorter = '', longer = ''] = [one, other]
-    .map((text) => text.replace(/\D/g, '').replace(/^0+/, ''))
-    .sort((a, b) => a.length - b.length);
-  return shorter.length >= 3 && longer.endsWith(shorter);
 }

@@ -97,3 +97,15 @@ export function candidateKeys(id: string): Array<readonly [IdRule, string]> {
   if (/^[0-9a-f]+$/.test(same)) add('hex-to-decimal', BigInt(`0x${same}`).toString(10));
   return keys;
 }
+
+/** The same subscriber, in whichever of national and international form: the shorter ends the longer. */
+export function isSameNumber(one: string, other: string): boolean {
+  const [shorter = '', longer = ''] = [one, other]
+    .map((text) => text.replace(/\D/g, '').replace(/^0+/, ''))
+    .sort((a, b) => a.length - b.length);
+  return shorter.length >= 3 && longer.endsWith(shorter);
+}
+
+export function isOneOf(number: string, numbers: readonly string[]): boolean {
+  return numbers.some((other) => isSameNumber(number, other));
+}

@@ -233,7 +233,6 @@ describe('hostile PDUs', () => {
   };
   const submit = encode({ command: 'submit_sm', sequence_number: 5, body: { short_message: Buffer.from('hi') } });
   const fixed = (tail: Buffer) => header(4, Buffer.concat([submit.subarray(16), tail]));
-
   test('SMPP 3.4 s.5.1.3: an unknown command_id is ESME_RINVCMDID', () => {
     assert.deepEqual(faultOf(header(0x99, Buffer.alloc(0))), {
       fault: 'unknown command_id 0x00000099',
@@ -277,7 +276,6 @@ describe('hostile PDUs', () => {
       statuses.ESME_RINVDESTFLAG,
     );
   });
-
   const count = Number(process.env.DRAGOMAN_FUZZ ?? 1_000_000);
   test(`${count} mutants of good PDUs: read or refused, never an exception`, () => {
     let seed = 20_261_123;
