@@ -73,7 +73,7 @@ export class ReceiptBook {
   /** Messages of which some receipts are in, oldest first. */
   readonly #waiting = new Map<string, number>();
   /** When each kept early receipt may be forgotten, oldest first. */
-  #early: number[] = [];
+  readonly #early: number[] = [];
   #rule: IdRule | undefined;
   #isSweeping = false;
   #sweepAgainAt = 0;
@@ -128,8 +128,8 @@ export class ReceiptBook {
   }
 
   /**
-   * A receipt came that names those numbers. Resolves once it is durable what it says; rejects when it could not be published.
-   * `unknown`: no message of ours has that id.
+   * A receipt came that names those numbers. Resolves once what it says is durable; rejects when it could not be
+   * published. `unknown`: no message of ours has that id.
    */
   async heard(
     receipt: ParsedReceipt,
@@ -221,7 +221,7 @@ export class ReceiptBook {
 
   #earlyCount(): number {
     const now = this.#now();
-    if (this.#early.length > 0 && (this.#early[0] as number) <= now) this.#early = this.#early.filter((at) => at > now);
+    while ((this.#early[0] ?? now + 1) <= now) this.#early.shift();
     return this.#early.length;
   }
 
