@@ -1,7 +1,9 @@
 // What happens to a request before anybody acts on it (RFC 3261 s.8.2): method, scheme, Require, dialog, who is asking.
-import { createResponse, type SipRequest } from './codec/message.ts';
+import { GatewayError } from '../../src/contract/index.ts';
+import { createResponse, SipParseError, type SipRequest } from './codec/message.ts';
 import { tagOf } from './codec/name-addr.ts';
 import type { DigestServer } from './digest/index.ts';
+import { statusOf } from './errors.ts';
 import { newTag } from './tokens.ts';
 import type { ServerTransaction } from './transaction/server.ts';
 import type { Flow } from './transport/flow.ts';
@@ -24,7 +26,7 @@ export interface Inbound {
 }
 
 export interface Method {
-  /** Answers once; what it throws is 500. */
+  /** Answers once. SipParseError and GatewayError are answered as they say, everything else is 500. */
   handle(inbound: Inbound): Promise<Answer>;
   /** It travels on behind us, so its Max-Forwards counts. */
   isPassedOn: boolean;
@@ -70,13 +72,28 @@ export class Endpoint {
     try {
       answer = this.#refusal(request, flow.remote.address) ?? (await this.#handle(request, flow));
     } catch (error) {
-      this.#options.failed(request, error);
-      answer = { status: 500 };
+      answer = this.#answerTo(request, error);
     }
     const { status, reason, headers = [] } = answer;
     const response = createResponse(request, status, { toTag: newTag(), ...(reason === undefined ? {} : { reason }) });
     for (const [name, value] of headers) response.headers.add(name, value);
     this.#options.answered(request, answer, transaction.respond(response));
+  }
+
+  // The one door at which errors become responses.
+  #answerTo(request: SipRequest, error: unknown): Answer {
+    if (error instanceof SipParseError) {
+      const headers = error.status === 415 ? this.capabilities.filter(([name]) => name.startsWith('Accept')) : [];
+      return { status: error.status, reason: oneLine(error.message), headers };
+    }
+    if (!(error instanceof GatewayError)) {
+      this.#options.failed(request, error);
+      return { status: 500 };
+    }
+    const { reason, message, retryAfterMs } = error;
+    const status = statusOf(reason);
+    const seconds = Math.ceil((retryAfterMs ?? (status === 503 ? 5000 : 0)) / 1000);
+    return { status, reason: oneLine(message), headers: seconds > 0 ? [['Retry-After', String(seconds)]] : [] };
   }
 
   /** OPTIONS (s.11.2), and what a 405, 415 or 420 has to say of us. */
@@ -151,4 +168,11 @@ export class Endpoint {
     if (count === 0) this.#pendingBySource.delete(source);
     else this.#pendingBySource.set(source, count);
   }
+}
+
+export function oneLine(text: string): string {
+  return text
+    .replace(/[\0-\x1f\x7f]+/g, ' ')
+    .slice(0, 120)
+    .toWellFormed();
 }

@@ -1,20 +1,11 @@
 // A MESSAGE on its way in: who it is from, what it says, and the answer its sender gets, which is never more than the truth.
-import {
-  asGatewayError,
-  bareAddress,
-  type DraftOf,
-  type GatewayError,
-  type Hub,
-  type Receipt,
-  splitAddress,
-} from '../../src/contract/index.ts';
+import { bareAddress, type DraftOf, type Hub, type Receipt, splitAddress } from '../../src/contract/index.ts';
 import type { AskedStore } from './asked.ts';
-import { SipParseError } from './codec/message.ts';
-import type { Answer, Inbound } from './endpoint.ts';
+import { type Answer, type Inbound, oneLine } from './endpoint.ts';
 import { statusOf } from './errors.ts';
 import { type Holds, holdKey } from './holds.ts';
 import { type PeopleOptions, peopleOf } from './mapping/addresses.ts';
-import { type Asked, acceptedTypes, type People, toIncoming } from './mapping/inbound.ts';
+import { type Asked, type People, toIncoming } from './mapping/inbound.ts';
 import type { TypingWatch } from './typing-watch.ts';
 import { traceMessage } from './wire-trace.ts';
 
@@ -42,17 +33,8 @@ export class Inbox {
     this.#parts = parts;
   }
 
-  /** MESSAGE. */
+  /** MESSAGE. Throws SipParseError and GatewayError. */
   async handle(inbound: Inbound): Promise<Answer> {
-    try {
-      return await this.#take(inbound);
-    } catch (error) {
-      if (error instanceof SipParseError) return refused(error);
-      return answerTo(asGatewayError(error));
-    }
-  }
-
-  async #take(inbound: Inbound): Promise<Answer> {
     const { request, isTrusted, user } = inbound;
     const { recipient, domains, nativeDomains } = this.#options;
     const { hub, typing } = this.#parts;
@@ -110,32 +92,6 @@ function answerOf({ state, reason, text }: Receipt): Answer {
   if (state === 'delivered' || state === 'displayed') return { status: 200 };
   const status = statusOf(reason ?? (state === 'expired' ? 'expired' : 'unavailable'));
   return text === undefined ? { status } : { status, reason: oneLine(text) };
-}
-
-/** What the hub refused, in our words. */
-export function answerTo(error: GatewayError): Answer {
-  const status = statusOf(error.reason);
-  const seconds = Math.ceil((error.retryAfterMs ?? (status === 503 ? 5000 : 0)) / 1000);
-  const headers = seconds > 0 ? [['Retry-After', String(seconds)] as const] : [];
-  return { status, reason: oneLine(error.message), headers };
-}
-
-function refused(error: SipParseError): Answer {
-  const headers =
-    error.status === 415
-      ? ([
-          ['Accept', acceptedTypes.join(', ')],
-          ['Accept-Encoding', 'identity, deflate, gzip'],
-        ] as const)
-      : [];
-  return { status: error.status, reason: oneLine(error.message), headers };
-}
-
-function oneLine(text: string): string {
-  return text
-    .replace(/[\0-\x1f\x7f]+/g, ' ')
-    .slice(0, 120)
-    .toWellFormed();
 }
 
 /** Whoever proved to be `user` may speak as that user of a domain of ours, and as nobody else there. */

@@ -9,8 +9,9 @@ import {
   type Hub,
   type Receipt,
 } from '../../src/contract/index.ts';
+import { MimeError } from '../../src/formats/mime.ts';
 import type { AskedStore } from './asked.ts';
-import type { SipRequest, SipResponse } from './codec/message.ts';
+import { SipParseError, type SipRequest, type SipResponse } from './codec/message.ts';
 import type { Direction, Directions } from './directions.ts';
 import { errorOf } from './errors.ts';
 import { type Holds, holdKey } from './holds.ts';
@@ -66,8 +67,20 @@ export class Outbox {
     this.#memory = new PeerMemory(() => parts.hub.now());
   }
 
+  /** Throws GatewayError. */
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
     signal.throwIfAborted();
+    try {
+      await this.#deliver(event, signal);
+    } catch (error) {
+      if (!(error instanceof SipParseError || error instanceof MimeError)) throw error;
+      throw new GatewayError('malformed', `SIP cannot say this: ${error.message}`, { cause: error });
+    }
+    // RFC 5438 s.9.1: a 2xx says that somebody took it, never that it arrived.
+    return { state: 'sent' };
+  }
+
+  async #deliver(event: GatewayEvent, signal: AbortSignal): Promise<void> {
     switch (event.type) {
       case 'message':
         await this.#message(event, signal);
@@ -81,8 +94,6 @@ export class Outbox {
       default:
         throw new GatewayError('unsupported', `no ${event.type} over SIP here`);
     }
-    // RFC 5438 s.9.1: a 2xx says that somebody took it, never that it arrived.
-    return { state: 'sent' };
   }
 
   async #message(event: EventOf<'message'>, signal: AbortSignal): Promise<void> {

@@ -36,6 +36,7 @@ export interface RegistrarOptions {
 
 const expires = { least: 60, usual: 3600, most: 7200 };
 const maxBindings = 10;
+const maxPeoplePerFlow = 100;
 const never = new AbortController().signal;
 
 export class Registrar {
@@ -104,9 +105,11 @@ export class Registrar {
       const expiresAt = this.#options.now() + seconds * 1000;
       if (seconds > 0) bindings.push({ uri, callId, cseq, expiresAt, path, flow: { id, transport, ...remote } });
     }
-    if (bindings.length > maxBindings) return { status: 403, reason: 'Too Many Contacts' };
+    const isCrowded = (this.#byFlow.get(flow.id)?.size ?? 0) >= maxPeoplePerFlow;
+    if (bindings.length > maxBindings || isCrowded) return { status: 403, reason: 'Too Many Contacts' };
     await this.#store(aor, bindings);
-    if (flow.isReliable) this.#watch(flow, aor);
+    // What came through a proxy goes back through it, whether or not this connection to it lives.
+    if (flow.isReliable && path.length === 0) this.#watch(flow, aor);
     return this.#listing(bindings);
   }
 

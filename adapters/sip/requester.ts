@@ -196,7 +196,7 @@ function challengesOf({ status, headers }: SipResponse): string[] {
 function redirection({ status, headers }: SipResponse): string | undefined {
   if (status < 300 || status > 302) return undefined;
   const [contact] = headers.all('Contact');
-  if (contact === undefined) return undefined;
+  if (contact === undefined || contact === '*') return undefined;
   const { uri } = parseNameAddr(contact);
   // s.8.1.3.4: never from sips: down to sip:, and never to what is no SIP.
   return /^sips?:/i.test(uri) ? uri.replace(/\?.*$/s, '') : undefined;

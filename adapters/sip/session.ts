@@ -1,6 +1,6 @@
 // The living stack: sockets, timers, transactions, next hops. Knows requests and responses, and no event.
 import { bareHost } from './codec/host.ts';
-import { createResponse, encodeMessage, type Limits, type SipParseError, type SipRequest } from './codec/message.ts';
+import { createResponse, encodeMessage, type Limits, SipParseError, type SipRequest } from './codec/message.ts';
 import type { Credentials } from './digest/index.ts';
 import { NextHop, type Resolver } from './next-hop.ts';
 import { Requester } from './requester.ts';
@@ -78,8 +78,13 @@ export class Session {
   }
 
   #receive(message: Parameters<Transactions['receive']>[0], flow: Flow): void {
-    if (message.kind === 'response') this.transactions.receive(message, flow);
-    else this.transactions.receive(message, replyFlow(message, flow));
+    try {
+      this.transactions.receive(message, message.kind === 'request' ? replyFlow(message, flow) : flow);
+    } catch (error) {
+      // Whatever the codec let through and a closer look does not: dropped here, never thrown into a socket's event.
+      if (!(error instanceof SipParseError)) throw error;
+      this.#user.count('malformed_total', { transport: flow.transport });
+    }
   }
 
   // A request that is none, yet says enough to be told so (RFC 3261 s.8.2.6, s.16.3). Nothing of it is kept.

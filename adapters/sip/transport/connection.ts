@@ -29,10 +29,11 @@ export abstract class Connection implements Flow {
   readonly transport: TransportName;
   readonly remote: Endpoint;
   readonly sentBy: { readonly host: string; readonly port: number };
+  /** We opened it. */
+  readonly isOurs: boolean;
   readonly #wheel: TimerWheel;
   readonly #limits: ConnectionLimits;
   readonly #timer = new Timer(() => this.#look());
-  readonly #isOurs: boolean;
   #heardAt: number;
   #startedAt: number | undefined;
   #pingAt: number;
@@ -51,7 +52,7 @@ export abstract class Connection implements Flow {
     this.transport = way.transport;
     this.remote = way.remote;
     this.sentBy = way.sentBy;
-    this.#isOurs = way.isOurs;
+    this.isOurs = way.isOurs;
     this.#heardAt = wheel.now();
     this.#pingAt = this.#heardAt + limits.pingMs;
     // A stranger that connects and says nothing is as slow as one that never ends its message.
@@ -105,7 +106,7 @@ export abstract class Connection implements Flow {
       this.close();
       return;
     }
-    if (this.#isOurs && this.#limits.pingMs > 0 && now >= this.#pingAt) {
+    if (this.isOurs && this.#limits.pingMs > 0 && now >= this.#pingAt) {
       this.#pingAt = now + this.#limits.pingMs;
       if (this.#answersPings) this.#pingedAt = now;
       this.ping();
@@ -124,7 +125,7 @@ export abstract class Connection implements Flow {
 
   #schedule(): void {
     if (!this.#isOpen) return;
-    const ping = this.#isOurs && this.#limits.pingMs > 0 ? this.#pingAt : Number.POSITIVE_INFINITY;
+    const ping = this.isOurs && this.#limits.pingMs > 0 ? this.#pingAt : Number.POSITIVE_INFINITY;
     this.#wheel.set(this.#timer, Math.min(this.#deadline(), ping) - this.#wheel.now());
   }
 }

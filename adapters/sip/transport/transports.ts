@@ -36,7 +36,7 @@ export class Transports {
   readonly #parts: StreamParts;
   readonly #udp: UdpListener[] = [];
   readonly #listeners: StreamListener[] = [];
-  readonly #connections = new Map<string, Flow>();
+  readonly #connections = new Map<string, Connection>();
   readonly #byTarget = new Map<string, Flow>();
   readonly #opening = new Map<string, Promise<Flow>>();
   readonly #sources: SourceLimits;
@@ -53,15 +53,17 @@ export class Transports {
         onMessage: (message, flow) => user.onMessage(message, flow),
         onBroken: (error, flow) => user.onBroken(error, flow),
         onClosed: (flow) => {
-          if (!this.#connections.delete(flow.id)) return;
-          this.#sources.leave(flow.remote.address);
+          const connection = this.#connections.get(flow.id);
+          if (!connection) return;
+          this.#connections.delete(flow.id);
+          if (!connection.isOurs) this.#sources.leave(flow.remote.address);
           user.onClosed(flow);
         },
       },
     };
   }
 
-  /** Connections, ours and theirs. */
+  /** Connections, ours and theirs; only theirs are limited. */
   get size(): number {
     return this.#connections.size;
   }
@@ -146,7 +148,6 @@ export class Transports {
       sentBy,
       isOurs: true,
     });
-    this.#sources.enter(flow.remote.address);
     this.#keep(flow);
     this.#byTarget.set(key, flow);
     socket.once('close', () => {

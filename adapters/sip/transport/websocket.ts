@@ -6,6 +6,8 @@ import { decodeMessage, SipParseError } from '../codec/message.ts';
 import { Connection } from './connection.ts';
 import type { StreamParts } from './stream.ts';
 
+const closeWithinMs = 1000;
+
 export class WebSocketConnection extends Connection {
   readonly #socket: WebSocket;
   readonly #parts: StreamParts;
@@ -48,7 +50,8 @@ export class WebSocketConnection extends Connection {
 
   protected destroy(): void {
     this.#socket.close(1001);
-    if (this.unreadBytes > 65_536) this.#socket.terminate();
+    // A browser answers the close frame at once; a peer that is gone never does.
+    setTimeout(() => this.#socket.terminate(), closeWithinMs).unref();
   }
 
   protected get unreadBytes(): number {

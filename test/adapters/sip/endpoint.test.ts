@@ -168,3 +168,32 @@ test('connections from one address are counted', async (t) => {
   await once(second, 'close');
   assert.ok(!first.destroyed);
 });
+
+test('what the parser lets through and a closer look does not is 400, and nothing is thrown past the session', async (t) => {
+  const { ask, sip, hub } = await open(t, { nativeDomains: ['native.example'] });
+  const cases = [
+    { more: ['Require: "open, ended never'] },
+    { uri: 'tel:911' },
+    { from: '<urn:service:sos>;tag=1' },
+    { type: 'multipart/mixed', body: 'no boundary' },
+    { type: 'message/cpim', body: 'no headers' },
+    { type: 'message/imdn+xml', body: '<imdn' },
+    { type: 'text/plain;charset=klingon' },
+    { method: 'REGISTER', uri: 'sip:native.example', to: '<tel:911>', more: ['Contact: <sip:x@y>'] },
+    {
+      method: 'REGISTER',
+      uri: 'sip:native.example',
+      to: '<sip:x@native.example>',
+      more: ['Contact: <sip:x@y>', 'Expires: soon'],
+    },
+  ];
+  for (const parts of cases) assert.match((await ask(parts)).first, /^SIP\/2\.0 400 /, JSON.stringify(parts));
+  const socket = connect(sip.portOf('TCP'), '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.write(
+    'SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP x\r\nFrom: <sip:a@b>\r\nTo: <sip:a@b>\r\nCall-ID: x\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n',
+  );
+  socket.write(requestText({ port: 5060, transport: 'TCP', callId: 'after' }));
+  await hub.untilDraft();
+  assert.equal(hub.drafts.length, 1);
+});

@@ -328,3 +328,9 @@ test('every request and response is in the trace, with the words hidden', async 
   assert.equal(hub.counters.get('answers_total{method=MESSAGE,status=200}'), 1);
   assert.equal(hub.counters.get('requests_total{method=MESSAGE,status=202}'), 1);
 });
+
+test('an answer that makes no sense is a failure with a reason', async (t) => {
+  const { sip, peer } = await open(t);
+  peer.onRequest = (request) => responseTo(request, '302 Moved', ['Contact: *']);
+  assert.equal((await failureOf(sip.deliver(message(peer.uri), signal))).reason, 'not-found');
+});
