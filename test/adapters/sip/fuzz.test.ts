@@ -1,121 +1,112 @@
-// Mutated torture messages through every reader: what comes out is a message or a SipParseError, and never anything else.
+// Broken messages through the whole adapter: whatever comes, nothing is thrown past the session and the next message is taken.
+// DRAGOMAN_FUZZ sets how many.
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { test } from 'node:test';
-import { parseSipDate } from '../../../adapters/sip/codec/date.ts';
-import {
-  createResponse,
-  decodeMessage,
-  encodeMessage,
-  type SipMessage,
-  SipParseError,
-  StreamDecoder,
-} from '../../../adapters/sip/codec/message.ts';
-import { parseNameAddr } from '../../../adapters/sip/codec/name-addr.ts';
-import { parseParameterised } from '../../../adapters/sip/codec/parameters.ts';
-import { formatUri, parseUri } from '../../../adapters/sip/codec/uri.ts';
-import { formatVia, parseVia } from '../../../adapters/sip/codec/via.ts';
-import { parseChallenges } from '../../../adapters/sip/digest/index.ts';
-import { parseCpim } from '../../../src/formats/cpim.ts';
-import { leavesOf, MimeError, textContentOf } from '../../../src/formats/mime.ts';
-import { Mutator } from './mutants.ts';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { requestText } from '../../peers/sip-peer.ts';
+import { open } from './adapter-fixtures.ts';
 
-const rounds = Number(process.env.DRAGOMAN_FUZZ ?? 60_000);
-const folder = join(import.meta.dirname, '../../wire/sip');
-const samplesOf = (pattern: string) =>
-  globSync(pattern, { cwd: folder })
-    .sort()
-    .map((file) => readFileSync(join(folder, file)));
-const torture = samplesOf('rfc4475/*.sip');
+const count = Number(process.env.DRAGOMAN_FUZZ ?? 10_000);
 
-/** Undefined when it was refused as it should be; anything but a SipParseError or MimeError goes on up. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof SipParseError || error instanceof MimeError) return undefined;
-    throw error;
-  }
+const imdn =
+  '<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>m</message-id><delivery-notification><status><delivered/></status></delivery-notification></imdn>';
+const cpim =
+  'From: <sip:b@x>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: m1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nhi';
+const parts = (port: number) => [
+  { port },
+  { port, type: 'message/cpim', body: cpim },
+  { port, type: 'message/imdn+xml', body: imdn },
+  { port, type: 'multipart/mixed;boundary=b', body: '--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b--' },
+  { port, type: 'application/im-iscomposing+xml', body: '<isComposing><state>active</state></isComposing>' },
+  {
+    port,
+    method: 'REGISTER',
+    uri: 'sip:native.example',
+    to: '<sip:bob@native.example>',
+    more: ['Contact: <sip:b@1.2.3.4>', 'Expires: 60'],
+  },
+  { port, method: 'OPTIONS' },
+  { port, method: 'INVITE' },
+  { port, method: 'ACK' },
+];
+const responses = [
+  'SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\nFrom: <sip:a@b>\r\nTo: <sip:a@b>\r\nCall-ID: x\r\nCSeq: 1 MESSAGE\r\nContact: *\r\n\r\n',
+];
+const scraps = [
+  '',
+  ';',
+  ',',
+  '"',
+  '<',
+  '>',
+  '\r\n',
+  '%',
+  '\0',
+  '@',
+  ':',
+  '\u00fc',
+  '9'.repeat(40),
+  'SIP/2.0',
+  '\r\n\r\n',
+];
+
+/** Repeatable: mulberry32. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
 }
 
-test(`${rounds} mutants of RFC 4475: decoded or refused, and what was decoded can be sent on and read again`, () => {
-  const mutator = new Mutator(torture, 4475);
-  let accepted = 0;
-  for (let round = 0; round < rounds; round++) {
-    const bytes = mutator.next();
-    const message = attemptShowing(bytes, () => decodeMessage(bytes));
-    if (!message) continue;
-    accepted++;
-    const again = decodeMessage(encodeMessage(message));
-    assert.deepEqual([...again.headers.entries()].filter(notLength), [...message.headers.entries()].filter(notLength));
-    assert.ok(Buffer.from(message.body).equals(again.body));
-    if (round % 8 === 0) attemptShowing(bytes, () => readEverything(message));
+function mutate(text: string, random: (below: number) => number): string {
+  let out = text;
+  for (let changes = 1 + random(3); changes > 0; changes--) {
+    const at = random(out.length);
+    out = out.slice(0, at) + scraps[random(scraps.length)] + out.slice(at + random(12));
   }
-  assert.ok(accepted > rounds / 20, `only ${accepted} accepted: the mutants are too far from SIP to prove anything`);
-  assert.ok(accepted < rounds * 0.9, `${accepted} accepted: nothing is refused`);
-});
-
-test('mutants on a stream, cut anywhere: the same items as in one piece', () => {
-  const mutator = new Mutator(torture, 3261);
-  for (let round = 0; round < rounds / 20; round++) {
-    const bytes = mutator.next();
-    const whole = new StreamDecoder().push(bytes).filter(isNoKeepAlive).map(describe);
-    const decoder = new StreamDecoder();
-    const cut = [];
-    for (let at = 0; at < bytes.length; ) {
-      const end = at + 1 + mutator.below(200);
-      cut.push(...decoder.push(bytes.subarray(at, end)));
-      at = end;
-    }
-    assert.deepEqual(cut.filter(isNoKeepAlive).map(describe), whole, bytes.toString('latin1'));
-  }
-});
-
-test('mutants of CPIM and multiparts: read or refused', () => {
-  const mutator = new Mutator([...samplesOf('rfc3862/*.cpim'), ...samplesOf('rfc5438/*.cpim'), ...torture], 3862);
-  for (let round = 0; round < rounds / 6; round++) {
-    const bytes = mutator.next();
-    attemptShowing(bytes, () => leavesOf(parseCpim(bytes).content).map(textContentOf));
-  }
-});
-
-test('mutants of challenges: read or ignored', () => {
-  const seeds = [
-    'Digest realm="a.example", nonce="abc", algorithm=SHA-256, qop="auth,auth-int", opaque="x", stale=TRUE',
-    'Digest realm="a\\"b", nonce="", Basic realm="c"',
-  ];
-  const mutator = new Mutator(
-    seeds.map((seed) => Buffer.from(seed)),
-    7616,
-  );
-  for (let round = 0; round < rounds / 6; round++) parseChallenges([mutator.next().toString('latin1')]);
-});
-
-function readEverything(message: SipMessage): void {
-  for (const [name, value] of message.headers.entries()) {
-    message.headers.all(name);
-    attempt(() => parseNameAddr(value));
-    attempt(() => parseParameterised(value));
-    parseSipDate(value);
-  }
-  for (const via of message.headers.all('Via')) formatVia(parseVia(via));
-  if (message.kind === 'response') return;
-  encodeMessage(createResponse(message, 400));
-  attempt(() => formatUri(parseUri(message.uri)));
+  return out;
 }
 
-function attemptShowing<T>(bytes: Buffer, read: () => T): T | undefined {
-  try {
-    return attempt(read);
-  } catch (error) {
-    throw new Error(`${error} from ${JSON.stringify(bytes.toString('latin1'))}`, { cause: error });
-  }
+function* mutants(port: number, seed: number): Generator<string> {
+  const random = randomFrom(seed);
+  const seeds = [...parts(port).map(requestText), ...responses];
+  for (let index = 0; index < count; index++) yield mutate(seeds[random(seeds.length)]!, random);
 }
 
-const notLength = ([name]: [string, string]) => name !== 'Content-Length';
-const isNoKeepAlive = (item: unknown) => typeof item !== 'string';
-const describe = (item: unknown) =>
-  item instanceof SipParseError
-    ? `${item.status} ${item.isFatal}`
-    : encodeMessage(item as SipMessage).toString('latin1');
+async function site(t: TestContext) {
+  return open(t, { nativeDomains: ['native.example'], holdMs: 0, maxConnectionsPerSource: 10_000 });
+}
+
+test('broken datagrams', async (t) => {
+  const { peer, port, ask } = await site(t);
+  peer.onRequest = () => undefined;
+  let sent = 0;
+  for (const mutant of mutants(peer.port, 1)) {
+    peer.sendUdp(mutant, port);
+    if (++sent % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (peer.heard.length > 1000) peer.heard.length = 0;
+  }
+  assert.match((await ask({ callId: 'after-all' })).first, /^SIP\/2\.0 202 /);
+});
+
+test('broken streams', async (t) => {
+  const { peer, sip, hub, ask } = await site(t);
+  const all = mutants(peer.port, 2);
+  const perConnection = 10;
+  for (let connections = count / perConnection; connections > 0; connections--) {
+    const socket = connect(sip.portOf('TCP'), '127.0.0.1').on('error', () => {});
+    socket.resume();
+    for (let sent = 0; sent < perConnection; sent++) socket.write(all.next().value ?? '');
+    socket.end();
+    await once(socket, 'close');
+  }
+  assert.match((await ask({ callId: 'after-all' })).first, /^SIP\/2\.0 202 /);
+  const refused = [...hub.counters]
+    .filter(([name]) => name.startsWith('malformed_total'))
+    .reduce((sum, [, value]) => sum + value, 0);
+  assert.ok(refused > count / perConnection / 3, `${refused} refused`);
+});
