@@ -42,6 +42,8 @@ export interface XmppUser {
   stop(): Promise<void>;
 }
 
+let logins = 0;
+
 /** Resolves once logged in and available. A session that the server ends stays ended: the library's own reconnecting may hang. */
 export async function startXmppUser(options: {
   port: number;
@@ -51,16 +53,21 @@ export async function startXmppUser(options: {
 }): Promise<XmppUser> {
   const { port, host: domain, username, password } = options;
   const service = `xmpp://127.0.0.1:${port}`;
-  const client = library.client({ service, domain, username, password, resource: 'test' });
+  // A resource of its own: a server ends an older session of the same name.
+  const resource = `test${++logins}`;
+  const client = library.client({ service, domain, username, password, resource });
   const heard: Stanza[] = [];
   client.on('stanza', (stanza) => heard.push(stanza));
   client.on('error', () => {});
   client.on('online', () => void client.send(xml('presence')).catch(() => {}));
   client.reconnect.stop();
   await client.start();
-  await until(() => heard.some(({ name, attrs }) => name === 'presence' && attrs.from?.endsWith('/test')), 'presence');
+  await until(
+    () => heard.some(({ name, attrs }) => name === 'presence' && attrs.from?.endsWith(`/${resource}`)),
+    'presence',
+  );
   return {
-    jid: `${username}@${domain}/test`,
+    jid: `${username}@${domain}/${resource}`,
     heard,
     say: (stanza) => client.send(stanza),
     ask: (iq) => client.iqCaller.request(iq, 5000),
