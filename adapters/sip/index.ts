@@ -21,6 +21,7 @@ import { Holds } from './holds.ts';
 import { Inbox } from './inbox.ts';
 import { acceptedTypes } from './mapping/inbound.ts';
 import { Outbox } from './outbox.ts';
+import { ProxyWatch, type Way } from './proxy-watch.ts';
 import { Registrar } from './registrar.ts';
 import { Registration } from './registration.ts';
 import { Session } from './session.ts';
@@ -34,7 +35,7 @@ interface Running {
   outbox: Outbox;
   directions: Directions;
   registrar: Registrar;
-  trunks: readonly Registration[];
+  ways: readonly Way[];
 }
 
 export class SipAdapter implements Adapter {
@@ -53,7 +54,7 @@ export class SipAdapter implements Adapter {
     if (this.#isStopped) return running.session.stop();
     this.#running = running;
     this.#report();
-    for (const trunk of running.trunks) trunk.start();
+    for (const way of running.ways) way.start();
   }
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
@@ -66,7 +67,7 @@ export class SipAdapter implements Adapter {
     const running = this.#running;
     this.#running = undefined;
     if (!running) return;
-    await Promise.all(running.trunks.map((trunk) => trunk.stop()));
+    await Promise.all(running.ways.map((way) => way.stop()));
     await running.session.stop();
     running.hub.status('down', 'stopped');
   }
@@ -100,6 +101,12 @@ export class SipAdapter implements Adapter {
     const changed = () => this.#report();
     const trunks = settings.trunks.map((trunk) => new Registration(trunk, { requester, wheel, changed }));
     const outboundProxy = settings.outboundProxy === undefined ? undefined : parseUri(settings.outboundProxy);
+    const { proxyCheckMs } = settings;
+    const watches =
+      outboundProxy && proxyCheckMs > 0
+        ? [new ProxyWatch(outboundProxy, proxyCheckMs, { requester, wheel, changed })]
+        : [];
+    const ways: Way[] = [...trunks, ...watches];
     const directions = new Directions({ nativeDomains, outboundProxy, registrar, trunks, transports });
     const holds = new Holds(wheel);
     const asked = new AskedStore(hub.state);
@@ -113,7 +120,7 @@ export class SipAdapter implements Adapter {
       { hub, requester, directions, holds, asked },
     );
     const endpoint = this.#endpoint(hub, session, inbox, registrar);
-    return { hub, session, endpoint, outbox, directions, registrar, trunks };
+    return { hub, session, endpoint, outbox, directions, registrar, ways };
   }
 
   #endpoint(hub: Hub, session: Session, inbox: Inbox, registrar: Registrar): Endpoint {
@@ -143,17 +150,17 @@ export class SipAdapter implements Adapter {
     });
   }
 
-  // Up when somebody can be reached: without trunks that is as soon as we listen.
+  // Up when somebody can be reached; where nothing has to be opened first, that is as soon as we listen.
   #report(): void {
     const running = this.#running;
     if (!running) return;
-    const failed = running.trunks.filter((trunk) => !trunk.isRegistered);
-    for (const trunk of failed) running.hub.log.warn({ trunk: trunk.options.aor, why: trunk.why }, 'not registered');
-    const canReach = running.trunks.length === 0 || failed.length < running.trunks.length;
-    const isWaiting = failed.some((trunk) => !trunk.hasFailed);
-    if (canReach) running.hub.status('up');
-    else if (isWaiting) running.hub.status('connecting');
-    else running.hub.status('down', failed.map((trunk) => trunk.why).join('; '));
+    const { hub, ways } = running;
+    const closed = ways.filter((way) => !way.isOpen);
+    const failed = closed.filter((way) => way.hasFailed);
+    for (const { name, why } of failed) hub.log.warn({ way: name, why }, 'no way out here');
+    if (ways.length === 0 || closed.length < ways.length) hub.status('up');
+    else if (failed.length < closed.length) hub.status('connecting');
+    else hub.status('down', failed.map(({ why }) => why).join('; '));
   }
 }
 

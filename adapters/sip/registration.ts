@@ -6,6 +6,7 @@ import { formatNameAddr, parseNameAddr } from './codec/name-addr.ts';
 import { formatUri, parseUri, type SipUri, sameUri } from './codec/uri.ts';
 import type { TrunkOptions } from './config.ts';
 import type { Credentials } from './digest/index.ts';
+import type { Way } from './proxy-watch.ts';
 import type { Requester } from './requester.ts';
 import { Timer, type TimerWheel } from './timer-wheel.ts';
 import { newTag } from './tokens.ts';
@@ -26,7 +27,7 @@ const keepAliveMs = 25_000;
 const goodbyeMs = 2000;
 const keepAlive = Buffer.from('\r\n\r\n');
 
-export class Registration {
+export class Registration implements Way {
   readonly options: TrunkOptions;
   readonly credentials: readonly Credentials[];
   /** Where it registers, and where its messages go. */
@@ -54,6 +55,14 @@ export class Registration {
     this.credentials = [{ user: options.user ?? account.user ?? '', password: options.password }];
     this.registrar = options.registrar === undefined ? { ...account } : parseUri(options.registrar);
     delete this.registrar.user;
+  }
+
+  get name(): string {
+    return this.options.aor;
+  }
+
+  get isOpen(): boolean {
+    return this.isRegistered;
   }
 
   /** Whether a registrar has said no, or nothing, since the last success. */

@@ -69,7 +69,7 @@ for (const [transport, mode] of [
   test(`100 messages go out over ${transport} and are taken`, async (t) => {
     if (!needs(t, 'sipp')) return;
     const [port = 0] = await freePorts(1);
-    const { sip } = await site(t, { outboundProxy: `sip:127.0.0.1:${port};transport=${transport}` });
+    const { sip } = await site(t, { outboundProxy: `sip:127.0.0.1:${port};transport=${transport}`, proxyCheckMs: 0 });
     const run = sipp(t, 'uas-message', ['-p', String(port), '-t', mode, '-m', '100']);
     const send = (user: number) => sip.deliver(message(`sip:user${user}@sipp.example`), signal);
     const isTaken = () =>

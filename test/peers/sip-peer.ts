@@ -74,7 +74,14 @@ export async function startSipPeer({ takesTcp = true } = {}): Promise<SipPeer> {
         };
         const timer = setTimeout(() => {
           watchers.delete(look);
-          reject(new Error(`not heard in ${timeoutMs} ms; heard: ${peer.heard.map(({ first }) => first).join(', ')}`));
+          reject(
+            new Error(
+              `not heard in ${timeoutMs} ms; heard: ${peer.heard
+                .slice(-20)
+                .map(({ first }) => first)
+                .join(', ')}`,
+            ),
+          );
         }, timeoutMs);
         watchers.add(look);
         look();
@@ -147,8 +154,12 @@ async function openBoth() {
     const { port } = udp.address();
     const tcp = createServer();
     tcp.listen(port, '127.0.0.1');
-    const opened = await Promise.race([once(tcp, 'listening').then(() => true), once(tcp, 'error').then(() => false)]);
-    if (opened) return { udp, tcp, port: (tcp.address() as AddressInfo).port };
+    // The port may be somebody else's over TCP: then another one.
+    const isOpen = await once(tcp, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (isOpen) return { udp, tcp, port: (tcp.address() as AddressInfo).port };
     udp.close();
   }
 }

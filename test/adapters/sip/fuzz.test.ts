@@ -87,8 +87,10 @@ test('broken datagrams', async (t) => {
   let sent = 0;
   for (const mutant of mutants(peer.port, 1)) {
     peer.sendUdp(mutant, port);
-    if (++sent % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
-    if (peer.heard.length > 1000) peer.heard.length = 0;
+    if (++sent % 100 !== 0) continue;
+    // A socket buffer is no queue: this one has been read when the question behind it is answered.
+    assert.match((await ask({ method: 'OPTIONS', callId: `after-${sent}` })).first, /^SIP\/2\.0 200 /);
+    peer.heard.length = 0;
   }
   assert.match((await ask({ callId: 'after-all' })).first, /^SIP\/2\.0 202 /);
 });

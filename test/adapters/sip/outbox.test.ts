@@ -302,7 +302,7 @@ test('a number without a way is refused with what to do; with an outbound proxy 
   const other = await open(t);
   const proxied = await open(t, { outboundProxy: `sip:127.0.0.1:${other.peer.port};lr` });
   await proxied.sip.deliver(message('tel:+447700900123'), signal);
-  const [request] = other.peer.heard as [PeerMessage];
+  const [request] = other.peer.heard.filter(isMessage) as [PeerMessage];
   assert.equal(request.first, 'MESSAGE tel:+447700900123 SIP/2.0');
   assert.equal(request.header('Route'), `<sip:127.0.0.1:${other.peer.port};lr>`);
 });

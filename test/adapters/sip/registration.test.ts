@@ -158,3 +158,24 @@ test('while its only trunk is refused the adapter is down, and says why', async 
     (error: unknown) => error instanceof GatewayError && error.reason === 'unavailable',
   );
 });
+
+test('the outbound proxy is asked whether it is there: down with the reason while it is not, up when it answers', async (t) => {
+  const peer = await startSipPeer();
+  t.after(() => peer.stop());
+  peer.onRequest = (request) => responseTo(request, '503 Starting');
+  const hub = fakeHub();
+  const sip = create({ outboundProxy: peer.uri, proxyCheckMs: 30 });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  await hub.untilStatus('down');
+  assert.match(hub.statuses.at(-1)?.why ?? '', /503 Starting/);
+  peer.onRequest = (request) => responseTo(request, '404 Nobody here');
+  await hub.untilStatus('up');
+  peer.onRequest = () => undefined;
+  await hub.untilStatus('down');
+  assert.match(hub.statuses.at(-1)?.why ?? '', /does not answer/);
+  assert.deepEqual(
+    hub.statuses.map(({ state }) => state),
+    ['connecting', 'down', 'up', 'down'],
+  );
+});
