@@ -29,7 +29,7 @@ run('tsc', ['node_modules/typescript/bin/tsc']);
 run('biome', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
 for (const { name, files, concurrency } of phases) {
   const found = globSync(files).sort();
-  run(name, ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=900000', ...found]);
+  run(name, ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=1200000', '--test-force-exit', ...found]);
 }
 
 function run(name: string, args: string[]): void {

@@ -1,8 +1,9 @@
 // Starts a real server for a test, waits until it listens, and stops it by its pid.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -83,18 +84,33 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-/** Loopback ports that were free a moment ago. */
+// Below the range from which the system takes ports for outgoing connections, so that none of those gets in between.
+const lowestPort = 20_000;
+const highestPort = 32_000;
+let nextPort = lowestPort + Math.floor(Math.random() * (highestPort - lowestPort));
+
+/** Loopback ports that are free for TCP and UDP. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return (server.address() as AddressInfo).port;
-    }),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports: number[] = [];
+  while (ports.length < count) {
+    nextPort = nextPort >= highestPort ? lowestPort : nextPort + 1;
+    if ((await isFreeForTcp(nextPort)) && (await isFreeForUdp(nextPort))) ports.push(nextPort);
+  }
   return ports;
+}
+
+function isFreeForTcp(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+function isFreeForUdp(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4').once('error', () => resolve(false));
+    socket.bind(port, '127.0.0.1', () => socket.close(() => resolve(true)));
+  });
 }
 
 /** A folder for one test; `remove` takes it away. */
