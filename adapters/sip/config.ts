@@ -72,7 +72,6 @@ export const options = z.strictObject({
   outboundProxy: sipUri
     .optional()
     .describe('everything that is neither ours nor a trunk goes there; `;lr` adds a Route'),
-  proxyCheckMs: milliseconds.default(30_000).describe('between OPTIONS to the outbound proxy; 0: it is never asked'),
   dns: z
     .strictObject({ servers: z.array(z.string()).default([]).describe("default: the system's") })
     .default({ servers: [] })

@@ -41,11 +41,14 @@ interface Running {
 export class SipAdapter implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing']);
   readonly #options: SipOptions;
+  readonly #proxyCheckMs: number;
   #running: Running | undefined;
   #isStopped = false;
 
-  constructor(settings: SipOptions) {
+  /** `proxyCheckMs` lies between two OPTIONS to the outbound proxy; 0 asks it never. */
+  constructor(settings: SipOptions, proxyCheckMs = 30_000) {
     this.#options = settings;
+    this.#proxyCheckMs = proxyCheckMs;
   }
 
   async start(hub: Hub): Promise<void> {
@@ -101,7 +104,7 @@ export class SipAdapter implements Adapter {
     const changed = () => this.#report();
     const trunks = settings.trunks.map((trunk) => new Registration(trunk, { requester, wheel, changed }));
     const outboundProxy = settings.outboundProxy === undefined ? undefined : parseUri(settings.outboundProxy);
-    const { proxyCheckMs } = settings;
+    const proxyCheckMs = this.#proxyCheckMs;
     const watches =
       outboundProxy && proxyCheckMs > 0
         ? [new ProxyWatch(outboundProxy, proxyCheckMs, { requester, wheel, changed })]

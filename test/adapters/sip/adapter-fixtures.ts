@@ -1,8 +1,8 @@
 // The adapter, listening on ports of the system's choice, with a peer beside it.
 import type { TestContext } from 'node:test';
 import type { z } from 'zod';
-import type { options } from '../../../adapters/sip/config.ts';
-import { adapter, type SipAdapter } from '../../../adapters/sip/index.ts';
+import { options } from '../../../adapters/sip/config.ts';
+import { SipAdapter } from '../../../adapters/sip/index.ts';
 import { type EventOf, type Message, parseAddress, type Receipt } from '../../../src/contract/index.ts';
 import { type FakeHub, fakeHub } from '../../peers/hub.ts';
 import { type RequestParts, requestText, type SipPeer, startSipPeer } from '../../peers/sip-peer.ts';
@@ -34,8 +34,8 @@ export const settings: Settings = {
   t4Ms: 200,
 };
 
-export function create(more: Settings = {}): SipAdapter {
-  return adapter.create('phones', adapter.options.parse({ ...settings, ...more })) as SipAdapter;
+export function create(more: Settings = {}, proxyCheckMs?: number): SipAdapter {
+  return new SipAdapter(options.parse({ ...settings, ...more }), proxyCheckMs);
 }
 
 export async function open(t: TestContext, more: Settings = {}, peerOptions = {}): Promise<Opened> {

@@ -164,7 +164,7 @@ test('the outbound proxy is asked whether it is there: down with the reason whil
   t.after(() => peer.stop());
   peer.onRequest = (request) => responseTo(request, '503 Starting');
   const hub = fakeHub();
-  const sip = create({ outboundProxy: peer.uri, proxyCheckMs: 30 });
+  const sip = create({ outboundProxy: peer.uri }, 30);
   t.after(() => sip.stop());
   await sip.start(hub);
   await hub.untilStatus('down');
