@@ -2,7 +2,8 @@
 // is made only when somebody looks.
 import type { TraceHop } from '../contract/index.ts';
 
-export interface StoredHop extends TraceHop {
+export interface StoredHop extends Omit<TraceHop, 'wire'> {
+  wire?: string | Uint8Array;
   readonly at: number;
   readonly instance: string;
 }
@@ -66,7 +67,10 @@ export class TraceBook {
     const isHearing = hop.direction === 'inbound' && instance === story.origin && event === story.trace;
     const at = isHearing ? story.startedAt : this.#now();
     const place = isHearing ? story.hops.findIndex((other) => other.at > at || other.instance !== instance) : -1;
-    story.hops.splice(place < 0 ? story.hops.length : place, 0, { ...hop, at, instance });
+    const stored: StoredHop = { ...hop, at, instance };
+    // A view of a socket's chunk would keep all of the chunk alive: 64 KiB for a message of 300 bytes.
+    if (hop.wire instanceof Uint8Array) stored.wire = Buffer.from(hop.wire);
+    story.hops.splice(place < 0 ? story.hops.length : place, 0, stored);
     const bytes = hop.wire?.length ?? 0;
     story.bytes += bytes;
     this.#bytes += bytes;
