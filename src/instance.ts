@@ -253,7 +253,7 @@ export class Instance implements Network {
       metrics,
       now,
       conclude: hub.conclude.bind(hub),
-      toNativeIds: (event: GatewayEvent) => toNativeIds(correlation, instance, event),
+      toNativeIds: (event: GatewayEvent) => correlation.toNativeIds(instance, event),
       named: async (event: Message, nativeId: string) => {
         this.#namesItself = true;
         await correlation.link(instance, nativeId, event);
@@ -287,17 +287,4 @@ interface Holding {
   ended: Promise<true>;
   ticker: NodeJS.Timeout;
   consumer: Consumer | undefined;
-}
-
-async function toNativeIds(correlation: Correlation, instance: string, event: GatewayEvent): Promise<GatewayEvent> {
-  if (event.type !== 'message') return event;
-  const { replyTo, replaces, retracts, reaction } = event;
-  if ((replyTo ?? replaces ?? retracts ?? reaction) === undefined) return event;
-  const native = (id: string) => correlation.nativeId(instance, id);
-  const out: Message = { ...event };
-  if (replyTo !== undefined) out.replyTo = await native(replyTo);
-  if (replaces !== undefined) out.replaces = await native(replaces);
-  if (retracts !== undefined) out.retracts = await native(retracts);
-  if (reaction !== undefined) out.reaction = { ...reaction, of: await native(reaction.of) };
-  return out;
 }

@@ -1,6 +1,13 @@
 // Which message a receipt, a reply or a correction speaks of: the ids of one network <-> the ids of another, through the
 // event id. Every question is one key, however many messages are outstanding.
-import { type Address, bareAddress, type Message, type ReceiptState, type State } from '../contract/index.ts';
+import {
+  type Address,
+  bareAddress,
+  type GatewayEvent,
+  type Message,
+  type ReceiptState,
+  type State,
+} from '../contract/index.ts';
 
 /** What is remembered of each message, to send its receipts home. */
 export interface Remembered {
@@ -64,6 +71,19 @@ export class Correlation {
     return (await this.#state.get(`native-of/${instance}/${eventId}`)) ?? eventId;
   }
 
+  /** The event with the ids it speaks of as `instance` calls them. */
+  async toNativeIds(instance: string, event: GatewayEvent): Promise<GatewayEvent> {
+    return event.type === 'message' ? renamed(event, (id) => this.nativeId(instance, id)) : event;
+  }
+
+  /**
+   * The other way round. An id that nobody remembers is kept, so that the far side still sees that it is an answer or a
+   * correction.
+   */
+  toEventIds(instance: string, event: Message): Promise<Message> {
+    return renamed(event, async (id) => (await this.find(instance, id, event.source.from))?.id ?? id);
+  }
+
   /** Whether the hub has let this dedupe key through before; `seen` says it has. */
   async isRepeat(eventId: string): Promise<boolean> {
     return (await this.#state.get(`seen/${eventId}`)) !== undefined;
@@ -102,6 +122,18 @@ export class Correlation {
 }
 
 const earlyMs = 10 * 60_000;
+
+/** The message with every id in it that names another message put through `rename`. */
+async function renamed(event: Message, rename: (id: string) => Promise<string>): Promise<Message> {
+  const { replyTo, replaces, retracts, reaction } = event;
+  if ((replyTo ?? replaces ?? retracts ?? reaction) === undefined) return event;
+  const out: Message = { ...event };
+  if (replyTo !== undefined) out.replyTo = await rename(replyTo);
+  if (replaces !== undefined) out.replaces = await rename(replaces);
+  if (retracts !== undefined) out.retracts = await rename(retracts);
+  if (reaction !== undefined) out.reaction = { ...reaction, of: await rename(reaction.of) };
+  return out;
+}
 
 function nativeKey(instance: string, nativeId: string, writer?: Address): string {
   return `native/${instance}/${writer === undefined ? '' : bareAddress(writer)}/${nativeId.slice(0, 256)}`;

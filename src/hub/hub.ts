@@ -137,7 +137,7 @@ export class Hub {
       conversation: draft.conversation ?? plan.conversation,
       ...(plan.alternatives.length > 0 ? { via: [...plan.alternatives] } : {}),
     });
-    const translated = event.type === 'message' ? await this.#toEventIds(instance, event) : event;
+    const translated = event.type === 'message' ? await correlation.toEventIds(instance, event) : event;
     traces.begin(translated.trace, id, instance);
     await Promise.all([
       this.#push(plan.instance, translated),
@@ -168,19 +168,6 @@ export class Hub {
       expiresAt: new Date(Math.min(asked, latest)).toISOString(),
     };
     return stamped as GatewayEvent;
-  }
-
-  // Ids that the origin network wrote become event ids; one that nobody remembers is kept, so that the far side still
-  // sees that it is an answer or a correction.
-  async #toEventIds(instance: string, event: Message): Promise<Message> {
-    const { correlation } = this.#parts;
-    const find = async (id: string) => (await correlation.find(instance, id, event.source.from))?.id ?? id;
-    const out: Message = { ...event };
-    if (event.replyTo !== undefined) out.replyTo = await find(event.replyTo);
-    if (event.replaces !== undefined) out.replaces = await find(event.replaces);
-    if (event.retracts !== undefined) out.retracts = await find(event.retracts);
-    if (event.reaction !== undefined) out.reaction = { ...event.reaction, of: await find(event.reaction.of) };
-    return out;
   }
 
   async #receipt(instance: string, draft: DraftOf<'receipt'>): Promise<Published> {
