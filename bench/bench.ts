@@ -85,7 +85,7 @@ async function benchGateway(store: 'embedded' | 'redis'): Promise<void> {
     smsc: await Peer.start('smsc.ts'),
     sip: await Peer.start('sip-agent.ts', sipPort, agentPort),
   };
-  const redis = store === 'redis' ? await startRedis({ aof: true }) : undefined;
+  const redis = store === 'redis' ? await startRedis({ aof: true, extra: ['--appendfsync', 'everysec'] }) : undefined;
   const gateway = await GatewayProcess.prepare(folder.path, settings(folder.path, peers, sipPort, redis?.url));
   try {
     if (options.profile) process.env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${options.profile}`;

@@ -32,14 +32,16 @@ export interface CourierParts {
   bury(letter: DeadLetter): Promise<void>;
 }
 
-const maxRecent = 20_000;
+const maxRecent = 10_000;
 const storePauseMs = 200;
 
 export class Courier {
   readonly #parts: CourierParts;
   readonly attempts: Attempts;
-  // Ids of what was settled lately: a push whose outcome was unknown may have left two copies in the queue.
-  readonly #recent = new Set<string>();
+  // Ids of what was settled lately: a push whose outcome was unknown may have left two copies in the queue. Two
+  // generations, so that the oldest go all at once and nothing is ever searched for.
+  #recent = new Set<string>();
+  #lessRecent = new Set<string>();
   readonly #log: SparingLog;
   #isStopping = false;
 
@@ -55,7 +57,7 @@ export class Courier {
   }
 
   isSettled(event: GatewayEvent): boolean {
-    return this.#recent.has(event.id);
+    return this.#recent.has(event.id) || this.#lessRecent.has(event.id);
   }
 
   /** Undefined when the event is settled, else why it should be tried again. `isLastTry` is for faults of our own. */
@@ -143,7 +145,10 @@ export class Courier {
   }
 
   #settled(event: GatewayEvent): void {
-    if (this.#recent.size >= maxRecent) this.#recent.delete(this.#recent.values().next().value as string);
+    if (this.#recent.size >= maxRecent) {
+      this.#lessRecent = this.#recent;
+      this.#recent = new Set();
+    }
     this.#recent.add(event.id);
   }
 }

@@ -35,15 +35,18 @@ const maxHops = 64;
 
 export class TraceBook {
   readonly #stories = new Map<string, Story>();
+  // The stories in their order, in a ring: to find the oldest in the map itself would mean to step over all that went before.
+  readonly #ring: (Story | undefined)[];
+  #newest = 0;
+  #oldest = 0;
   readonly #traceOf = new Map<string, string>();
-  readonly #maxStories: number;
   readonly #maxBytes: number;
   readonly #now: () => number;
   #bytes = 0;
 
   constructor(now: () => number, limits: { maxStories?: number; maxBytes?: number } = {}) {
     this.#now = now;
-    this.#maxStories = limits.maxStories ?? 5000;
+    this.#ring = new Array<Story | undefined>(limits.maxStories ?? 5000);
     this.#maxBytes = limits.maxBytes ?? 16 * 1024 * 1024;
   }
 
@@ -52,12 +55,13 @@ export class TraceBook {
     let story = this.#stories.get(trace);
     if (!story) {
       story = { trace, origin, startedAt: this.#now(), events: [], hops: [], bytes: 0 };
+      if (this.#stories.size >= this.#ring.length) this.#dropOldest();
       this.#stories.set(trace, story);
+      this.#ring[this.#newest++ % this.#ring.length] = story;
     }
     if (story.events.length >= maxHops || this.#traceOf.has(event)) return;
     story.events.push(event);
     this.#traceOf.set(event, trace);
-    this.#evict();
   }
 
   hop(instance: string, event: string, hop: TraceHop): void {
@@ -74,7 +78,7 @@ export class TraceBook {
     const bytes = hop.wire?.length ?? 0;
     story.bytes += bytes;
     this.#bytes += bytes;
-    this.#evict();
+    while (this.#bytes > this.#maxBytes && this.#stories.size > 1) this.#dropOldest();
   }
 
   /** By trace id or the id of any of its events. */
@@ -89,13 +93,14 @@ export class TraceBook {
     return [...this.#stories.keys()].slice(-limit).reverse();
   }
 
-  #evict(): void {
-    while (this.#stories.size > this.#maxStories || (this.#bytes > this.#maxBytes && this.#stories.size > 1)) {
-      const [trace, story] = this.#stories.entries().next().value as [string, Story];
-      this.#stories.delete(trace);
-      this.#bytes -= story.bytes;
-      for (const event of story.events) this.#traceOf.delete(event);
-    }
+  #dropOldest(): void {
+    const place = this.#oldest++ % this.#ring.length;
+    const story = this.#ring[place];
+    this.#ring[place] = undefined;
+    if (!story) return;
+    this.#stories.delete(story.trace);
+    this.#bytes -= story.bytes;
+    for (const event of story.events) this.#traceOf.delete(event);
   }
 }
 

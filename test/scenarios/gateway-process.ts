@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import type { StatusView } from '../../src/admin/view.ts';
 import { freePorts, until } from '../servers/process.ts';
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts');
+const dragoman = join(import.meta.dirname, '../../bin/dragoman');
 
 export class GatewayProcess {
   readonly adminUrl: string;
@@ -36,7 +36,7 @@ export class GatewayProcess {
   /** Starts the process; resolves when /readyz says so. */
   async start(isReady: () => Promise<boolean> = () => this.isReady()): Promise<void> {
     const log = openSync(this.#logFile, 'a');
-    this.#child = spawn(process.execPath, [main, 'start', '--config', this.configFile], {
+    this.#child = spawn(dragoman, ['start', '--config', this.configFile], {
       stdio: ['ignore', log, log],
     });
     closeSync(log);

@@ -94,7 +94,8 @@ export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < count) {
     nextPort = nextPort >= highestPort ? lowestPort : nextPort + 1;
-    if ((await isFreeForTcp(nextPort)) && (await isFreeForUdp(nextPort))) ports.push(nextPort);
+    const port = nextPort;
+    if ((await isFreeForTcp(port)) && (await isFreeForUdp(port))) ports.push(port);
   }
   return ports;
 }
