@@ -95,6 +95,7 @@ async function benchGateway(store: 'embedded' | 'redis'): Promise<void> {
     const rest = rssOf(gateway.pid ?? 0);
     const chosen = directions.filter(({ name }) => options.only === undefined || name === options.only);
     for (const direction of chosen) rows.push(await run(direction, peers, gateway, store, rest));
+    if (options.profile) process.stdout.write(await memoryOf(gateway));
     if (options.profile && redis) process.stdout.write(`${await redis.command('INFO', 'commandstats')}\n`);
   } finally {
     await gateway.stop();
@@ -130,6 +131,15 @@ async function run(
   await sink.reset();
   process.stdout.write(`${name} on ${store}: ${Math.round(perSecond)}/s\n`);
   return { what: `${name}, ${store}`, perSecond, cpu, p50, p99, rssAtRest: rest, rssUnderLoad: rssOf(pid) };
+}
+
+/** What the gateway's memory consists of, in MB. */
+async function memoryOf(gateway: GatewayProcess): Promise<string> {
+  const text = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+  const lines = text
+    .split('\n')
+    .filter((line) => /^dragoman_(nodejs_(heap_size|external)|process_resident)\w+ /.test(line));
+  return `${lines.map((line) => line.replace(/ (\S+)$/, (_, bytes: string) => ` ${Math.round(Number(bytes) / 1e6)} MB`)).join('\n')}\n`;
 }
 
 async function benchBare(): Promise<void> {
