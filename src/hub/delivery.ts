@@ -1,21 +1,12 @@
 // The way out of one instance: each conversation in order, each destination within its share, back-off, and a circuit
 // breaker per destination. What becomes of a single event is courier.ts's part.
-import { asGatewayError, GatewayError, type GatewayEvent, schemeOf, splitAddress } from '../contract/index.ts';
+import { asGatewayError, GatewayError, type GatewayEvent } from '../contract/index.ts';
 import type { Consumer, Entry } from '../queue/queue.ts';
 import { Courier, type CourierParts, expiryOf } from './courier.ts';
-import {
-  backOffMs,
-  closeCircuit,
-  type Destination,
-  type DestinationLimits,
-  Destinations,
-  isSlow,
-  noteFailure,
-  noteSuccess,
-} from './destinations.ts';
+import { backOffMs, Destination, type DestinationLimits, Destinations } from './destinations.ts';
 import { DueQueue } from './due-queue.ts';
 import { HeldLanes } from './held-lanes.ts';
-import { type Lane, newLane } from './lane.ts';
+import { type Lane, Lanes } from './lane.ts';
 
 export interface DeliveryLimits extends DestinationLimits {
   readonly attemptTimeoutMs: number;
@@ -36,7 +27,7 @@ export class Delivery {
   readonly #courier: Courier;
   readonly #held: HeldLanes;
   readonly #destinations = new Destinations();
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes: Lanes;
   readonly #due = new DueQueue<Lane | Destination>();
   readonly #ready = Promise.withResolvers<Consumer>();
   #consumer: Consumer | undefined;
@@ -50,6 +41,7 @@ export class Delivery {
     this.#limits = limits;
     this.#courier = new Courier(parts, limits.attemptTimeoutMs);
     this.#held = new HeldLanes(this.#courier, ({ type }) => parts.metrics.count('held_total', { type }));
+    this.#lanes = new Lanes(parts.adapter, this.#destinations);
     this.#downSince = parts.now();
   }
 
@@ -61,7 +53,7 @@ export class Delivery {
   /** Takes up the lanes that an earlier process left held; until then events wait. */
   async start(consumer: Consumer): Promise<void> {
     for await (const { key, count, head } of this.#held.open(consumer)) {
-      const lane = this.#lane(key, head);
+      const lane = this.#lanes.get(key, head);
       lane.held = count;
       lane.expiry = expiryOf(head);
       this.#enqueue(lane);
@@ -76,7 +68,7 @@ export class Delivery {
     if (!this.#consumer) await this.#ready.promise;
     if (isRedelivered) this.#parts.metrics.count('redelivered_total', { type: event.type });
     if (this.#courier.isSettled(event)) return;
-    const lane = this.#lane(event.conversation, event);
+    const lane = this.#lanes.get(event.conversation, event);
     const { destination } = lane;
     if (lane.state === 'idle' && destination.openUntil > 0) this.#stop(lane);
     if (lane.state === 'delayed' || lane.state === 'stopped') return this.#held.hold(lane, event);
@@ -113,14 +105,14 @@ export class Delivery {
     this.#courier.attempts.sweep();
     const now = this.#parts.now();
     for (let item = this.#due.take(now); item; item = this.#due.take(now)) {
-      if ('key' in item) this.#retry(item);
+      if (!(item instanceof Destination)) this.#retry(item);
       else if (item.openUntil <= now) this.#halfOpen(item);
     }
     for (const destination of this.#destinations.all()) this.#relieve(destination, now);
     if (!this.#isUp && this.#mayTry()) this.#pumpAll();
     if (now < this.#nextExpirySweep) return;
     this.#nextExpirySweep = now + expirySweepMs;
-    for (const lane of this.#lanes.values()) if (lane.expiry <= now) void this.#expire(lane);
+    for (const lane of this.#lanes.all()) if (lane.expiry <= now) void this.#expire(lane);
   }
 
   /** Starts nothing more; what is under way may end, for at most `drainMs`, and is aborted then. */
@@ -132,7 +124,7 @@ export class Delivery {
       this.#courier.attempts.sweep();
     }
     this.#courier.stop();
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes.all()) {
       for (const waiting of lane.memory.splice(0)) waiting.failed(new GatewayError('unavailable', 'stopping'));
     }
   }
@@ -141,21 +133,11 @@ export class Delivery {
   view(): { inFlight: number; held: number; breakers: string[] } {
     let inFlight = 0;
     let held = 0;
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes.all()) {
       if (lane.state === 'running') inFlight++;
       held += lane.held;
     }
     return { inFlight, held, breakers: this.#destinations.open() };
-  }
-
-  #lane(key: string, event: GatewayEvent): Lane {
-    let lane = this.#lanes.get(key);
-    if (!lane) {
-      const name = this.#parts.adapter.destination?.(event) ?? domainOf(event);
-      lane = newLane(key, this.#destinations.get(name));
-      this.#lanes.set(key, lane);
-    }
-    return lane;
   }
 
   #mayTry(): boolean {
@@ -185,7 +167,7 @@ export class Delivery {
 
   // A slow destination must not fill the memory that all share: what waits for it goes to the store.
   #relieve(destination: Destination, now: number): void {
-    if (!isSlow(destination, this.#limits, now)) return;
+    if (!destination.isSlow(this.#limits, now)) return;
     destination.isStalled = true;
     for (const lane of destination.waiting) this.#held.holdMemory(lane);
   }
@@ -193,8 +175,7 @@ export class Delivery {
   async #run(lane: Lane): Promise<void> {
     const { destination } = lane;
     lane.state = 'running';
-    if (destination.inFlight === 0) destination.progressAt = this.#parts.now();
-    destination.inFlight++;
+    destination.enter(this.#parts.now());
     const failure = await this.#work(lane).catch(asGatewayError);
     destination.inFlight--;
     lane.state = 'idle';
@@ -212,7 +193,7 @@ export class Delivery {
   /** What an idle lane does next. */
   #rest(lane: Lane): void {
     if (lane.state !== 'idle') return;
-    if (lane.memory.length + lane.held === 0) this.#lanes.delete(lane.key);
+    if (lane.memory.length + lane.held === 0) this.#lanes.delete(lane);
     else if (lane.destination.openUntil > 0) this.#stop(lane);
     else this.#enqueue(lane);
   }
@@ -246,7 +227,7 @@ export class Delivery {
     const failure = await this.#courier.carry(event, lane.tries + 1 >= this.#limits.internalTries);
     if (failure) return failure;
     lane.tries = 0;
-    noteSuccess(destination, this.#parts.now());
+    destination.succeeded(this.#parts.now());
     if (destination.openUntil > 0) this.#close(destination);
     return undefined;
   }
@@ -260,7 +241,7 @@ export class Delivery {
     const { now, random } = this.#parts;
     const delayMs = failure.retryAfterMs ?? backOffMs(lane.tries, this.#limits, random);
     lane.tries++;
-    const pauseMs = noteFailure(destination, failure, this.#limits, now(), random);
+    const pauseMs = destination.failed(failure, this.#limits, now(), random);
     if (pauseMs !== undefined) this.#opened(destination, pauseMs, failure);
     if (destination.openUntil > 0) {
       this.#stop(lane);
@@ -304,7 +285,7 @@ export class Delivery {
   }
 
   #close(destination: Destination): void {
-    closeCircuit(destination);
+    destination.close();
     this.#pump(destination);
     this.#destinations.drop(destination);
   }
@@ -323,8 +304,4 @@ export class Delivery {
     lane.state = 'idle';
     this.#rest(lane);
   }
-}
-
-function domainOf(event: GatewayEvent): string {
-  return schemeOf(event.to) === 'tel' ? '' : splitAddress(event.to).domain;
 }

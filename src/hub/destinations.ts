@@ -2,29 +2,6 @@
 import type { GatewayError } from '../contract/index.ts';
 import type { Lane } from './lane.ts';
 
-export interface Destination {
-  readonly name: string;
-  inFlight: number;
-  /** When it last took an event, or was last idle: ms since 1970. */
-  progressAt: number;
-  /** Its share is used up and nothing moves: what comes for it is held, so that others find room. */
-  isStalled: boolean;
-  /** Failures in a row. */
-  failures: number;
-  /** Circuit open until then; 0 when closed. */
-  openUntil: number;
-  /** How often it opened in a row: the exponent of the back-off. */
-  openings: number;
-  /** The one lane that may try while the circuit is half open. */
-  probe: Lane | undefined;
-  /** Lanes with work that wait for a free place, first come first served. */
-  readonly waiting: Set<Lane>;
-  /** Events in memory for it. */
-  backlog: number;
-  /** Lanes that wait for the circuit to close. */
-  readonly stopped: Set<Lane>;
-}
-
 export interface BackOff {
   readonly firstMs: number;
   readonly maxMs: number;
@@ -43,49 +20,77 @@ export interface DestinationLimits extends BackOff {
 // A destination that takes nothing for so long, with its share used up, is slow.
 const stallMs = 1000;
 
-export function isSlow(
-  { inFlight, backlog, progressAt }: Destination,
-  limits: DestinationLimits,
-  now: number,
-): boolean {
-  const isFull = inFlight >= limits.perDestination && backlog >= limits.backlogPerDestination;
-  return isFull && now - progressAt >= stallMs;
-}
+export class Destination {
+  readonly name: string;
+  inFlight = 0;
+  /** Its share is used up and nothing moves: what comes for it is held, so that others find room. */
+  isStalled = false;
+  /** Circuit open until then: ms since 1970; 0 when closed. */
+  openUntil = 0;
+  /** Events in memory for it. */
+  backlog = 0;
+  /** The one lane that may try while the circuit is half open. */
+  probe: Lane | undefined;
+  /** Lanes with work that wait for a free place, first come first served. */
+  readonly waiting = new Set<Lane>();
+  /** Lanes that wait for the circuit to close. */
+  readonly stopped = new Set<Lane>();
+  /** Failures in a row. */
+  #failures = 0;
+  /** How often it opened in a row: the exponent of the back-off. */
+  #openings = 0;
+  /** When it last took an event, or was last idle. */
+  #progressAt = 0;
 
-/** It took an event, or answered that it never will. */
-export function noteSuccess(destination: Destination, now: number): void {
-  destination.failures = 0;
-  destination.isStalled = false;
-  destination.progressAt = now;
-}
-
-/** Opens the circuit when that was one failure too many; returns for how long, or undefined when it stays as it is. */
-export function noteFailure(
-  destination: Destination,
-  failure: GatewayError,
-  limits: DestinationLimits,
-  now: number,
-  random: () => number,
-): number | undefined {
-  if (failure.reason !== 'internal') destination.failures++;
-  const isBroken = destination.failures >= limits.breakerFailures || failure.reason === 'throttled';
-  if (!isBroken || destination.openUntil > now) return undefined;
-  const pauseMs = failure.retryAfterMs ?? backOffMs(destination.openings, limits, random);
-  destination.openings++;
-  destination.openUntil = now + pauseMs;
-  return pauseMs;
-}
-
-/** Closes the circuit: what was stopped waits for a place again. */
-export function closeCircuit(destination: Destination): void {
-  destination.openUntil = 0;
-  destination.openings = 0;
-  destination.failures = 0;
-  for (const lane of destination.stopped) {
-    lane.state = 'waiting';
-    destination.waiting.add(lane);
+  constructor(name: string) {
+    this.name = name;
   }
-  destination.stopped.clear();
+
+  /** A conversation takes one of its places. */
+  enter(now: number): void {
+    if (this.inFlight++ === 0) this.#progressAt = now;
+  }
+
+  isSlow(limits: DestinationLimits, now: number): boolean {
+    const isFull = this.inFlight >= limits.perDestination && this.backlog >= limits.backlogPerDestination;
+    return isFull && now - this.#progressAt >= stallMs;
+  }
+
+  /** It took an event, or answered that it never will. */
+  succeeded(now: number): void {
+    this.#failures = 0;
+    this.isStalled = false;
+    this.#progressAt = now;
+  }
+
+  /** Opens the circuit when that was one failure too many; returns for how long, or undefined when it stays as it is. */
+  failed(failure: GatewayError, limits: DestinationLimits, now: number, random: () => number): number | undefined {
+    if (failure.reason !== 'internal') this.#failures++;
+    const isBroken = this.#failures >= limits.breakerFailures || failure.reason === 'throttled';
+    if (!isBroken || this.openUntil > now) return undefined;
+    const pauseMs = failure.retryAfterMs ?? backOffMs(this.#openings, limits, random);
+    this.#openings++;
+    this.openUntil = now + pauseMs;
+    return pauseMs;
+  }
+
+  /** Closes the circuit: what was stopped waits for a place again. */
+  close(): void {
+    this.openUntil = 0;
+    this.#openings = 0;
+    this.#failures = 0;
+    for (const lane of this.stopped) {
+      lane.state = 'waiting';
+      this.waiting.add(lane);
+    }
+    this.stopped.clear();
+  }
+
+  /** Nothing is under way and nothing remembered: it may be forgotten. */
+  get isIdle(): boolean {
+    const { inFlight, openUntil, backlog, waiting, stopped } = this;
+    return inFlight + this.#failures + openUntil + backlog + waiting.size + stopped.size === 0;
+  }
 }
 
 /** Exponential with full-width jitter: from half of the step to the step. `random` is in [0, 1). */
@@ -100,19 +105,7 @@ export class Destinations {
   get(name: string): Destination {
     let destination = this.#byName.get(name);
     if (!destination) {
-      destination = {
-        name,
-        inFlight: 0,
-        progressAt: 0,
-        isStalled: false,
-        failures: 0,
-        openUntil: 0,
-        openings: 0,
-        probe: undefined,
-        backlog: 0,
-        waiting: new Set(),
-        stopped: new Set(),
-      };
+      destination = new Destination(name);
       this.#byName.set(name, destination);
     }
     return destination;
@@ -120,9 +113,7 @@ export class Destinations {
 
   /** Forgets one that has nothing to remember, so that strangers' domains do not pile up. */
   drop(destination: Destination): void {
-    const { inFlight, failures, openUntil, backlog, waiting, stopped } = destination;
-    if (inFlight + failures + openUntil + backlog + waiting.size + stopped.size === 0)
-      this.#byName.delete(destination.name);
+    if (destination.isIdle) this.#byName.delete(destination.name);
   }
 
   all(): Iterable<Destination> {

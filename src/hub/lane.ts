@@ -1,6 +1,6 @@
 // One conversation on its way out through one instance: its events go one after the other, whatever happens.
-import type { GatewayEvent } from '../contract/index.ts';
-import type { Destination } from './destinations.ts';
+import { type Adapter, type GatewayEvent, schemeOf, splitAddress } from '../contract/index.ts';
+import type { Destination, Destinations } from './destinations.ts';
 
 export interface Lane {
   readonly key: string;
@@ -28,7 +28,7 @@ export interface WaitingEvent {
   failed(error: unknown): void;
 }
 
-export function newLane(key: string, destination: Destination): Lane {
+function newLane(key: string, destination: Destination): Lane {
   return {
     key,
     destination,
@@ -39,4 +39,39 @@ export function newLane(key: string, destination: Destination): Lane {
     tries: 0,
     expiry: Number.POSITIVE_INFINITY,
   };
+}
+
+/** The lanes that have something to do, each with the far end it depends on. */
+export class Lanes {
+  readonly #byKey = new Map<string, Lane>();
+  readonly #adapter: Adapter;
+  readonly #destinations: Destinations;
+
+  constructor(adapter: Adapter, destinations: Destinations) {
+    this.#adapter = adapter;
+    this.#destinations = destinations;
+  }
+
+  /** The lane of that conversation, made for this event when there is none. */
+  get(key: string, event: GatewayEvent): Lane {
+    let lane = this.#byKey.get(key);
+    if (!lane) {
+      const name = this.#adapter.destination?.(event) ?? domainOf(event);
+      lane = newLane(key, this.#destinations.get(name));
+      this.#byKey.set(key, lane);
+    }
+    return lane;
+  }
+
+  delete(lane: Lane): void {
+    this.#byKey.delete(lane.key);
+  }
+
+  all(): Iterable<Lane> {
+    return this.#byKey.values();
+  }
+}
+
+function domainOf(event: GatewayEvent): string {
+  return schemeOf(event.to) === 'tel' ? '' : splitAddress(event.to).domain;
 }
