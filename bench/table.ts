@@ -38,5 +38,5 @@ export function plot(rows: readonly Row[]): string {
     const fill = kannel(row) ? '#9a6b00' : row.what.includes('bare') ? '#7a7a7a' : '#1f6feb';
     return `<text x="270" y="${y + 15}" text-anchor="end">${row.what.replace('>', '&gt;')}</text><rect x="280" y="${y}" width="${width}" height="20" fill="${fill}"/><text x="${286 + width}" y="${y + 15}">${Math.round(row.perSecond)}/s</text>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="800" height="${20 + rows.length * height}" font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/>${bars.join('')}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="800" height="${20 + rows.length * height}" font-family="sans-serif" font-size="13"><title>Messages a second</title><rect width="100%" height="100%" fill="#fff"/>${bars.join('')}</svg>\n`;
 }
