@@ -111,11 +111,6 @@ export class Instance implements Network {
     return this.#namesItself;
   }
 
-  /** For an operator's own messages, said as if this network had heard them. */
-  get adapter(): Adapter | undefined {
-    return this.#holding?.adapter;
-  }
-
   view(): InstanceView {
     const { name, module } = this.#parts;
     const out = this.#holding?.delivery.view() ?? { inFlight: 0, held: 0, breakers: [] };
