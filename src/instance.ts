@@ -228,6 +228,7 @@ export class Instance implements Network {
     return {
       instance: name,
       publish: (draft) => hub.publish(name, draft),
+      withdraw: async () => false,
       status: (state, why) => {
         if (this.#holding) this.#report(state, why);
       },

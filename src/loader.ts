@@ -6,7 +6,8 @@ const builtIn = new URL('../adapters/', import.meta.url);
 
 /** Throws GatewayError `not-found` (no such module) or `malformed` (it is no adapter). */
 export async function loadAdapter(protocol: string): Promise<AdapterModule> {
-  const folder = new URL(`${encodeURIComponent(protocol)}/index.ts`, builtIn);
+  // `smpp/server` is a second face of one protocol, in a room of that protocol's folder.
+  const folder = new URL(`${protocol.split('/').map(encodeURIComponent).join('/')}/index.ts`, builtIn);
   const module: unknown = await import(existsSync(folder) ? folder.href : protocol).catch((error: Error) => {
     throw new GatewayError('not-found', `no adapter for protocol "${protocol}": ${error.message.split('\n')[0]}`, {
       cause: error,

@@ -14,6 +14,10 @@ export interface Answer {
   headers?: ReadonlyArray<readonly [name: string, value: string]>;
   /** The event that the request became, for its trace. */
   event?: string;
+  /** Our side of the dialog that the request made; a new one when it made none. */
+  toTag?: string;
+  /** Called when the answer is on its way: what must follow it (NOTIFY after the 2xx, RFC 6665 s.4.2.1.2). */
+  afterwards?(): void;
 }
 
 export interface Inbound {
@@ -74,10 +78,11 @@ export class Endpoint {
     } catch (error) {
       answer = this.#answerTo(request, error);
     }
-    const { status, reason, headers = [] } = answer;
-    const response = createResponse(request, status, { toTag: newTag(), ...(reason === undefined ? {} : { reason }) });
+    const { status, reason, headers = [], toTag = newTag() } = answer;
+    const response = createResponse(request, status, { toTag, ...(reason === undefined ? {} : { reason }) });
     for (const [name, value] of headers) response.headers.add(name, value);
     this.#options.answered(request, answer, transaction.respond(response));
+    answer.afterwards?.();
   }
 
   // The one door at which errors become responses.

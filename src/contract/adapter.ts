@@ -30,13 +30,22 @@ export interface Adapter {
    * Default: the domain of `event.to`, or the whole instance for numbers.
    */
   destination?(event: GatewayEvent): string;
+  /**
+   * Tables for operators, by topic: `peers` (what was learnt of each), `subscriptions`, `binds`. Asked seldom; rows are
+   * flat and hold no secret. `dragoman view <topic>` and the console show them.
+   */
+  readonly views?: Readonly<Record<string, () => AsyncIterable<ViewRow>>>;
 }
+
+export type ViewRow = Readonly<Record<string, string | number | boolean>>;
 
 export interface Delivery {
   /** What the network called it, where it did not take `event.id`. */
   nativeId?: string;
   /** `delivered` only where the network proved it reached the recipient's device. Default `sent`. */
   state?: 'sent' | 'delivered';
+  /** For the call detail record: `parts`, `alphabet`, `messageId`, `carrier` ... */
+  facts?: Readonly<Record<string, string | number>>;
 }
 
 /** What one adapter sees of the gateway. */
@@ -46,9 +55,12 @@ export interface Hub {
   /**
    * Resolves once the event is durable (or known to be a repeat): only then acknowledge your peer. Throws GatewayError
    * when it is refused (`not-found`, `not-allowed`, ...) or cannot be taken now (`throttled` with retryAfterMs,
-   * `unavailable`): answer your peer with that, in its own words.
+   * `unavailable`): answer your peer with that, in its own words. `unsupported` at once where the recipient's network
+   * can never say this type of event.
    */
   publish(draft: Draft): Promise<Published>;
+  /** Takes back a message of ours that waits for its `notBefore`. False when it is not (any longer) waiting. */
+  withdraw(id: string): Promise<boolean>;
   /** `up` when events can be delivered; `down` with the reason an operator would want to read. */
   status(state: AdapterStatus, why?: string): void;
   /** Durable, and this instance's own. */

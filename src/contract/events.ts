@@ -50,6 +50,21 @@ const attachment = z.object({
   bytes: z.number().int().nonnegative().optional(),
 });
 
+/** What only short messages have: carried between networks that have them, left out elsewhere. */
+const sms = z.object({
+  /** GSM 03.38 message class; 0 is flash. */
+  messageClass: z.number().int().min(0).max(3).optional(),
+  serviceType: z.string().max(5).optional(),
+  protocolId: z.number().int().min(0).max(255).optional(),
+  replaceIfPresent: z.boolean().optional(),
+  /** Octets that are no text (ring tones, WAP push, SIM data); then `text` is empty and an attachment says it to others. */
+  binary: z
+    .object({ data: z.base64(), udh: z.hex().optional(), dataCoding: z.number().int().min(0).max(255) })
+    .optional(),
+  /** SMPP optional parameters nobody here understands, by tag: `{ '0x1401': '0a0b' }`. */
+  tlvs: z.record(z.string().regex(/^0x[0-9a-f]{4}$/), z.hex()).optional(),
+});
+
 const bodies = {
   message: {
     /** May be empty when there is an attachment or a reaction. */
@@ -67,6 +82,9 @@ const bodies = {
     /** Which receipts the sender asked for. Failures are told unasked. */
     wants: z.array(z.enum(['sent', 'delivered', 'displayed'])),
     priority: z.enum(['low', 'normal', 'urgent', 'emergency']).optional(),
+    /** Not to be delivered before: the hub keeps it until then, and `Hub.withdraw` takes it back. */
+    notBefore: instant.optional(),
+    sms: sms.optional(),
   },
   receipt: {
     /** The message it speaks of: native id in a draft and at an adapter. */
@@ -78,18 +96,37 @@ const bodies = {
     text: z.string().optional(),
   },
   typing: { state: z.enum(['composing', 'paused', 'gone']) },
+  /**
+   * How one device of a person is (`from` names the device: XMPP resource, PIDF tuple), or the person as a whole (bare
+   * `from`; `unavailable` then means every device). Meant for the one watcher in `to` and for nobody else.
+   */
   presence: {
-    availability: z.enum(['available', 'chat', 'away', 'extended-away', 'busy', 'unavailable']),
-    activities: z.array(z.string()).optional(),
+    /** `unknown`: the network says nothing of it (no device heard of, or a watcher who is not told). */
+    availability: z.enum(['available', 'chat', 'away', 'extended-away', 'busy', 'unavailable', 'unknown']),
     notes: texts.optional(),
-    priority: z.number().optional(),
-    devices: z
-      .array(
-        z.object({ id: z.string(), availability: z.string(), contact: z.string().optional(), notes: texts.optional() }),
-      )
-      .optional(),
+    /** -128 to 127, as XMPP counts (RFC 6121 s.4.7.2.3); below 0 the device takes no messages. */
+    priority: z.number().int().min(-128).max(127).optional(),
+    /** RPID names (RFC 4480 s.3.2, s.3.6): `on-the-phone`, `meeting`; `happy`. */
+    activities: z.array(z.string()).optional(),
+    moods: z.array(z.string()).optional(),
+    /** Since when nobody has touched the device. */
+    idleSince: instant.optional(),
+    /** What the person calls the device, or where it answers. */
+    device: z.object({ name: z.string().optional(), contact: z.string().optional() }).optional(),
+    /** XML elements that nobody here understands, for networks that speak the same format. */
+    extensions: z.array(z.string()).optional(),
   },
-  subscription: { action: z.enum(['request', 'approve', 'deny', 'cancel', 'fetch']), expiresMs: z.number().optional() },
+  /**
+   * To a presentity: `request` (asks to watch, for ever where the network can), `cancel`, `fetch` (wants the state now;
+   * answered by `presence`). To a watcher: `approve`, `deny` (also: an approval is taken back). RFC 8048 s.3.
+   */
+  subscription: {
+    action: z.enum(['request', 'approve', 'deny', 'cancel', 'fetch']),
+    /** How long a watcher who must refresh will be there. */
+    expiresMs: z.number().int().nonnegative().optional(),
+    /** What the person who asks says of it, in words. */
+    text: z.string().optional(),
+  },
   membership: {
     action: z.enum(['join', 'leave', 'invite', 'remove', 'nick', 'subject']),
     nick: z.string().optional(),
@@ -130,6 +167,7 @@ export type Registration = z.output<typeof schemas.registration>;
 export type GatewayEvent = z.output<typeof anyEvent>;
 export type EventType = GatewayEvent['type'];
 export type EventOf<T extends EventType> = Extract<GatewayEvent, { type: T }>;
+export type SmsHints = z.output<typeof sms>;
 export type ReceiptState = Receipt['state'];
 
 type Stamped = 'v' | 'id' | 'origin' | 'trace' | 'at' | 'source' | 'conversation' | 'hops' | 'via';

@@ -71,6 +71,7 @@ export function fakeHub(instance = 'under-test'): FakeHub {
     gauge: (name, value) => void gauges.set(name, value),
     observe: () => {},
   };
+  const withdrawable = new Set<string>();
   let published = 0;
   const hub: FakeHub = {
     instance,
@@ -92,8 +93,12 @@ export function fakeHub(instance = 'under-test'): FakeHub {
       if (!scripted?.isRepeat) drafts.push(structuredClone(draft));
       changed();
       published++;
-      return scripted ?? { id: `p${String(published).padStart(9, '0')}`, isRepeat: false };
+      const result = scripted ?? { id: `p${String(published).padStart(9, '0')}`, isRepeat: false };
+      if (draft.type === 'message' && draft.notBefore !== undefined && Date.parse(draft.notBefore) > hub.now())
+        withdrawable.add(result.id);
+      return result;
     },
+    withdraw: async (id) => withdrawable.delete(id),
     status(state, why) {
       statuses.push(why === undefined ? { state } : { state, why });
       changed();
