@@ -1,8 +1,7 @@
 // What the SMPP codec costs a PDU: encode and decode of a submit_sm and its response, beside npm smpp on the same octets.
 import { createRequire } from 'node:module';
-import { gsm } from '../adapters/smpp/charset.ts';
 import { decode, encode, Framer, isFault } from '../adapters/smpp/codec/index.ts';
-import { planText, toParts } from '../adapters/smpp/segments.ts';
+import { gsm, planText, toParts } from '../adapters/smpp/text/index.ts';
 
 interface NpmPdu {
   toBuffer(): Buffer;

@@ -4,14 +4,13 @@ import { GatewayError, type Hub } from '../../src/contract/index.ts';
 import type { SmeAddress } from './addresses.ts';
 import { type PduOf, type RequestPdu, textRanges, tlvOctets, tlvText } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
-import { type DataCoding, readDataCoding } from './data-coding.ts';
 import { refusals } from './errors.ts';
 import type { Answer } from './exchange.ts';
-import { type MobileRules, textOfPieces, toEvent } from './mapping.ts';
+import { type MobileRules, toEvent } from './mapping.ts';
 import type { ReceiptBook } from './receipt-book.ts';
 import { isMarkedReceipt, parseReceipt } from './receipts.ts';
 import type { Rejoin, Whole } from './rejoin.ts';
-import { readSegment } from './segments.ts';
+import { type DataCoding, readDataCoding, readSegment, textOfPieces } from './text/index.ts';
 
 export interface InboundParts {
   readonly options: SmppOptions;

@@ -1,4 +1,4 @@
-// Events <-> what a submit_sm and a deliver_sm say. Pure: alphabets and parts are segments.ts, addresses addresses.ts.
+// Events <-> what a submit_sm and a deliver_sm say. Pure: alphabets and parts are in text/, addresses in addresses.ts.
 import {
   type Address,
   bareAddress,
@@ -11,8 +11,7 @@ import {
 import { fromSme, type SmeAddress, toSme } from './addresses.ts';
 import { type Body, intTlv, octetsTlv, type Tlv } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
-import { type DefaultAlphabet, readDataCoding } from './data-coding.ts';
-import type { Part, Plan } from './segments.ts';
+import type { Part, Plan } from './text/index.ts';
 
 export type SubmitFields = Partial<Body<'submit_sm'>>;
 
@@ -87,28 +86,6 @@ function validity(expiresAt: string | undefined, now: number): string {
 function secondsOf(relative: string): number {
   const [days = 0, hours = 0, minutes = 0, seconds = 0] = (relative.slice(4, 12).match(/../g) ?? []).map(Number);
   return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
-}
-
-/** Part of a text from the network, or a gap where a part never came. */
-export type Piece = { readonly payload: Buffer; readonly dataCoding: number } | undefined;
-
-/** The text of all parts: octets of one coding are joined before they are decoded, so that no character is torn. */
-export function textOfPieces(pieces: readonly Piece[], alphabet0: DefaultAlphabet): string {
-  let text = '';
-  for (let at = 0; at < pieces.length; ) {
-    const first = pieces[at];
-    let end = at + 1;
-    while (end < pieces.length && pieces[end]?.dataCoding === first?.dataCoding) end++;
-    text += first ? decodeRun(pieces.slice(at, end) as NonNullable<Piece>[], first.dataCoding, alphabet0) : '[...]';
-    at = end;
-  }
-  return text;
-}
-
-function decodeRun(run: readonly NonNullable<Piece>[], dataCoding: number, alphabet0: DefaultAlphabet): string {
-  const octets = Buffer.concat(run.map(({ payload }) => payload));
-  const { alphabet } = readDataCoding(dataCoding, alphabet0);
-  return alphabet ? alphabet.decode(octets).toWellFormed() : `[binary message, ${octets.length} octets]`;
 }
 
 export interface Mobile {

@@ -15,7 +15,7 @@ import { type Exchange, SessionError } from './exchange.ts';
 import { fromEvent, noticeOf, type SubmitFields, textOf, toReceipt, toSubmission } from './mapping.ts';
 import { NotSent, type Pacer, type Submission, type Ticket } from './pacer.ts';
 import type { PartRecord, ReceiptBook } from './receipt-book.ts';
-import { type Part, type Plan, planText, toParts } from './segments.ts';
+import { type Part, type Plan, planText, toParts } from './text/index.ts';
 
 export interface OutboundParts {
   readonly options: SmppOptions;

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { GatewayError, type State } from '../../src/contract/index.ts';
 import type { SmeAddress } from './addresses.ts';
-import type { Piece } from './mapping.ts';
+import type { Piece } from './text/index.ts';
 import { Turns } from './turns.ts';
 
 export interface IncomingPart {

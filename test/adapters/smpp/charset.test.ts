@@ -2,8 +2,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type Alphabet, gsm, ia5, latin1, packSeptets, ucs2, unpackSeptets } from '../../../adapters/smpp/charset.ts';
-import { readDataCoding } from '../../../adapters/smpp/data-coding.ts';
+import {
+  type Alphabet,
+  gsm,
+  ia5,
+  latin1,
+  packSeptets,
+  readDataCoding,
+  ucs2,
+  unpackSeptets,
+} from '../../../adapters/smpp/text/index.ts';
 
 const hex = (octets: Buffer) => octets.toString('hex');
 const bytes = (text: string) => Buffer.from(text, 'hex');

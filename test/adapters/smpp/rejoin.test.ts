@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { textOfPieces } from '../../../adapters/smpp/mapping.ts';
 import { type IncomingPart, Rejoin, type Whole } from '../../../adapters/smpp/rejoin.ts';
+import { textOfPieces } from '../../../adapters/smpp/text/index.ts';
 import { MemoryState } from '../../peers/hub.ts';
 
 const person = (addr: string) => ({ ton: 1, npi: 1, addr });

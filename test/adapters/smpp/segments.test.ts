@@ -2,18 +2,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { gsm } from '../../../adapters/smpp/charset.ts';
-import { readDataCoding } from '../../../adapters/smpp/data-coding.ts';
-import { textOfPieces } from '../../../adapters/smpp/mapping.ts';
 import {
   type Concat,
+  gsm,
   type Part,
   type Plan,
   planText,
+  readDataCoding,
   readSegment,
   type SplitOptions,
+  textOfPieces,
   toParts,
-} from '../../../adapters/smpp/segments.ts';
+} from '../../../adapters/smpp/text/index.ts';
 import { GatewayError } from '../../../src/contract/index.ts';
 
 const base: SplitOptions = { alphabet0: 'gsm', ucs2: true, concat: 'udh8', maxParts: 255 };

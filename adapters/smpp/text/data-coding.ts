@@ -1,5 +1,5 @@
 // data_coding (SMPP 3.4 s.5.2.19, 3GPP TS 23.038 s.4) -> alphabet, message class, message waiting; 0 is what the bind says.
-import { type Alphabet, cyrillic, gsm, hebrew, ia5, jis, korean, latin1, ucs2 } from './charset.ts';
+import { type Alphabet, cyrillic, gsm, hebrew, ia5, jis, korean, latin1, ucs2 } from './alphabets.ts';
 
 export type DefaultAlphabet = 'gsm' | 'latin1' | 'ia5' | 'gsm-packed';
 

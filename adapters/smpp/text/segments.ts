@@ -1,8 +1,8 @@
 // One text <-> the short messages that carry it: the cheapest alphabet, septet-exact parts that cut no character, and
 // the three ways to say that parts belong together (user data header, SAR parameters, message_payload).
-import { GatewayError } from '../../src/contract/index.ts';
-import { type Alphabet, gsm, packSeptets, ucs2, unpackSeptets } from './charset.ts';
-import { intTlv, octetsTlv, type Tlv, tlvInt, tlvOctets } from './codec/index.ts';
+import { GatewayError } from '../../../src/contract/index.ts';
+import { intTlv, octetsTlv, type Tlv, tlvInt, tlvOctets } from '../codec/index.ts';
+import { type Alphabet, gsm, packSeptets, ucs2, unpackSeptets } from './alphabets.ts';
 import { type DataCoding, type DefaultAlphabet, dataCodings, defaultAlphabets } from './data-coding.ts';
 
 export type Concat = 'udh8' | 'udh16' | 'sar' | 'payload';
