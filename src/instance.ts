@@ -14,6 +14,7 @@ import type { Network } from './hub/addressing.ts';
 import type { Correlation } from './hub/correlation.ts';
 import { Delivery, type DeliveryLimits } from './hub/delivery.ts';
 import type { Hub } from './hub/hub.ts';
+import { Schedule } from './hub/schedule.ts';
 import type { TraceBook } from './hub/trace.ts';
 import type { Consumer, Queue } from './queue/queue.ts';
 import type { Lease, StateStore } from './state/state.ts';
@@ -151,16 +152,21 @@ export class Instance implements Network {
   }
 
   async #hold(lease: Lease): Promise<void> {
-    const { module, name, options, queue, metrics, now } = this.#parts;
+    const { module, name, options, queue, store, hub, log, metrics, now } = this.#parts;
     const adapter = module.create(name, options);
     const delivery = new Delivery({ ...this.#courierParts(adapter), random: Math.random }, this.#limits);
     const ended = Promise.withResolvers<true>();
     ended.promise.catch(() => {});
-    const ticker = setInterval(() => delivery.tick(), tickMs);
+    const schedule = new Schedule(name, { state: store.namespace(`schedule/${name}`), hub, log, now });
+    const ticker = setInterval(() => {
+      delivery.tick();
+      schedule.tick();
+    }, tickMs);
     const holding: Holding = { adapter, delivery, ended: ended.promise, ticker, consumer: undefined, lease };
     this.#holding = holding;
     this.#report('connecting');
-    const started = adapter.start(this.#hubFor());
+    await schedule.open();
+    const started = adapter.start(this.#hubFor(schedule));
     started.catch(ended.reject);
     // A peer that is away must not keep us from renewing: an adapter may go on starting while we go on.
     await Promise.race([started, this.#pause(startPatienceMs)]);
@@ -170,7 +176,7 @@ export class Instance implements Network {
     });
     await delivery.start(holding.consumer);
     metrics.gauge('lease_fence', lease.fence);
-    this.#parts.log.info({ instance: name, fence: lease.fence, at: now() }, 'holds its lease');
+    log.info({ instance: name, fence: lease.fence, at: now() }, 'holds its lease');
   }
 
   /** Renews until the lease is lost or we stop. A store that cannot be asked keeps us going: its fence protects the queue. */
@@ -223,12 +229,13 @@ export class Instance implements Network {
     log[state === 'down' ? 'warn' : 'info']({ instance: name, state, ...(why === undefined ? {} : { why }) }, 'status');
   }
 
-  #hubFor(): AdapterHub {
+  #hubFor(schedule: Schedule): AdapterHub {
     const { name, hub, store, traces, log, metrics, now } = this.#parts;
     return {
       instance: name,
-      publish: (draft) => hub.publish(name, draft),
-      withdraw: async () => false,
+      publish: (draft) =>
+        draft.type === 'message' && schedule.isEarly(draft) ? schedule.keep(draft) : hub.publish(name, draft),
+      withdraw: (id) => schedule.withdraw(id),
       status: (state, why) => {
         if (this.#holding) this.#report(state, why);
       },

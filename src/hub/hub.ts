@@ -12,7 +12,7 @@ import {
   type Published,
   type ReceiptState,
 } from '../contract/index.ts';
-import type { Addressing } from './addressing.ts';
+import { type Addressing, conversationOf } from './addressing.ts';
 import type { Remembered } from './correlation.ts';
 import { Endings, type EndingsParts } from './endings.ts';
 import { derivedEventId, newEventId } from './ids.ts';
@@ -83,6 +83,27 @@ export class Hub {
   async conclude(event: Message, state: ReceiptState, reason?: FailureReason, text?: string): Promise<void> {
     const message: Remembered = { ...event, instance: '' };
     await this.#endings.tell(event.id, message, { state, reason, text, origin: event.origin });
+  }
+
+  /** What `publish` would refuse is refused; else the id that the message will have, or has had. */
+  async check(instance: string, draft: DraftOf<'message'>): Promise<Published> {
+    refuseTooLarge(draft);
+    await withPatience(() => this.#parts.addressing.plan(instance, draft.from, draft.to));
+    if (draft.dedupeKey === undefined) return { id: newEventId(this.#parts.now()), isRepeat: false };
+    const id = derivedEventId(instance, draft.dedupeKey);
+    return { id, isRepeat: await withPatience(() => this.#parts.correlation.isRepeat(id)) };
+  }
+
+  /** `publish` under an id that was given before; again under the same id is a repeat. */
+  release(instance: string, draft: DraftOf<'message'>, id: string): Promise<Published> {
+    return this.#acceptOnce(instance, draft, id);
+  }
+
+  /** Tells the sender of a message that waited for its time that nothing came of it. */
+  async fail(instance: string, draft: DraftOf<'message'>, id: string, { reason, message }: GatewayError) {
+    const { from, to } = draft;
+    const event = this.#stamp(instance, draft, id, { hops: 1, from, to, conversation: conversationOf(from, to) });
+    await this.conclude(event as Message, 'failed', reason, message);
   }
 
   /** Moves an event to the next instance that could take it. False when there is none. */
