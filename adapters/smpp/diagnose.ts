@@ -1,7 +1,7 @@
 // For `dragoman doctor`: connects and binds as configured and says what it finds, step by step.
 import type { Finding } from '../../src/contract/index.ts';
+import { BindRefused, open } from './binds/link.ts';
 import { bindsOf, type SmppOptions } from './config.ts';
-import { BindRefused, open } from './link.ts';
 
 const advice: Readonly<Record<BindRefused['stage'], string>> = {
   network: 'check host and port, and that the carrier lets our address in',

@@ -7,8 +7,8 @@ import type { SmppOptions } from './config.ts';
 import { refusals } from './errors.ts';
 import type { Answer } from './exchange.ts';
 import { type MobileRules, toEvent } from './mapping.ts';
-import type { ReceiptBook } from './receipt-book.ts';
-import { isMarkedReceipt, parseReceipt } from './receipts.ts';
+import type { ReceiptBook } from './receipts/book.ts';
+import { isMarkedReceipt, parseReceipt } from './receipts/dialects.ts';
 import type { Rejoin, Whole } from './rejoin.ts';
 import { type DataCoding, readDataCoding, readSegment, textOfPieces } from './text/index.ts';
 

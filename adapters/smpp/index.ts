@@ -8,16 +8,16 @@ import {
   type GatewayEvent,
   type Hub,
 } from '../../src/contract/index.ts';
+import { Link } from './binds/link.ts';
+import { Pacer } from './binds/pacer.ts';
 import type { ResponsePdu } from './codec/index.ts';
 import { type BindCommand, bindsOf, options, type SmppOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
 import { isThrottling } from './errors.ts';
 import { Inbound } from './inbound.ts';
-import { Link } from './link.ts';
 import { type Conclusion, toReceipt } from './mapping.ts';
 import { Outbound } from './outbound.ts';
-import { Pacer } from './pacer.ts';
-import { ReceiptBook } from './receipt-book.ts';
+import { ReceiptBook } from './receipts/book.ts';
 import { Rejoin } from './rejoin.ts';
 import type { Session } from './session.ts';
 

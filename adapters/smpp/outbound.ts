@@ -8,13 +8,13 @@ import {
   type Message,
   type Receipt,
 } from '../../src/contract/index.ts';
+import { NotSent, type Pacer, type Submission, type Ticket } from './binds/pacer.ts';
 import { type ResponsePdu, statuses, statusName, textRanges } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
 import { type Exchange, SessionError } from './exchange.ts';
 import { fromEvent, noticeOf, type SubmitFields, textOf, toReceipt, toSubmission } from './mapping.ts';
-import { NotSent, type Pacer, type Submission, type Ticket } from './pacer.ts';
-import type { PartRecord, ReceiptBook } from './receipt-book.ts';
+import type { PartRecord, ReceiptBook } from './receipts/book.ts';
 import { type Part, type Plan, planText, toParts } from './text/index.ts';
 
 export interface OutboundParts {

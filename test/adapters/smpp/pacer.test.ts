@@ -1,8 +1,8 @@
 // Flow control: order, window, rate, throttling, and what is taken back, by a clock that the test moves.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { NotSent, Pacer } from '../../../adapters/smpp/binds/pacer.ts';
 import { isThrottling } from '../../../adapters/smpp/errors.ts';
-import { NotSent, Pacer } from '../../../adapters/smpp/pacer.ts';
 import type { WirePeer } from '../../peers/smpp-wire.ts';
 import { bound, submit, turn } from './bench.ts';
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Conclusion } from '../../../adapters/smpp/mapping.ts';
-import { type PartRecord, ReceiptBook } from '../../../adapters/smpp/receipt-book.ts';
-import type { ParsedReceipt } from '../../../adapters/smpp/receipts.ts';
+import { type PartRecord, ReceiptBook } from '../../../adapters/smpp/receipts/book.ts';
+import type { ParsedReceipt } from '../../../adapters/smpp/receipts/dialects.ts';
 import { MemoryState } from '../../peers/hub.ts';
 
 class CountingState extends MemoryState {

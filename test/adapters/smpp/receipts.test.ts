@@ -12,7 +12,8 @@ import {
   type Tlv,
   textTlv,
 } from '../../../adapters/smpp/codec/index.ts';
-import { candidateKeys, idKey, isSameNumber, outcomeOfReceipt, parseReceipt } from '../../../adapters/smpp/receipts.ts';
+import { outcomeOfReceipt, parseReceipt } from '../../../adapters/smpp/receipts/dialects.ts';
+import { candidateKeys, idKey, isSameNumber } from '../../../adapters/smpp/receipts/ids.ts';
 
 function deliver(text: string, esm_class = 4, tlvs: readonly Tlv[] = []): PduOf<'deliver_sm'> {
   const body = { esm_class, source_addr: '447700900123', short_message: Buffer.from(text) };

@@ -1,11 +1,11 @@
 // One bind kept up: connects, binds, and when the link is lost tries again with growing pauses and jitter.
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type RequestPdu, statuses } from './codec/index.ts';
-import { type BindCommand, type SmppOptions, tlsFiles } from './config.ts';
-import { statusError } from './errors.ts';
-import type { Answer, SessionHandler } from './exchange.ts';
-import { Session } from './session.ts';
+import { type RequestPdu, statuses } from '../codec/index.ts';
+import { type BindCommand, type SmppOptions, tlsFiles } from '../config.ts';
+import { statusError } from '../errors.ts';
+import type { Answer, SessionHandler } from '../exchange.ts';
+import { Session } from '../session.ts';
 
 export interface LinkHandler {
   up(session: Session): void;

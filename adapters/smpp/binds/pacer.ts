@@ -1,9 +1,9 @@
 // Flow control towards the SMSC: the order of submits, the window, the rate, and what ESME_RTHROTTLED does to them.
 // A throttled PDU goes out first when the pause is over; the window starts at 1 and grows with each acceptance, so that an
 // SMSC that throttles from the start has nothing of ours out of order.
-import type { Body, ResponsePdu, Tlv } from './codec/index.ts';
-import { type Exchange, SessionError } from './exchange.ts';
-import type { Session } from './session.ts';
+import type { Body, ResponsePdu, Tlv } from '../codec/index.ts';
+import { type Exchange, SessionError } from '../exchange.ts';
+import type { Session } from '../session.ts';
 
 export interface PacerLimits {
   readonly window: number;

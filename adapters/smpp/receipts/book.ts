@@ -1,18 +1,11 @@
 // Which of our messages a receipt speaks of, and when the message as a whole has ended. Durable, and the same few look-ups
 // however many parts are outstanding: receipts may come early, late, twice, in another radix or after a restart.
-import type { State } from '../../src/contract/index.ts';
-import type { Outcome } from './errors.ts';
-import type { Conclusion } from './mapping.ts';
-import {
-  candidateKeys,
-  type IdRule,
-  idKey,
-  idRules,
-  isOneOf,
-  outcomeOfReceipt,
-  type ParsedReceipt,
-} from './receipts.ts';
-import { Turns } from './turns.ts';
+import type { State } from '../../../src/contract/index.ts';
+import type { Outcome } from '../errors.ts';
+import type { Conclusion } from '../mapping.ts';
+import { Turns } from '../turns.ts';
+import { outcomeOfReceipt, type ParsedReceipt } from './dialects.ts';
+import { candidateKeys, type IdRule, idKey, idRules, isOneOf } from './ids.ts';
 
 /** What is remembered of an accepted part, under the id that the SMSC gave it. Short names: there are many. */
 export interface PartRecord {
