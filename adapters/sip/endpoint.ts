@@ -42,6 +42,8 @@ export interface EndpointOptions {
   methods: ReadonlyMap<string, Method>;
   accept: readonly string[];
   supported: readonly string[];
+  /** Event packages (RFC 6665 s.4.4.4); none: no Allow-Events. */
+  events: readonly string[];
   trusted: ReadonlySet<string>;
   digest?: DigestServer | undefined;
   /** Requests under way, in all and from one address, beyond which 503 is the answer. */
@@ -103,13 +105,14 @@ export class Endpoint {
 
   /** OPTIONS (s.11.2), and what a 405, 415 or 420 has to say of us. */
   get capabilities(): Array<readonly [string, string]> {
-    const { accept, supported } = this.#options;
+    const { accept, supported, events } = this.#options;
     const headers: Array<readonly [string, string]> = [
       ['Allow', this.#allow],
       ['Accept', accept.join(', ')],
       ['Accept-Encoding', 'identity, deflate, gzip'],
     ];
     if (supported.length > 0) headers.push(['Supported', supported.join(', ')]);
+    if (events.length > 0) headers.push(['Allow-Events', events.join(', ')]);
     return headers;
   }
 

@@ -21,6 +21,7 @@ import { Holds } from './holds.ts';
 import { Inbox } from './inbox.ts';
 import { acceptedTypes } from './mapping/inbound.ts';
 import { Outbox } from './outbox.ts';
+import { Presence } from './presence/index.ts';
 import { ProxyWatch, type Way } from './proxy-watch.ts';
 import { Registrar } from './registrar.ts';
 import { Registration } from './registration.ts';
@@ -33,10 +34,14 @@ interface Running {
   session: Session;
   endpoint: Endpoint;
   outbox: Outbox;
+  presence: Presence;
   directions: Directions;
   registrar: Registrar;
   ways: readonly Way[];
 }
+
+/** What requests are handed to. */
+type Answering = { inbox: Inbox } & Pick<Running, 'presence' | 'registrar'>;
 
 export class SipAdapter implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing']);
@@ -53,6 +58,7 @@ export class SipAdapter implements Adapter {
 
   async start(hub: Hub): Promise<void> {
     const running = this.#build(hub);
+    await running.presence.start();
     await running.session.listen();
     if (this.#isStopped) return running.session.stop();
     this.#running = running;
@@ -62,7 +68,10 @@ export class SipAdapter implements Adapter {
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
     if (!this.#running) throw new GatewayError('unavailable', 'not started');
-    return this.#running.outbox.deliver(event, signal);
+    const { outbox, presence } = this.#running;
+    if (event.type !== 'presence' && event.type !== 'subscription') return outbox.deliver(event, signal);
+    await presence.deliver(event, signal);
+    return { state: 'sent' };
   }
 
   async stop(): Promise<void> {
@@ -70,9 +79,13 @@ export class SipAdapter implements Adapter {
     const running = this.#running;
     this.#running = undefined;
     if (!running) return;
-    await Promise.all(running.ways.map((way) => way.stop()));
+    await Promise.all([...running.ways.map((way) => way.stop()), running.presence.stop()]);
     await running.session.stop();
     running.hub.status('down', 'stopped');
+  }
+
+  get views(): NonNullable<Adapter['views']> {
+    return this.#running?.presence.views ?? {};
   }
 
   destination({ to }: GatewayEvent): string {
@@ -122,14 +135,16 @@ export class SipAdapter implements Adapter {
       { ...settings, domains: gatewayDomains(settings) },
       { hub, requester, directions, holds, asked },
     );
-    const endpoint = this.#endpoint(hub, session, inbox, registrar);
-    return { hub, session, endpoint, outbox, directions, registrar, ways };
+    const presence = new Presence();
+    const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar });
+    return { hub, session, endpoint, outbox, presence, directions, registrar, ways };
   }
 
-  #endpoint(hub: Hub, session: Session, inbox: Inbox, registrar: Registrar): Endpoint {
+  #endpoint(hub: Hub, session: Session, { inbox, presence, registrar }: Answering): Endpoint {
     const { auth, trusted, nativeDomains, maxPending, maxPendingPerSource } = this.#options;
     const methods = new Map<string, Method>([
       ['MESSAGE', { handle: (inbound) => inbox.handle(inbound), isPassedOn: true, wantsProof: true }],
+      ...presence.methods(),
     ]);
     if (nativeDomains.length > 0) {
       methods.set('REGISTER', { handle: (inbound) => registrar.handle(inbound), isPassedOn: false, wantsProof: true });
@@ -138,6 +153,7 @@ export class SipAdapter implements Adapter {
       methods,
       accept: acceptedTypes,
       supported: nativeDomains.length > 0 ? ['path'] : [],
+      events: presence.events,
       trusted: new Set(trusted),
       digest:
         auth &&

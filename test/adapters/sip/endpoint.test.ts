@@ -11,7 +11,7 @@ test('RFC 3261 s.11.2: OPTIONS is answered with Allow, Accept, Accept-Encoding',
   const { ask } = await open(t);
   const { first, header } = await ask({ method: 'OPTIONS', body: '' });
   assert.equal(first, 'SIP/2.0 200 OK');
-  assert.equal(header('Allow'), 'MESSAGE, OPTIONS, CANCEL');
+  assert.equal(header('Allow'), 'MESSAGE, SUBSCRIBE, NOTIFY, OPTIONS, CANCEL');
   assert.match(header('Accept'), /message\/cpim/);
   assert.match(header('Accept-Encoding'), /deflate/);
 });
@@ -25,6 +25,7 @@ test('RFC 3261 s.8.2: each refusal has its status and the header that explains i
     [{ uri: 'urn:service:sos', to: '<sip:alice@gw.example>' }, /416/, 'Allow', /^$/],
     [{ more: ['Require: 100rel, nonsense'] }, /420/, 'Unsupported', /^100rel, nonsense$/],
     [{ to: '<sip:alice@gw.example>;tag=gone' }, /481/, 'Allow', /^$/],
+    [{ method: 'PUBLISH' }, /405/, 'Allow', /SUBSCRIBE/],
   ];
   for (const [parts, status, name, value] of cases) {
     const response = await ask(parts);
