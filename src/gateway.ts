@@ -7,10 +7,11 @@ import { Addressing } from './hub/addressing.ts';
 import { Correlation } from './hub/correlation.ts';
 import { Directory } from './hub/directory.ts';
 import { Hub } from './hub/hub.ts';
+import { Policy } from './hub/policy.ts';
 import { RouteTable } from './hub/router.ts';
 import { TraceBook } from './hub/trace.ts';
 import { Instance } from './instance.ts';
-import { deliveryLimits, hubLimits } from './limits.ts';
+import { deliveryLimits, hubLimits, policyRules } from './limits.ts';
 import type { RootLog } from './log.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openStores, type Stores } from './stores.ts';
@@ -23,6 +24,7 @@ export class Gateway implements GatewayView {
   readonly #instances = new Map<string, Instance>();
   readonly #directory: Directory;
   readonly #addressing: Addressing;
+  readonly #policy: Policy;
   readonly #hub: Hub;
   readonly #traces = new TraceBook(Date.now);
   readonly #startedAt = Date.now();
@@ -42,10 +44,13 @@ export class Gateway implements GatewayView {
     const correlation = new Correlation(stores.state.namespace('hub'), config.remember);
     this.#directory = new Directory(stores.state.namespace('directory'), Date.now);
     this.#addressing = new Addressing(this.#directory, this.#instances, new RouteTable(config.routes));
+    this.#policy = new Policy(stores.state.namespace('policy'), Date.now);
+    this.#policy.configure(policyRules(config));
     this.#hub = new Hub(
       {
         queue: stores.queue,
         addressing: this.#addressing,
+        policy: this.#policy,
         correlation,
         traces: this.#traces,
         log,
@@ -110,9 +115,8 @@ export class Gateway implements GatewayView {
     const sender = parseAddress(from);
     const steps: string[] = [];
     try {
-      const plan = await this.#addressing.plan(this.#originOf(sender), sender, parseAddress(to), (step) =>
-        steps.push(step),
-      );
+      const explain = (step: string) => void steps.push(step);
+      const plan = await this.#addressing.plan(this.#originOf(sender), sender, parseAddress(to), { explain });
       return { steps, instances: [plan.instance, ...plan.alternatives], from: plan.from, to: plan.to };
     } catch (error) {
       const { reason, message: text } = asGatewayError(error);
@@ -143,7 +147,17 @@ export class Gateway implements GatewayView {
   async reload(config: Config): Promise<string[]> {
     const said: string[] = [];
     const changed = (key: keyof Config) => JSON.stringify(this.#config[key]) !== JSON.stringify(config[key]);
-    for (const key of ['routes', 'people', 'numbers', 'delivery', 'queue', 'maxHops', 'log', 'drain'] as const) {
+    for (const key of [
+      'routes',
+      'people',
+      'numbers',
+      'policy',
+      'delivery',
+      'queue',
+      'maxHops',
+      'log',
+      'drain',
+    ] as const) {
       if (changed(key)) said.push(`${key}: taken over`);
     }
     const outline = (one: Config) =>
@@ -153,6 +167,7 @@ export class Gateway implements GatewayView {
       if (changed(key)) said.push(`${key}: needs a restart`);
     }
     this.#addressing.configure(new RouteTable(config.routes));
+    this.#policy.configure(policyRules(config));
     this.#hub.configure(hubLimits(config));
     for (const instance of this.#instances.values()) instance.configure(deliveryLimits(config));
     this.#configurePeople(config);

@@ -1,6 +1,7 @@
 // The configuration's numbers in the words of the hub.
 import type { Config } from './config/config.ts';
 import type { HubLimits } from './hub/hub.ts';
+import type { PolicyRules } from './hub/policy.ts';
 import type { InstanceLimits } from './instance.ts';
 
 // What is not a message is of the moment: nobody wants to know tomorrow that somebody was typing.
@@ -36,5 +37,14 @@ export function deliveryLimits({ delivery, lease }: Config): InstanceLimits {
     breakerFailures,
     internalTries,
     leaseMs: lease,
+  };
+}
+
+export function policyRules({ policy: { block, quotas, optOut } }: Config): PolicyRules {
+  const { enabled, ...words } = optOut;
+  return {
+    block,
+    quotas: quotas.map(({ per, ...quota }) => ({ ...quota, perMs: per })),
+    optOut: enabled ? words : undefined,
   };
 }

@@ -63,7 +63,14 @@ const outlineSchema = z
   .object({
     instances: z.record(z.string(), z.looseObject({ protocol: z.string() }).optional().catch(undefined)).catch({}),
     routes: z
-      .array(z.object({ via: z.union([z.string().transform((one) => [one]), z.array(z.string())]) }).catch({ via: [] }))
+      .array(
+        z
+          .object({
+            via: z.union([z.string().transform((one) => [one]), z.array(z.string())]).default([]),
+            costs: z.record(z.string(), z.unknown()).default({}),
+          })
+          .catch({ via: [], costs: {} }),
+      )
       .catch([]),
   })
   .catch({ instances: {}, routes: [] });
@@ -93,7 +100,9 @@ async function readInstances(
 function checkRoutes(document: ConfigDocument, outline: Outline, instances: readonly InstanceConfig[]): void {
   const names = Object.keys(outline.instances);
   const networkOf = new Map(instances.map(({ name, module }) => [name, module.network]));
-  outline.routes.forEach(({ via }, i) => {
+  outline.routes.forEach(({ via, costs }, i) => {
+    const unused = Object.keys(costs).filter((name) => !via.includes(name));
+    if (unused.length > 0) document.fault(['routes', i, 'costs'], `"${unused.join('", "')}" is not under via`);
     const at = ['routes', i, 'via'];
     const strangers = via.filter((name) => !names.includes(name));
     const told = strangers.map((name) => `no instance is called "${name}"${guess(name, names)}`);

@@ -93,15 +93,70 @@ const numbers = z.strictObject({
 
 const oneOrMore = 'write one instance, or a list of them';
 
-const route = z.strictObject({
-  to: pattern.describe('tel:+44*, sip:*@*.example.net, xmpp:*'),
-  via: z
-    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1, oneOrMore)], oneOrMore)
-    .describe('the instances that carry it'),
-  mode: z
-    .enum(['failover', 'share'])
-    .default('failover')
-    .describe('failover: the first that is up; share: each conversation has its favourite'),
+const route = z
+  .strictObject({
+    to: pattern.describe('tel:+44*, tel:88222, sip:*@*.example.net, xmpp:*'),
+    via: z
+      .union([z.string().transform((one) => [one]), z.array(z.string()).min(1, oneOrMore)], oneOrMore)
+      .default([])
+      .describe('the instances that carry it'),
+    mode: z
+      .enum(['failover', 'share', 'cheapest'])
+      .default('failover')
+      .describe('failover: the first that is up; share: each conversation has its favourite; cheapest: by costs'),
+    costs: z
+      .record(z.string(), z.number().nonnegative())
+      .optional()
+      .describe('what a part costs through each instance'),
+    from: pattern.optional().describe('only what this sender says'),
+    keyword: z
+      .array(z.string().min(1).max(40))
+      .min(1)
+      .optional()
+      .describe('only texts that begin with one of these words'),
+    as: address.optional().describe('who is meant in place of the recipient; then without via'),
+  })
+  .refine(({ via, as }) => via.length > 0 !== (as !== undefined), {
+    path: ['via'],
+    message: 'name the instances that carry it, or with "as" the person who is meant; not both',
+  });
+
+const pair = {
+  from: pattern.optional().describe('sender: a pattern as in routes; default: anybody'),
+  to: pattern.optional().describe('recipient; default: anybody'),
+};
+const words = (usual: string[]) => z.array(z.string().min(1).max(40)).default(usual);
+
+const policy = z.strictObject({
+  block: z
+    .array(z.strictObject({ ...pair, why: z.string().optional().describe('told to the sender') }))
+    .default([])
+    .describe('who may not write to whom'),
+  quotas: z
+    .array(
+      z.strictObject({
+        ...pair,
+        messages: atLeastOne.describe('how many one sender may send'),
+        per: duration('1s', '366d').describe('in this time'),
+      }),
+    )
+    .default([])
+    .describe('how much one sender may send'),
+  optOut: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('false: the words mean nothing'),
+      stop: words(['STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'ARRET']).describe(
+        'a phone that says just this to a number gets nothing more from it',
+      ),
+      start: words(['START', 'UNSTOP']).describe('until it says this'),
+      stopped: z
+        .string()
+        .default('You will get no more messages from {number}. Send START to get them again.')
+        .describe('the answer; empty: none'),
+      started: z.string().default('You will get messages from {number} again.').describe('the answer; empty: none'),
+    })
+    .prefault({})
+    .describe('telephones that want no more messages'),
 });
 
 const instanceName = z
@@ -122,6 +177,7 @@ export const configSchema = z.strictObject({
   drain: duration('0s', '1h').prefault('10s').describe('how long a stop waits for what is under way'),
   people: people.default([]).describe('one person, many addresses'),
   numbers: numbers.prefault({}).describe('numbers for people who have none'),
+  policy: policy.prefault({}).describe('what is not let through'),
   routes: z.array(route).default([]).describe('the first that fits carries it; for numbers the longest prefix'),
   instances: z.record(instanceName, instance).default({}).describe('the networks, by a name of yours'),
 });

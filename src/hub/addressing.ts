@@ -12,7 +12,7 @@ import {
   splitAddress,
 } from '../contract/index.ts';
 import type { Directory } from './directory.ts';
-import { candidates, type RouteTable } from './router.ts';
+import { candidates, type Route, type RouteTable } from './router.ts';
 
 /** What the hub must know of an instance to address people on its network. */
 export interface Network {
@@ -29,6 +29,10 @@ export interface Plan {
   readonly alternatives: readonly string[];
   readonly from: Address;
   readonly to: Address;
+  /** Of the instance. */
+  readonly network: Scheme;
+  /** Who is meant, as that person's own network writes it. */
+  readonly recipient: Address;
   /** The pair of people, the same in both directions. */
   readonly conversation: string;
 }
@@ -52,11 +56,14 @@ export class Addressing {
     this.#routes = routes;
   }
 
-  /** Throws GatewayError with words that say what to do when there is no way. */
-  async plan(origin: string, from: Address, to: Address, explain: Explain = silently): Promise<Plan> {
-    const recipient = await this.#recipient(this.#network(origin), from, to, explain);
-    const route = this.#routes.find(recipient);
-    if (!route) throw new GatewayError('not-found', `no route to ${bareAddress(recipient)}`);
+  /** Throws GatewayError with words that say what to do when there is no way. `text` is what keywords are looked for in. */
+  async plan(
+    origin: string,
+    from: Address,
+    to: Address,
+    { explain = silently, text }: { explain?: Explain; text?: string | undefined } = {},
+  ): Promise<Plan> {
+    const { recipient, route } = await this.#meant(this.#network(origin), from, to, text, explain);
     const conversation = conversationOf(from, recipient);
     const able = candidates(route, conversation).filter((instance) => instance !== origin);
     explain(`rule "${route.to}" names ${route.via.join(', ')} (${route.mode})`);
@@ -68,7 +75,34 @@ export class Addressing {
     );
     const written = await this.write(chosen, from, recipient, explain);
     const alternatives = able.filter((instance) => instance !== chosen);
-    return { instance: chosen, alternatives, conversation, ...written };
+    const network = this.#network(chosen).scheme;
+    return { instance: chosen, alternatives, network, recipient, conversation, ...written };
+  }
+
+  /** What a part costs through that instance, where the configuration says. */
+  costOf(instance: string, to: Address): number | undefined {
+    return this.#routes.find(to)?.costs?.[instance];
+  }
+
+  async #meant(
+    origin: Network,
+    from: Address,
+    to: Address,
+    text: string | undefined,
+    explain: Explain,
+  ): Promise<{ recipient: Address; route: Route }> {
+    const said = { from, text };
+    const byKeyword = text !== undefined && this.#routes.readsText ? this.#routes.find(to, said) : undefined;
+    if (byKeyword?.keyword) explain(`the text begins with a keyword of rule "${byKeyword.to}"`);
+    const recipient = byKeyword?.keyword ? to : await this.#recipient(origin, from, to, explain);
+    const route = byKeyword?.keyword ? byKeyword : this.#routes.find(recipient, said);
+    if (!route) throw new GatewayError('not-found', `no route to ${bareAddress(recipient)}`);
+    const { as } = route;
+    if (as === undefined) return { recipient, route };
+    explain(`rule "${route.to}" means ${as}`);
+    const onwards = this.#routes.find(as, said);
+    if (!onwards || onwards.as !== undefined) throw new GatewayError('not-found', `no route to ${as}`);
+    return { recipient: as, route: onwards };
   }
 
   /** Both people as the instance's network writes them. */

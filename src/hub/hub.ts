@@ -12,11 +12,12 @@ import {
   type Published,
   type ReceiptState,
 } from '../contract/index.ts';
-import { type Addressing, conversationOf } from './addressing.ts';
+import { type Addressing, conversationOf, type Plan } from './addressing.ts';
 import type { Remembered } from './correlation.ts';
 import { Endings, type EndingsParts } from './endings.ts';
 import { derivedEventId, newEventId } from './ids.ts';
 import { withPatience } from './patience.ts';
+import type { Policy } from './policy.ts';
 import { SparingLog } from './sparing-log.ts';
 
 /** The part of the configuration that SIGHUP may change while events flow. */
@@ -30,6 +31,7 @@ export interface HubLimits {
 
 export interface HubParts extends EndingsParts {
   readonly addressing: Addressing;
+  readonly policy: Policy;
   readonly log: Log;
   /** Events waiting for an instance, as last heard: asked for every event, so never a question to the store. */
   depthOf(instance: string): number;
@@ -88,7 +90,7 @@ export class Hub {
   /** What `publish` would refuse is refused; else the id that the message will have, or has had. */
   async check(instance: string, draft: DraftOf<'message'>): Promise<Published> {
     refuseTooLarge(draft);
-    await withPatience(() => this.#parts.addressing.plan(instance, draft.from, draft.to));
+    await withPatience(() => this.#parts.addressing.plan(instance, draft.from, draft.to, { text: textOf(draft) }));
     if (draft.dedupeKey === undefined) return { id: newEventId(this.#parts.now()), isRepeat: false };
     const id = derivedEventId(instance, draft.dedupeKey);
     return { id, isRepeat: await withPatience(() => this.#parts.correlation.isRepeat(id)) };
@@ -148,9 +150,13 @@ export class Hub {
     const { addressing, correlation, traces } = this.#parts;
     const hops = (draft.hops ?? 0) + 1;
     if (hops > this.#limits.maxHops) throw new GatewayError('not-allowed', `passed ${draft.hops} gateways: a loop`);
-    if (draft.type === 'message') refuseTooLarge(draft);
-    const plan = await withPatience(() => addressing.plan(instance, draft.from, draft.to));
+    if (draft.type === 'message') {
+      refuseTooLarge(draft);
+      await this.#heedStop(instance, draft, id);
+    }
+    const plan = await withPatience(() => addressing.plan(instance, draft.from, draft.to, { text: textOf(draft) }));
     this.#refuseWhenFull(plan.instance);
+    if (draft.type === 'message') await this.#admit(draft, plan);
     const event = this.#stamp(instance, draft, id, {
       hops,
       from: plan.from,
@@ -165,6 +171,21 @@ export class Hub {
       translated.type === 'message' ? withPatience(() => correlation.remember(translated, plan.instance)) : undefined,
     ]);
     return { id, isRepeat: false };
+  }
+
+  #admit({ from }: DraftOf<'message'>, { recipient, network, from: shownFrom, to }: Plan): Promise<void> {
+    const admission = { from, recipient, network, shown: { from: shownFrom, to } };
+    return withPatience(() => this.#parts.policy.admit(admission));
+  }
+
+  // Before it is asked where the message goes: STOP counts even where nobody is left to read it.
+  async #heedStop(instance: string, draft: DraftOf<'message'>, id: string): Promise<void> {
+    const text = await withPatience(() => this.#parts.policy.heard(draft));
+    if (text === undefined) return;
+    const { from: to, to: from, conversation = conversationOf(from, to) } = draft;
+    const reply = { type: 'message', from, to, text: { '': text }, wants: [] } as DraftOf<'message'>;
+    const routed = { hops: 1, from, to, conversation };
+    await this.#push(instance, this.#stamp(instance, reply, derivedEventId(id, 'stop'), routed));
   }
 
   #stamp(
@@ -222,6 +243,10 @@ export class Hub {
   #push(instance: string, event: GatewayEvent): Promise<void> {
     return withPatience(() => this.#parts.queue.push(instance, [event]));
   }
+}
+
+function textOf(draft: Draft): string | undefined {
+  return draft.type === 'message' ? (draft.text[''] ?? Object.values(draft.text)[0]) : undefined;
 }
 
 function refuseTooLarge(message: DraftOf<'message'>): void {

@@ -1,12 +1,29 @@
-// Which instances may carry an address: rules in their order, numbers by longest prefix. Pure.
+// Which instances may carry an address: rules in their order, numbers by longest prefix; by sender and keyword. Pure.
 import { type Address, GatewayError, type Scheme, schemes, splitAddress } from '../contract/index.ts';
 
 export interface Route {
   /** As configured, for explanations. */
   readonly to: string;
   readonly via: readonly string[];
-  /** `failover`: the first that is up. `share`: each conversation has its own favourite, the others step in. */
-  readonly mode: 'failover' | 'share';
+  /**
+   * `failover`: the first that is up. `share`: each conversation has its own favourite, the others step in. `cheapest`:
+   * the first by `costs`, the others in their order.
+   */
+  readonly mode: 'failover' | 'share' | 'cheapest';
+  /** What a part costs through each instance, in the operator's currency. */
+  readonly costs?: Readonly<Record<string, number>> | undefined;
+  /** Only what this sender says. */
+  readonly from?: string | undefined;
+  /** Only texts that begin with one of these words, whatever their case. */
+  readonly keyword?: readonly string[] | undefined;
+  /** Who is meant in place of the recipient. */
+  readonly as?: Address | undefined;
+}
+
+/** What a rule may ask of an event besides its recipient. */
+export interface Said {
+  readonly from?: Address | undefined;
+  readonly text?: string | undefined;
 }
 
 /** `scheme:*`, `tel:+44*`, `sip:*@*.example.net`, `xmpp:alice@example.org`. */
@@ -27,7 +44,9 @@ export function parsePattern(text: string): Pattern {
   if (!scheme) throw wrong(text, `begin with one of ${schemes.map((known) => `${known}:`).join(' ')}`);
   if (scheme === 'tel') {
     const prefix = /^(?:(\+\d{0,15})|)\*?$/.exec(rest);
-    if (!prefix) throw wrong(text, 'for numbers write tel:* or tel:+44* or tel:+447700900123');
+    if (!prefix && !/^[\w#]{1,21}$/.test(rest))
+      throw wrong(text, 'for numbers write tel:* or tel:+44* or tel:+447700900123, for short codes tel:88222');
+    if (!prefix) return { scheme, local: rest };
     return rest.endsWith('*') ? { scheme, prefix: prefix[1] ?? '' } : { scheme, local: rest };
   }
   if (rest === '*') return { scheme };
@@ -40,59 +59,94 @@ export function parsePattern(text: string): Pattern {
   return { scheme, domain, ...(local === '*' ? {} : { local }) };
 }
 
+export type Matches = (address: Address) => boolean;
+
+/** Whether an address fits. Throws GatewayError `malformed`. */
+export function matcher(text: string): Matches {
+  const { scheme, prefix, local, domain } = parsePattern(text);
+  const isOfDomain = domain === undefined ? undefined : glob(domain);
+  return (address) => {
+    const parts = splitAddress(address);
+    if (parts.scheme !== scheme) return false;
+    if (prefix !== undefined) return parts.local.startsWith(prefix);
+    return (local === undefined || parts.local === local) && (isOfDomain?.test(parts.domain) ?? true);
+  };
+}
+
 interface Rule {
   readonly route: Route;
-  readonly local: string | undefined;
-  readonly domain: RegExp | undefined;
+  readonly fits: Matches;
+  readonly fitsSender: Matches | undefined;
+  readonly keywords: ReadonlySet<string> | undefined;
 }
 
 /** The configured routes, indexed: number rules by prefix, the others in order within their scheme. */
 export class RouteTable {
-  readonly #prefixes = new Map<string, Route>();
+  readonly #prefixes = new Map<string, Rule[]>();
   readonly #rules = new Map<Scheme, Rule[]>();
+  /** Whether any rule looks at what is said. */
+  readonly readsText: boolean;
 
   constructor(routes: readonly Route[]) {
+    this.readsText = routes.some(({ keyword }) => keyword !== undefined);
     for (const route of routes) {
       const pattern = parsePattern(route.to);
-      const prefix = pattern.prefix ?? (pattern.scheme === 'tel' ? `${pattern.local}$` : undefined);
-      if (prefix !== undefined) {
-        if (!this.#prefixes.has(prefix)) this.#prefixes.set(prefix, route);
-        continue;
-      }
-      const rules = this.#rules.get(pattern.scheme) ?? [];
-      rules.push({
+      const rule: Rule = {
         route,
-        local: pattern.local,
-        domain: pattern.domain === undefined ? undefined : glob(pattern.domain),
-      });
-      this.#rules.set(pattern.scheme, rules);
+        fits: matcher(route.to),
+        fitsSender: route.from === undefined ? undefined : matcher(route.from),
+        keywords: route.keyword && new Set(route.keyword.map((word) => word.toUpperCase())),
+      };
+      const prefix = pattern.prefix ?? (pattern.scheme === 'tel' ? `${pattern.local}$` : undefined);
+      if (prefix === undefined) append(this.#rules, pattern.scheme, rule);
+      else append(this.#prefixes, prefix, rule);
     }
   }
 
-  /** The first rule that fits; for numbers the one with the longest prefix. */
-  find(address: Address): Route | undefined {
+  /** The first rule that fits; for numbers the one with the longest prefix, and of these one with a keyword first. */
+  find(address: Address, said: Said = {}): Route | undefined {
     const { scheme, local, domain } = splitAddress(address);
-    if (scheme === 'tel') return this.#findNumber(local, domain === '');
-    return this.#rules
-      .get(scheme)
-      ?.find((rule) => (rule.local === undefined || rule.local === local) && (rule.domain?.test(domain) ?? true))
-      ?.route;
+    if (scheme === 'tel') return this.#findNumber(local, domain === '', said);
+    return this.#rules.get(scheme)?.find((rule) => rule.fits(address) && isSaid(rule, said))?.route;
   }
 
-  #findNumber(number: string, isGlobal: boolean): Route | undefined {
-    if (!isGlobal) return this.#prefixes.get('');
-    const exact = this.#prefixes.get(`${number}$`);
+  #findNumber(number: string, isGlobal: boolean, said: Said): Route | undefined {
+    const exact = this.#first(`${number}$`, said);
     if (exact) return exact;
-    for (let length = number.length; length >= 0; length--) {
-      const route = this.#prefixes.get(number.slice(0, length));
+    for (let length = isGlobal ? number.length : 0; length >= 0; length--) {
+      const route = this.#first(number.slice(0, length), said);
       if (route) return route;
     }
     return undefined;
   }
+
+  #first(prefix: string, said: Said): Route | undefined {
+    const rules = this.#prefixes.get(prefix)?.filter((rule) => isSaid(rule, said));
+    return (rules?.find(({ keywords }) => keywords !== undefined) ?? rules?.[0])?.route;
+  }
 }
+
+function append<K>(rules: Map<K, Rule[]>, key: K, rule: Rule): void {
+  const known = rules.get(key);
+  if (known) known.push(rule);
+  else rules.set(key, [rule]);
+}
+
+function isSaid({ fitsSender, keywords }: Rule, { from, text }: Said): boolean {
+  if (fitsSender && (from === undefined || !fitsSender(from))) return false;
+  return keywords === undefined || (text !== undefined && keywords.has(firstWord(text)));
+}
+
+const firstWord = (text: string) => (/^\s*(\S{1,40})/.exec(text)?.[1] ?? '').toUpperCase();
 
 /** The route's instances in the order in which they should be tried for this conversation. */
 export function candidates(route: Route, conversation: string): string[] {
+  const { costs } = route;
+  if (route.mode === 'cheapest') {
+    const costOf = (instance: string) => costs?.[instance] ?? Number.POSITIVE_INFINITY;
+    // Not by subtraction: two infinite costs are alike.
+    return [...route.via].sort((a, b) => (costOf(a) === costOf(b) ? 0 : costOf(a) < costOf(b) ? -1 : 1));
+  }
   if (route.mode === 'failover' || route.via.length < 2) return [...route.via];
   return route.via
     .map((instance) => ({ instance, score: score(instance, conversation) }))

@@ -65,6 +65,17 @@ test('an empty file is a configuration: everything has its default', async (t) =
     drain: 10_000,
     people: [],
     numbers: { pool: [], holdFor: 2_592_000_000 },
+    policy: {
+      block: [],
+      quotas: [],
+      optOut: {
+        enabled: true,
+        stop: ['STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'ARRET'],
+        start: ['START', 'UNSTOP'],
+        stopped: 'You will get no more messages from {number}. Send START to get them again.',
+        started: 'You will get messages from {number} again.',
+      },
+    },
     routes: [],
     instances: [],
     secrets: [],
@@ -93,6 +104,10 @@ test('each of these faults is named with its line, its key and what would be rig
     [
       "people:\n  - {addresses: ['xmpp:a@b.example']}\n  - {addresses: ['xmpp:A@B.example']}",
       '3:18 people.1.addresses.0: xmpp:a@b.example is there twice: an address is of one person',
+    ],
+    [
+      "routes: [{to: 'tel:*', via: x, costs: {y: 1}}]\ninstances: {x: {protocol: smpp, host: h}}",
+      '1:32 routes.0.costs: "y" is not under via',
     ],
     ["numbers: {pool: ['07700900100']}", '1:18 numbers.pool.0: write a number as +447700900123 (E.164)'],
     ["numbers: {pool: ['+447700900100', '+447700900100']}", '1:35 numbers.pool.1: +447700900100 is there twice'],

@@ -15,6 +15,7 @@ import { Addressing, type Network } from '../../src/hub/addressing.ts';
 import { Correlation } from '../../src/hub/correlation.ts';
 import { Directory } from '../../src/hub/directory.ts';
 import { Hub } from '../../src/hub/hub.ts';
+import { Policy } from '../../src/hub/policy.ts';
 import { RouteTable } from '../../src/hub/router.ts';
 import { TraceBook } from '../../src/hub/trace.ts';
 import type { Queue } from '../../src/queue/queue.ts';
@@ -77,14 +78,19 @@ async function setUp(t: TestContext) {
     { to: 'tel:*', via: ['carrier-a', 'carrier-b'], mode: 'failover' },
     { to: 'sip:*', via: ['sip'], mode: 'failover' },
     { to: 'xmpp:*', via: ['xmpp'], mode: 'failover' },
+    { to: 'tel:88222', via: [], mode: 'failover', keyword: ['INFO'], as: parseAddress('xmpp:info@example.org') },
   ]);
   const correlation = new Correlation(state.namespace('hub'), 7 * 24 * hour);
+  const policy = new Policy(state.namespace('policy'), () => now);
+  const optOut = { stop: ['STOP'], start: ['START'], stopped: 'No more from {number}.', started: '' };
+  policy.configure({ block: [], quotas: [], optOut });
   let depth = 0;
   const silent = () => {};
   const hub = new Hub(
     {
       queue,
       addressing: new Addressing(directory, networks, routes),
+      policy,
       correlation,
       traces: new TraceBook(() => now),
       log: { debug: silent, info: silent, warn: silent, error: silent },
@@ -127,6 +133,7 @@ async function setUp(t: TestContext) {
     down,
     correlation,
     directory,
+    policy,
     setDepth: (value: number) => (depth = value),
   };
 }
@@ -351,4 +358,58 @@ test('people entered at run time are found, and are gone when removed', async (t
   await directory.remove(zoe);
   await say('xmpp', 'xmpp:zoe@far.example/x', 'xmpp:+447700900123@sms.example');
   assert.match(last().event.from, /^tel:\+44770090010[01]$/);
+});
+
+test('a keyword at a short code means the person that the rule names', async (t) => {
+  const { say, last } = await setUp(t);
+  await say('carrier-a', 'tel:+447700900123', 'tel:88222;phone-context=a.invalid', { text: { '': 'Info please' } });
+  const { instance, event } = last();
+  assert.equal(instance, 'xmpp');
+  assert.equal(event.to, 'xmpp:info@example.org');
+  assert.equal(event.from, 'xmpp:+447700900123@sms.example');
+});
+
+test('a phone that says STOP gets no more from that number, whoever uses it, until it says START', async (t) => {
+  const { say, pushed, last } = await setUp(t);
+  const phone = 'tel:+447700900123';
+  await say('xmpp', 'xmpp:alice@example.org/a', 'xmpp:+447700900123@sms.example');
+  await say('carrier-a', phone, 'tel:+447700900001', { text: { '': ' stop ' } });
+  const reply = pushed.at(-2);
+  assert.equal(reply?.instance, 'carrier-a');
+  assert.equal(reply?.event.to, phone);
+  assert.deepEqual(reply?.event.type === 'message' && reply.event.text, { '': 'No more from +447700900001.' });
+  assert.equal(last().instance, 'xmpp', 'she is told that the phone said so');
+  await assert.rejects(say('xmpp', 'xmpp:alice@example.org/a', 'xmpp:+447700900123@sms.example'), {
+    reason: 'not-allowed',
+    message: /STOP/,
+  });
+  await say('xmpp', 'xmpp:alice@example.org/a', 'xmpp:+447700900124@sms.example');
+  await say('carrier-a', phone, 'tel:+447700900001', { text: { '': 'Start' } });
+  await say('xmpp', 'xmpp:alice@example.org/a', 'xmpp:+447700900123@sms.example');
+});
+
+test('STOP counts where nobody is left to read it', async (t) => {
+  const { say, policy } = await setUp(t);
+  const phone = parseAddress('tel:+447700900123');
+  await assert.rejects(say('carrier-a', phone, 'tel:+447700900100', { text: { '': 'STOP' } }), { reason: 'not-found' });
+  const shown = { from: parseAddress('tel:+447700900100'), to: phone };
+  const bob = parseAddress('xmpp:bob@example.org');
+  await assert.rejects(policy.admit({ from: bob, recipient: phone, shown, network: 'tel' }), { reason: 'not-allowed' });
+});
+
+test('block lists and quotas refuse in words, each sender counted alone and each window anew', async (t) => {
+  const { say, policy } = await setUp(t);
+  const day = 24 * hour;
+  policy.configure({
+    block: [{ from: 'xmpp:*@spam.example', to: 'tel:*', why: 'not from there' }],
+    quotas: [{ from: 'xmpp:*', to: 'tel:*', messages: 2, perMs: day }],
+    optOut: undefined,
+  });
+  const sms = (from: string) => say('xmpp', from, 'xmpp:+447700900123@sms.example');
+  await assert.rejects(sms('xmpp:x@spam.example/a'), { reason: 'not-allowed', message: 'not from there' });
+  await sms('xmpp:alice@example.org/a');
+  await sms('xmpp:alice@example.org/b');
+  await assert.rejects(sms('xmpp:alice@example.org/c'), { message: /quota of 2 messages.*2026-01-02T00:00:00/ });
+  await sms('xmpp:bob@example.org/a');
+  await say('xmpp', 'xmpp:alice@example.org/a', 'xmpp:bob\\40other.net@sip.example');
 });

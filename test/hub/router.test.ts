@@ -75,3 +75,32 @@ test('sharing gives each conversation its own favourite, evenly, and taking one 
 test('failover keeps the configured order for everybody', () => {
   assert.deepEqual(candidates(route('tel:*', 'b', 'a'), 'anything'), ['b', 'a']);
 });
+
+test('a rule with a keyword goes before the others of its number, whatever the case of the word', () => {
+  const table = new RouteTable([
+    route('tel:88222', 'rest'),
+    { ...route('tel:88222', 'info'), keyword: ['INFO', 'hilfe'] },
+    route('tel:*', 'world'),
+  ]);
+  const short = parseAddress('tel:88222;phone-context=carrier.invalid');
+  const via = (text?: string) => table.find(short, { text })?.via[0];
+  assert.equal(table.readsText, true);
+  assert.equal(via(' info please'), 'info');
+  assert.equal(via('HILFE'), 'info');
+  assert.equal(via('informal'), 'rest');
+  assert.equal(via(), 'rest');
+  assert.equal(found(table, 'tel:999;phone-context=carrier.invalid'), 'world');
+});
+
+test('a rule may ask who the sender is', () => {
+  const table = new RouteTable([{ ...route('tel:+44*', 'vip'), from: 'xmpp:*@vip.example' }, route('tel:+44*', 'all')]);
+  const to = parseAddress('tel:+447700900123');
+  assert.equal(table.find(to, { from: parseAddress('xmpp:a@vip.example/x') })?.via[0], 'vip');
+  assert.equal(table.find(to, { from: parseAddress('xmpp:a@other.example') })?.via[0], 'all');
+  assert.equal(table.find(to)?.via[0], 'all');
+});
+
+test('the cheapest instance is tried first, those without a price last and in their order', () => {
+  const priced: Route = { to: 'tel:*', via: ['x', 'a', 'b', 'y'], mode: 'cheapest', costs: { a: 0.03, b: 0.01 } };
+  assert.deepEqual(candidates(priced, 'anything'), ['b', 'a', 'x', 'y']);
+});
