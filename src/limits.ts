@@ -6,7 +6,9 @@ import type { InstanceLimits } from './instance.ts';
 
 // What is not a message is of the moment: nobody wants to know tomorrow that somebody was typing.
 const typingMs = 10_000;
-const presenceMs = 300_000;
+const momentMs = 300_000;
+// The last word on a device stands until the next: as long as a watcher who must refresh would believe it (RFC 3856 s.6.4).
+const presenceMs = 3_600_000;
 const dayMs = 86_400_000;
 
 export function hubLimits({ maxHops, queue, delivery }: Config): HubLimits {
@@ -19,8 +21,8 @@ export function hubLimits({ maxHops, queue, delivery }: Config): HubLimits {
       typing: typingMs,
       presence: presenceMs,
       subscription: dayMs,
-      membership: presenceMs,
-      registration: presenceMs,
+      membership: momentMs,
+      registration: momentMs,
     },
   };
 }

@@ -115,6 +115,7 @@ const help: Readonly<Record<string, string>> = {
   breaker_opened_total: 'Times a destination was given a rest',
   outcomes_total: 'How messages that came from this network ended',
   rerouted_total: 'Events handed to another instance because this one could not take them',
+  superseded_total: 'Presence that waited until a later word made it worthless',
   dropped_total: 'Events other than messages that could not be delivered, by reason',
   receipts_unknown_total: 'Receipts for messages that nobody remembers',
   receipts_foreign_total: 'Receipts from a network that did not carry the message',

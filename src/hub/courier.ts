@@ -87,6 +87,12 @@ export class Courier {
     return this.#end(event, 'expired', 'expired', 'it could not be delivered in time');
   }
 
+  /** A later event says all that this one said. */
+  supersede(event: GatewayEvent): void {
+    this.#parts.metrics.count('superseded_total', { type: event.type });
+    this.#settled(event);
+  }
+
   /** Until the store has taken it: an outage of the store holds events back, it never loses one. */
   async persist<T>(write: () => Promise<T>): Promise<T> {
     for (;;) {

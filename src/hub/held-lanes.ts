@@ -49,9 +49,11 @@ export class HeldLanes {
   ): Promise<void> {
     const heads = await this.#heads(lane);
     const done: string[] = [];
+    const outdated = outdatedOf(heads);
     for (const event of heads) {
       lane.expiry = expiryOf(event);
-      if ((await carry(event)) || isStopping()) break;
+      if (outdated.has(event.id)) this.#courier.supersede(event);
+      else if ((await carry(event)) || isStopping()) break;
       done.push(event.id);
     }
     await this.#release(lane, done);
@@ -84,4 +86,17 @@ export class HeldLanes {
   #store<T>(write: (consumer: Consumer) => Promise<T>): Promise<T> {
     return this.#courier.persist(() => write(this.#consumer as Consumer));
   }
+}
+
+/** Of one device's presence only the last word matters to a watcher who has waited. */
+function outdatedOf(heads: readonly GatewayEvent[]): ReadonlySet<string> {
+  const last = new Map<string, string>();
+  const outdated = new Set<string>();
+  for (const { type, id, from, to } of heads) {
+    if (type !== 'presence') continue;
+    const before = last.get(`${from} ${to}`);
+    if (before !== undefined) outdated.add(before);
+    last.set(`${from} ${to}`, id);
+  }
+  return outdated;
 }

@@ -32,7 +32,7 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
   const buried: DeadLetter[] = [];
   const rerouted: string[] = [];
   const adapter: Adapter = {
-    accepts: new Set(['message']),
+    accepts: new Set(['message', 'presence']),
     start: async () => {},
     stop: async () => {},
     deliver: async (event, signal) => {
@@ -238,6 +238,26 @@ test('a final failure is told at once and the conversation goes on', async () =>
   await idle();
   assert.deepEqual(ended, [`${first.id} failed not-found`, `${second.id} sent`]);
   assert.equal(settled.size, 2);
+});
+
+test('of the presence of one device that waits for one watcher only the last word is delivered', async () => {
+  let isDown = true;
+  const { send, pass, tried, consumer } = await setUp(() => (isDown ? unreachable() : {}));
+  const presence = (device: string): GatewayEvent => {
+    const { text: _, wants: __, priority: ___, ...envelope } = message('carol@a');
+    const from = parseAddress(`sip:bob@gw.example;gr=${device}`);
+    return { ...envelope, from, type: 'presence', availability: 'away' };
+  };
+  const [old, desk, said, newer, newest] = ['phone', 'desk', 'none', 'phone', 'phone'].map((device) =>
+    device === 'none' ? message('carol@a') : presence(device),
+  ) as [GatewayEvent, GatewayEvent, GatewayEvent, GatewayEvent, GatewayEvent];
+  for (const event of [old, desk, said, newer, newest]) send(event);
+  await idle();
+  isDown = false;
+  tried.length = 0;
+  await pass(2000);
+  assert.deepEqual(tried, [desk.id, said.id, newest.id]);
+  assert.equal(consumer.lanes.size, 0);
 });
 
 test('an event that expires while its destination is away is told, on time, though nobody is asked', async () => {
