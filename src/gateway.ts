@@ -1,8 +1,16 @@
 // Owns the queue, the state and the instances: starts them in order, stops them in reverse, and answers what the admin
 // side asks.
-import type { GatewayView, RouteExplanation, SendOptions, StatusView } from './admin/view.ts';
+import type { GatewayView, RouteExplanation, SendOptions, StatusView, ViewOptions } from './admin/view.ts';
 import type { Config } from './config/config.ts';
-import { type Address, asGatewayError, GatewayError, parseAddress, parseEvent, schemeOf } from './contract/index.ts';
+import {
+  type Address,
+  asGatewayError,
+  GatewayError,
+  parseAddress,
+  parseEvent,
+  schemeOf,
+  type ViewRow,
+} from './contract/index.ts';
 import { Addressing } from './hub/addressing.ts';
 import { Correlation } from './hub/correlation.ts';
 import { Directory } from './hub/directory.ts';
@@ -136,6 +144,21 @@ export class Gateway implements GatewayView {
     return { id };
   }
 
+  async view(topic: string, { limit, instance }: ViewOptions): Promise<ViewRow[]> {
+    if (instance !== undefined && !this.#instances.has(instance))
+      throw new GatewayError('not-found', `no instance is called ${instance}`);
+    const asked = [...this.#instances.values()].filter((one) => instance === undefined || one.instance === instance);
+    if (!asked.some(({ views }) => views.includes(topic))) throw noSuchTopic(topic, asked);
+    const rows: ViewRow[] = [];
+    for (const one of asked) {
+      for await (const row of one.rows(topic)) {
+        if (rows.length === limit) return rows;
+        rows.push({ instance: one.instance, ...row });
+      }
+    }
+    return rows;
+  }
+
   trace(id: string, showBodies: boolean) {
     return this.#traces.view(id, showBodies);
   }
@@ -194,4 +217,13 @@ export class Gateway implements GatewayView {
     for (const instance of this.#instances.values()) if (instance.scheme === schemeOf(sender)) return instance.instance;
     throw new GatewayError('not-found', `no instance speaks ${schemeOf(sender)}:`);
   }
+}
+
+function noSuchTopic(topic: string, asked: readonly Instance[]): GatewayError {
+  const known = [...new Set(asked.flatMap(({ views }) => views))].sort();
+  const away = asked.filter((one) => one.view().state === 'standby').map(({ instance }) => instance);
+  const text =
+    known.length > 0 ? `there is no table "${topic}"; there are: ${known.join(', ')}` : 'there are no tables';
+  const elsewhere = away.length > 0 ? `; ask the process that holds ${away.join(', ')} about that` : '';
+  return new GatewayError('not-found', text + elsewhere);
 }

@@ -1,14 +1,16 @@
 // One configured adapter and all it stands on: its lease, its consumer, its way out, its status. Standby until the lease
 // is ours, and standby again when somebody else took it.
+import type { InstanceView } from './admin/view.ts';
 import type {
   Adapter,
   Hub as AdapterHub,
   AdapterModule,
-  AdapterStatus,
+  EventType,
   GatewayEvent,
   Log,
   Message,
   Metrics,
+  ViewRow,
 } from './contract/index.ts';
 import type { Network } from './hub/addressing.ts';
 import type { Correlation } from './hub/correlation.ts';
@@ -16,6 +18,7 @@ import { Delivery, type DeliveryLimits } from './hub/delivery.ts';
 import type { Hub } from './hub/hub.ts';
 import { Schedule } from './hub/schedule.ts';
 import type { TraceBook } from './hub/trace.ts';
+import { pause } from './pause.ts';
 import type { Consumer, Queue } from './queue/queue.ts';
 import type { Lease, StateStore } from './state/state.ts';
 
@@ -36,19 +39,6 @@ export interface InstanceParts {
 export interface InstanceLimits extends DeliveryLimits {
   readonly prefetch: number;
   readonly leaseMs: number;
-}
-
-export interface InstanceView {
-  name: string;
-  protocol: string;
-  network: string;
-  state: AdapterStatus | 'standby';
-  why?: string;
-  since: string;
-  depth: number;
-  held: number;
-  inFlight: number;
-  breakers: string[];
 }
 
 const tickMs = 250;
@@ -104,6 +94,20 @@ export class Instance implements Network {
     return this.#state === 'up';
   }
 
+  accepts(type: EventType): boolean {
+    return this.#holding?.adapter.accepts.has(type) ?? true;
+  }
+
+  /** The topics of the adapter's tables; none while another process holds it. */
+  get views(): string[] {
+    return Object.keys(this.#holding?.adapter.views ?? {});
+  }
+
+  async *rows(topic: string): AsyncIterable<ViewRow> {
+    const views = this.#holding?.adapter.views ?? {};
+    if (Object.hasOwn(views, topic)) yield* views[topic]?.() ?? [];
+  }
+
   get depth(): number {
     return this.#depth;
   }
@@ -124,6 +128,7 @@ export class Instance implements Network {
       since,
       depth: this.#depth,
       ...out,
+      views: this.views,
     };
     return this.#why === undefined ? view : { ...view, why: this.#why };
   }
@@ -268,17 +273,7 @@ export class Instance implements Network {
   }
 
   #pause(ms: number): Promise<void> {
-    const { signal } = this.#stopping;
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener('abort', done);
-    });
+    return pause(ms, this.#stopping.signal);
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type Published,
   parseAddress,
   splitAddress,
+  type ViewRow,
 } from '../../src/contract/index.ts';
 
 const options = z.strictObject({
@@ -25,6 +26,7 @@ export class Loopback implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing']);
   /** What arrived, oldest first; at most 1000. */
   readonly delivered: GatewayEvent[] = [];
+  readonly views = { delivered: () => this.#rows() };
   readonly #options: LoopbackOptions;
   #hub: Hub | undefined;
 
@@ -54,6 +56,10 @@ export class Loopback implements Adapter {
     if (!this.#hub) throw new GatewayError('unavailable', 'not started');
     const people = { from: parseAddress(from), to: parseAddress(to) };
     return this.#hub.publish({ type: 'message', ...people, text: { '': text }, wants: [], ...more });
+  }
+
+  async *#rows(): AsyncIterable<ViewRow> {
+    for (const { id, type, from, to, at } of this.delivered) yield { id, type, from, to, at };
   }
 
   async stop(): Promise<void> {

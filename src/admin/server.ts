@@ -45,6 +45,7 @@ const listQuery = z.object({
 });
 const traceQuery = z.object({ bodies: z.stringbool().default(false) });
 const idOf = z.object({ id: z.string().max(200) });
+const topicOf = z.object({ topic: z.string().max(200) });
 
 /** Resolves when it listens; rejects when it cannot (port taken). */
 export async function serveAdmin(
@@ -110,6 +111,9 @@ function addApi(api: FastifyInstance, gateway: GatewayView, options: AdminOption
     const { from, to, text, wants } = read(sendBody, request.body);
     return reply.code(202).send(await gateway.send(from, to, text, wants ? { wants } : {}));
   });
+  api.get('/views/:topic', (request) =>
+    gateway.view(read(topicOf, request.params).topic, read(listQuery, request.query)),
+  );
   api.get('/traces', async (request) => gateway.traces(read(listQuery, request.query).limit));
   api.get('/trace/:id', async (request) => {
     const { bodies } = read(traceQuery, request.query);

@@ -1,9 +1,23 @@
 // What the admin side may see and do of a running gateway; gateway.ts implements it, server.ts and the CLI speak it.
 import type { Config } from '../config/config.ts';
-import type { FailureReason } from '../contract/index.ts';
+import type { AdapterStatus, FailureReason, ViewRow } from '../contract/index.ts';
 import type { TraceView } from '../hub/trace.ts';
-import type { InstanceView } from '../instance.ts';
 import type { DeadLetter } from '../queue/queue.ts';
+
+export interface InstanceView {
+  name: string;
+  protocol: string;
+  network: string;
+  state: AdapterStatus | 'standby';
+  why?: string;
+  since: string;
+  depth: number;
+  held: number;
+  inFlight: number;
+  breakers: string[];
+  /** The topics of its tables for operators. */
+  views: string[];
+}
 
 export interface StatusView {
   version: string;
@@ -28,6 +42,13 @@ export interface SendOptions {
   wants?: Array<'sent' | 'delivered' | 'displayed'>;
 }
 
+export interface ViewOptions {
+  /** The most rows that are given. */
+  limit: number;
+  /** Only of this instance. */
+  instance?: string | undefined;
+}
+
 export interface GatewayView {
   status(): Promise<StatusView>;
   ready(): Promise<{ ready: boolean; why: string[] }>;
@@ -35,6 +56,8 @@ export interface GatewayView {
   route(from: string, to: string): Promise<RouteExplanation>;
   /** As if `from`'s network had heard it; `to` is written as its own network does. */
   send(from: string, to: string, text: string, options?: SendOptions): Promise<{ id: string }>;
+  /** A table of the adapters, each row with its `instance`. Throws GatewayError `not-found` when nobody here has it. */
+  view(topic: string, options: ViewOptions): Promise<ViewRow[]>;
   trace(id: string, showBodies: boolean): TraceView | undefined;
   traces(limit: number): string[];
   readonly dead: {

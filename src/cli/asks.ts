@@ -1,5 +1,5 @@
 // What all commands have in common that ask a running gateway: where it is, and how to print its answer.
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { AdminClient, type ClientOptions } from './client.ts';
 
 export interface Asking {
@@ -14,6 +14,29 @@ export function asks(command: Command): Command {
     .option('--url <url>', 'where the gateway listens, when not as the configuration says')
     .option('--token <token>', 'its token, when not as the configuration says')
     .option('--json', 'print the answer as JSON');
+}
+
+/** Which rows of a long list. */
+export interface Some {
+  instance?: string;
+  limit: number;
+}
+
+/** The same for a question that is answered with rows. */
+export function asksForSome(command: Command): Command {
+  return asks(command)
+    .option('--instance <name>', 'only of this instance')
+    .option('--limit <count>', 'how many, up to 1000', toLimit, 50);
+}
+
+export function someQuery({ instance, limit }: Some): URLSearchParams {
+  return new URLSearchParams({ limit: String(limit), ...(instance ? { instance } : {}) });
+}
+
+function toLimit(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit;
+  throw new InvalidArgumentError('write a number from 1 to 1000');
 }
 
 export function asking(command: Command): Asking {

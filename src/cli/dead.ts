@@ -1,23 +1,16 @@
 // `dragoman dead ...`: events that could not end well by themselves.
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { DeadLetter } from '../queue/queue.ts';
-import { asking, asks } from './asks.ts';
+import { asking, asks, asksForSome, type Some, someQuery } from './asks.ts';
 import { table } from './table.ts';
 
 export function addDead(program: Command): void {
   const dead = program.command('dead').description('events that could not end well by themselves');
-  asks(dead.command('list').description('newest first'))
-    .option('--instance <name>', 'only of this instance')
-    .option('--limit <count>', 'how many, up to 1000', toLimit, 50)
-    .action(async (options: { instance?: string; limit: number }, command: Command) => {
-      const { client, print } = asking(command);
-      const query = new URLSearchParams({
-        limit: String(options.limit),
-        ...(options.instance ? { instance: options.instance } : {}),
-      });
-      const letters = await client.get<DeadLetter[]>(`/api/dead?${query}`);
-      print(letters, () => describe(letters));
-    });
+  asksForSome(dead.command('list').description('newest first')).action(async (some: Some, command: Command) => {
+    const { client, print } = asking(command);
+    const letters = await client.get<DeadLetter[]>(`/api/dead?${someQuery(some)}`);
+    print(letters, () => describe(letters));
+  });
   asks(dead.command('show <id>').description('all of one')).action(async (id: string, _options, command: Command) => {
     const { client, print } = asking(command);
     const letter = await client.get<DeadLetter>(`/api/dead/${encodeURIComponent(id)}`);
@@ -33,12 +26,6 @@ export function addDead(program: Command): void {
     const { client, print } = asking(command);
     print(await client.delete(`/api/dead/${encodeURIComponent(id)}`), () => `${id} is forgotten\n`);
   });
-}
-
-function toLimit(text: string): number {
-  const limit = Number(text);
-  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit;
-  throw new InvalidArgumentError('write a number from 1 to 1000');
 }
 
 function describe(letters: readonly DeadLetter[]): string {

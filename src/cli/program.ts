@@ -12,6 +12,7 @@ import { addSend } from './send.ts';
 import { addStart } from './start.ts';
 import { addStatus } from './status.ts';
 import { addTrace } from './trace.ts';
+import { addViews } from './view.ts';
 
 const program = new Command('dragoman')
   .description('An instant-messaging gateway between XMPP, SIP/SIMPLE and SMS.')
@@ -27,8 +28,8 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong use or configuration, 3 no gatew
 Begin with:  dragoman check && dragoman doctor && dragoman start`,
   );
 
-for (const add of [addStart, addCheck, addDoctor, addStatus, addRoute, addSend, addTrace, addDead, addSchema])
-  add(program);
+const inOrder = [addStart, addCheck, addDoctor, addStatus, addViews, addRoute, addSend, addTrace, addDead, addSchema];
+for (const add of inOrder) add(program);
 
 try {
   await program.parseAsync();

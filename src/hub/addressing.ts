@@ -2,6 +2,7 @@
 import {
   type Address,
   bareAddress,
+  type EventType,
   fromGatewayForm,
   type GatewayDomain,
   GatewayError,
@@ -21,6 +22,8 @@ export interface Network {
   readonly gatewayDomains: readonly GatewayDomain[];
   readonly nativeDomains: ReadonlySet<string>;
   isUp(): boolean;
+  /** True too where only another process could say. */
+  accepts(type: EventType): boolean;
 }
 
 export interface Plan {
@@ -41,6 +44,14 @@ export interface Plan {
 export type Explain = (step: string) => void;
 const silently: Explain = () => {};
 
+export interface Asked {
+  readonly explain?: Explain;
+  /** What must be carried. Default: a message. */
+  readonly type?: EventType;
+  /** What keywords are looked for in. */
+  readonly text?: string | undefined;
+}
+
 export class Addressing {
   readonly #directory: Directory;
   readonly #networks: ReadonlyMap<string, Network>;
@@ -56,19 +67,21 @@ export class Addressing {
     this.#routes = routes;
   }
 
-  /** Throws GatewayError with words that say what to do when there is no way. `text` is what keywords are looked for in. */
+  /** Throws GatewayError with words that say what to do when there is no way. */
   async plan(
     origin: string,
     from: Address,
     to: Address,
-    { explain = silently, text }: { explain?: Explain; text?: string | undefined } = {},
+    { explain = silently, type = 'message', text }: Asked = {},
   ): Promise<Plan> {
     const { recipient, route } = await this.#meant(this.#network(origin), from, to, text, explain);
     const conversation = conversationOf(from, recipient);
-    const able = candidates(route, conversation).filter((instance) => instance !== origin);
+    const others = candidates(route, conversation).filter((instance) => instance !== origin);
     explain(`rule "${route.to}" names ${route.via.join(', ')} (${route.mode})`);
-    if (able.length === 0)
+    if (others.length === 0)
       throw new GatewayError('not-found', `${bareAddress(recipient)} is on the network it came from`);
+    const able = others.filter((instance) => this.#networks.get(instance)?.accepts(type) ?? true);
+    if (able.length === 0) throw new GatewayError('unsupported', `${others.join(', ')} cannot carry a ${type}`);
     const chosen = able.find((instance) => this.#networks.get(instance)?.isUp()) ?? (able[0] as string);
     explain(
       `${chosen} takes it${able.length > 1 ? `, in need ${able.filter((other) => other !== chosen).join(', ')}` : ''}`,

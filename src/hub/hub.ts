@@ -76,7 +76,10 @@ export class Hub {
       metrics.count('refused_total', { type: draft.type, reason });
       const why = error instanceof Error ? error.message : String(error);
       const { type, from, to } = draft;
-      this.#log.warn(`${instance} ${reason}`, { instance, type, from, to, reason, why }, 'refused');
+      const fields = { instance, type, from, to, reason, why };
+      // Nobody need read that telephones have no presence.
+      if (reason === 'unsupported' && type !== 'message') this.#parts.log.debug(fields, 'refused');
+      else this.#log.warn(`${instance} ${reason}`, fields, 'refused');
       throw error;
     }
   }
@@ -90,7 +93,7 @@ export class Hub {
   /** What `publish` would refuse is refused; else the id that the message will have, or has had. */
   async check(instance: string, draft: DraftOf<'message'>): Promise<Published> {
     refuseTooLarge(draft);
-    await withPatience(() => this.#parts.addressing.plan(instance, draft.from, draft.to, { text: textOf(draft) }));
+    await this.#plan(instance, draft);
     if (draft.dedupeKey === undefined) return { id: newEventId(this.#parts.now()), isRepeat: false };
     const id = derivedEventId(instance, draft.dedupeKey);
     return { id, isRepeat: await withPatience(() => this.#parts.correlation.isRepeat(id)) };
@@ -147,14 +150,14 @@ export class Hub {
   }
 
   async #accept(instance: string, draft: Exclude<Draft, { type: 'receipt' }>, id: string): Promise<Published> {
-    const { addressing, correlation, traces } = this.#parts;
+    const { correlation, traces } = this.#parts;
     const hops = (draft.hops ?? 0) + 1;
     if (hops > this.#limits.maxHops) throw new GatewayError('not-allowed', `passed ${draft.hops} gateways: a loop`);
     if (draft.type === 'message') {
       refuseTooLarge(draft);
       await this.#heedStop(instance, draft, id);
     }
-    const plan = await withPatience(() => addressing.plan(instance, draft.from, draft.to, { text: textOf(draft) }));
+    const plan = await this.#plan(instance, draft);
     this.#refuseWhenFull(plan.instance);
     if (draft.type === 'message') await this.#admit(draft, plan);
     const event = this.#stamp(instance, draft, id, {
@@ -232,6 +235,11 @@ export class Hub {
     const { state, reason, text } = draft;
     await this.#endings.tell(id, message, { state, reason, text, origin: instance });
     return { id, isRepeat: false };
+  }
+
+  #plan(instance: string, draft: Draft): Promise<Plan> {
+    const asked = { type: draft.type, text: textOf(draft) };
+    return withPatience(() => this.#parts.addressing.plan(instance, draft.from, draft.to, asked));
   }
 
   #refuseWhenFull(instance: string): void {

@@ -38,6 +38,17 @@ test('the page asks for the token, and shows networks, a trace and dead letters 
   assert.ok(await page.locator('#signin').isHidden());
   await page.click('#latest button');
   await page.getByText('[5 hidden]').waitFor();
+  assert.ok(!gateway.asked.some(([question]) => question === 'view'), 'a table is asked for when it is opened');
+  await page.getByText('peers', { exact: true }).click();
+  await page.getByRole('cell', { name: '192.0.2.1:2775' }).waitFor();
+  assert.deepEqual(await page.locator('[data-topic=peers] th').allTextContents(), [
+    'instance',
+    'peer',
+    'isUp',
+    'window',
+  ]);
+  await page.getByText('subscriptions', { exact: true }).click();
+  await page.getByText('nothing to show').waitFor();
   page.once('dialog', (dialog) => dialog.accept());
   await page.getByRole('button', { name: 'Discard e1' }).click();
   await until(() => gateway.letters.length === 1, 'the letter is discarded');
@@ -51,10 +62,13 @@ test('what peers wrote is text on the page, whatever it looks like', async (t) =
   const { gateway, page, faults } = await open(t);
   const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
   gateway.letters = [{ id: evil, instance: evil, at: evil, reason: 'internal', text: evil, event: evil }];
+  gateway.tables = { [evil]: [{ instance: evil, [evil]: evil }] };
   gateway.hops = gateway.hops.map((hop) => ({ ...hop, what: evil, wire: evil }));
   await page.getByRole('cell', { name: `internal: ${evil}` }).waitFor();
   await page.click('#latest button');
   await page.locator('#trace').getByText('onerror').waitFor();
+  await page.getByText(evil, { exact: true }).and(page.locator('summary')).click();
+  await page.locator('details td').getByText('onerror').last().waitFor();
   assert.equal(await page.locator('img').count(), 0);
   assert.equal(await page.title(), 'Dragoman');
   assert.deepEqual(faults, []);

@@ -1,6 +1,6 @@
 // A running gateway as the admin side sees it: what it answers is set by the test, what it was asked is kept.
-import type { GatewayView, RouteExplanation, StatusView } from '../../src/admin/view.ts';
-import type { Log, LogFields } from '../../src/contract/index.ts';
+import type { GatewayView, RouteExplanation, StatusView, ViewOptions } from '../../src/admin/view.ts';
+import { GatewayError, type Log, type LogFields, type ViewRow } from '../../src/contract/index.ts';
 import type { HopView } from '../../src/hub/trace.ts';
 import type { DeadLetter } from '../../src/queue/queue.ts';
 
@@ -21,12 +21,19 @@ export class ScriptedGateway implements GatewayView {
     { at, instance: 'jabber', direction: 'inbound', what: 'message', wire: '<body>[5 hidden]</body>' },
     { at: '2026-01-02T03:04:05.690Z', instance: 'carrier', direction: 'outbound', what: 'submit_sm', wire: '00ff' },
   ];
+  tables: Record<string, ViewRow[]> = {
+    peers: [
+      { instance: 'jabber', peer: 'example.org', isUp: true },
+      { instance: 'carrier', peer: '192.0.2.1:2775', window: 10 },
+    ],
+    subscriptions: [],
+  };
   /** Thrown by every question while set. */
   failure: Error | undefined;
 
   async status(): Promise<StatusView> {
     this.#note('status');
-    const common = { since: at, held: 0, inFlight: 0, breakers: [] };
+    const common = { since: at, held: 0, inFlight: 0, breakers: [], views: Object.keys(this.tables) };
     return {
       version: '9.9.9',
       uptimeMs: 3_723_000,
@@ -61,6 +68,13 @@ export class ScriptedGateway implements GatewayView {
   async send(...all: Parameters<GatewayView['send']>): Promise<{ id: string }> {
     this.#note('send', ...all);
     return { id: 'e12345678' };
+  }
+
+  async view(topic: string, { limit, instance }: ViewOptions): Promise<ViewRow[]> {
+    this.#note('view', topic, limit, instance);
+    const rows = this.tables[topic];
+    if (!rows) throw new GatewayError('not-found', `there is no table "${topic}"; there are: peers, subscriptions`);
+    return rows.filter((row) => instance === undefined || row.instance === instance).slice(0, limit);
   }
 
   trace(id: string, showBodies: boolean) {

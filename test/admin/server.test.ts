@@ -87,6 +87,10 @@ test('the API carries what the gateway says', async (t) => {
   assert.deepEqual(gateway.asked.at(-1), ['route', 'xmpp:a@b', 'tel:+447700900123']);
   assert.deepEqual((await ask('/api/traces?limit=5')).json(), ['e12345678']);
   assert.deepEqual((await ask('/api/trace/e12345678')).json(), { id: 'e12345678', hops: gateway.hops });
+  assert.deepEqual((await ask('/api/views/peers?limit=1')).json(), gateway.tables.peers?.slice(0, 1));
+  assert.deepEqual(gateway.asked.at(-1), ['view', 'peers', 1, undefined]);
+  assert.equal((await ask('/api/views/nonsense')).status, 404);
+  assert.equal((await ask('/api/views/peers?limit=1001')).status, 400);
   assert.deepEqual((await ask('/api/dead?instance=jabber')).json(), [gateway.letters[1]]);
   assert.deepEqual((await ask('/api/dead/e1')).json(), gateway.letters[0]);
 });

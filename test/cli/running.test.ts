@@ -95,6 +95,30 @@ test('start runs, is ready, answers the other commands, and stops gracefully wit
   assert.equal((await run('status')).code, 3);
 });
 
+test('view shows the tables that an adapter keeps, of the instances that run here', async (t) => {
+  const { run, start } = await site(t, `${loopbacks}routes: [{to: 'im:*', via: [hill, dale]}]\n`);
+  await start();
+  assert.equal((await run('send', 'im:ann@hill.example', 'im:bob@dale.example', 'hello')).code, 0);
+  const seen = async (instance: string) =>
+    JSON.parse((await run('view', 'delivered', '--instance', instance, '--json')).out);
+  await until(async () => (await seen('hill')).length === 1, 'the receipt');
+  const rows = [...(await seen('hill')), ...(await seen('dale'))];
+  assert.deepEqual(
+    rows.map(({ instance, type, to }) => [instance, type, to]),
+    [
+      ['hill', 'receipt', 'im:ann@hill.example'],
+      ['dale', 'message', 'im:bob@dale.example'],
+    ],
+  );
+  assert.match((await run('view', 'delivered', '--limit', '1')).out, /the first 1; --limit shows more\n$/);
+  const refusals = [
+    [['peers'], 'there is no table "peers"; there are: delivered\n'],
+    [['view', 'toString'], 'there is no table "toString"; there are: delivered\n'],
+    [['view', 'delivered', '--instance', 'vale'], 'no instance is called vale\n'],
+  ] as const;
+  for (const [args, err] of refusals) assert.deepEqual(await run(...args), { code: 1, out: '', err });
+});
+
 test('SIGHUP takes over what it can, says what needs a restart, and keeps the old when the new is wrong', async (t) => {
   const { write, start } = await site(t, loopbacks);
   const server = await start();

@@ -51,6 +51,7 @@ async function setUp(t: TestContext) {
     },
   } as unknown as Queue;
   const down = new Set<string>();
+  const mute = new Set<string>();
   const network = (
     instance: string,
     scheme: Scheme,
@@ -58,7 +59,14 @@ async function setUp(t: TestContext) {
     native: string[] = [],
   ): [string, Network] => [
     instance,
-    { instance, scheme, gatewayDomains, nativeDomains: new Set(native), isUp: () => !down.has(instance) },
+    {
+      instance,
+      scheme,
+      gatewayDomains,
+      nativeDomains: new Set(native),
+      isUp: () => !down.has(instance),
+      accepts: (type) => type === 'message' || !mute.has(instance),
+    },
   ];
   const networks = new Map([
     network('xmpp', 'xmpp', [
@@ -131,6 +139,7 @@ async function setUp(t: TestContext) {
     last,
     failing,
     down,
+    mute,
     correlation,
     directory,
     policy,
@@ -249,6 +258,27 @@ test('a store that is away for a moment costs nobody a message', async (t) => {
   failing.push(new GatewayError('unavailable', 'restarting'), new GatewayError('unavailable', 'restarting'));
   await say('sip', 'sip:bob@other.net', 'sip:zoe%40far.example@gw.example');
   assert.equal(pushed.length, 1);
+});
+
+test('an event that the chosen network can never say is refused at once, before a number is lent for it', async (t) => {
+  const { hub, say, pushed, last, mute } = await setUp(t);
+  const people = {
+    from: parseAddress('xmpp:zoe@far.example'),
+    to: parseAddress('xmpp:+447700900123@sms.example'),
+  };
+  const presence = () => hub.publish('xmpp', { type: 'presence', ...people, availability: 'away' });
+  mute.add('carrier-a').add('carrier-b');
+  await assert.rejects(presence(), (error: GatewayError) => {
+    assert.equal(error.reason, 'unsupported');
+    assert.match(error.message, /carrier-a, carrier-b cannot carry a presence/);
+    return true;
+  });
+  assert.equal(pushed.length, 0);
+  mute.delete('carrier-b');
+  await presence();
+  assert.deepEqual([last().instance, last().event.via], ['carrier-b', undefined]);
+  await say('xmpp', people.from, people.to);
+  assert.equal(last().instance, 'carrier-a');
 });
 
 test('a receipt goes home under the name the sender gave its message, once', async (t) => {
