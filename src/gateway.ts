@@ -12,6 +12,7 @@ import {
   type ViewRow,
 } from './contract/index.ts';
 import { Addressing } from './hub/addressing.ts';
+import { CallRecords } from './hub/call-records.ts';
 import { Correlation } from './hub/correlation.ts';
 import { Directory } from './hub/directory.ts';
 import { Hub } from './hub/hub.ts';
@@ -19,9 +20,10 @@ import { Policy } from './hub/policy.ts';
 import { RouteTable } from './hub/router.ts';
 import { TraceBook } from './hub/trace.ts';
 import { Instance } from './instance.ts';
-import { deliveryLimits, hubLimits, policyRules } from './limits.ts';
+import { deliveryLimits, hubLimits, policyRules, recordFileOptions } from './limits.ts';
 import type { RootLog } from './log.ts';
 import type { MetricsRegistry } from './metrics.ts';
+import { RecordFiles } from './record-files.ts';
 import { openStores, type Stores } from './stores.ts';
 import { version } from './version.ts';
 
@@ -35,6 +37,7 @@ export class Gateway implements GatewayView {
   readonly #policy: Policy;
   readonly #hub: Hub;
   readonly #traces = new TraceBook(Date.now);
+  readonly #recordFiles: RecordFiles | undefined;
   readonly #startedAt = Date.now();
   #config: Config;
   readonly dead: GatewayView['dead'];
@@ -52,6 +55,8 @@ export class Gateway implements GatewayView {
     const correlation = new Correlation(stores.state.namespace('hub'), config.remember);
     this.#directory = new Directory(stores.state.namespace('directory'), Date.now);
     this.#addressing = new Addressing(this.#directory, this.#instances, new RouteTable(config.routes));
+    const { cdr } = config;
+    this.#recordFiles = cdr && new RecordFiles(recordFileOptions(cdr), log, Date.now);
     this.#policy = new Policy(stores.state.namespace('policy'), Date.now);
     this.#policy.configure(policyRules(config));
     this.#hub = new Hub(
@@ -63,6 +68,7 @@ export class Gateway implements GatewayView {
         traces: this.#traces,
         log,
         metricsOf: (instance) => this.#metrics.of(instance),
+        recordsOf: (instance) => this.#instances.get(instance)?.records,
         depthOf: (instance) => this.#instances.get(instance)?.depth ?? 0,
         namesItself: (instance) => this.#instances.get(instance)?.namesItself ?? false,
         now: Date.now,
@@ -73,6 +79,7 @@ export class Gateway implements GatewayView {
       const parts = { name, module, options, hub: this.#hub, queue: stores.queue, store: stores.state, correlation };
       const own = {
         traces: this.#traces,
+        records: this.#recordsOf(name, config),
         log: log.child({ instance: name }),
         metrics: metrics.of(name),
         now: Date.now,
@@ -97,6 +104,7 @@ export class Gateway implements GatewayView {
   async stop(): Promise<void> {
     const instances = [...this.#instances.values()].reverse();
     await Promise.all(instances.map((instance) => instance.stop(this.#config.drain)));
+    await this.#recordFiles?.close();
     await this.#stores.close();
   }
 
@@ -186,7 +194,7 @@ export class Gateway implements GatewayView {
     const outline = (one: Config) =>
       JSON.stringify(one.instances.map(({ name, protocol, options }) => ({ name, protocol, options })));
     if (outline(this.#config) !== outline(config)) said.push('instances: need a restart');
-    for (const key of ['data', 'redis', 'admin', 'lease', 'remember'] as const) {
+    for (const key of ['data', 'redis', 'admin', 'lease', 'remember', 'cdr'] as const) {
       if (changed(key)) said.push(`${key}: needs a restart`);
     }
     this.#addressing.configure(new RouteTable(config.routes));
@@ -197,6 +205,19 @@ export class Gateway implements GatewayView {
     this.#log.setLevel(config.log.level);
     this.#config = config;
     return said;
+  }
+
+  #recordsOf(name: string, { cdr }: Config): CallRecords | undefined {
+    const files = this.#recordFiles;
+    if (!cdr || !files) return undefined;
+    return new CallRecords(name, {
+      state: this.#stores.state.namespace(`cdr/${name}`),
+      write: (record) => files.write(record),
+      costOf: ({ to }) => this.#addressing.costOf(name, to),
+      currency: cdr.currency,
+      closeAfterMs: cdr.closeAfter,
+      now: Date.now,
+    });
   }
 
   #configurePeople({ people, numbers }: Config): void {

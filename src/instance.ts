@@ -1,19 +1,11 @@
 // One configured adapter and all it stands on: its lease, its consumer, its way out, its status. Standby until the lease
 // is ours, and standby again when somebody else took it.
 import type { InstanceView } from './admin/view.ts';
-import type {
-  Adapter,
-  Hub as AdapterHub,
-  AdapterModule,
-  EventType,
-  GatewayEvent,
-  Log,
-  Message,
-  Metrics,
-  ViewRow,
-} from './contract/index.ts';
+import type { Adapter, Hub as AdapterHub, AdapterModule, EventType, Log, Metrics, ViewRow } from './contract/index.ts';
 import type { Network } from './hub/addressing.ts';
+import type { CallRecords } from './hub/call-records.ts';
 import type { Correlation } from './hub/correlation.ts';
+import type { CourierParts } from './hub/courier.ts';
 import { Delivery, type DeliveryLimits } from './hub/delivery.ts';
 import type { Hub } from './hub/hub.ts';
 import { Schedule } from './hub/schedule.ts';
@@ -31,6 +23,7 @@ export interface InstanceParts {
   readonly store: StateStore;
   readonly correlation: Correlation;
   readonly traces: TraceBook;
+  readonly records: CallRecords | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
   now(): number;
@@ -50,6 +43,7 @@ export class Instance implements Network {
   readonly scheme;
   readonly gatewayDomains;
   readonly nativeDomains;
+  readonly records: CallRecords | undefined;
   readonly #parts: InstanceParts;
   #limits: InstanceLimits;
   #state: InstanceView['state'] = 'standby';
@@ -67,6 +61,7 @@ export class Instance implements Network {
     this.scheme = module.network;
     this.gatewayDomains = module.gatewayDomains?.(options) ?? [];
     this.nativeDomains = new Set(module.nativeDomains?.(options));
+    this.records = parts.records;
     this.#parts = parts;
     this.#limits = limits;
     this.#since = parts.now();
@@ -166,11 +161,12 @@ export class Instance implements Network {
     const ticker = setInterval(() => {
       delivery.tick();
       schedule.tick();
+      this.records?.tick();
     }, tickMs);
     const holding: Holding = { adapter, delivery, ended: ended.promise, ticker, consumer: undefined, lease };
     this.#holding = holding;
     this.#report('connecting');
-    await schedule.open();
+    await Promise.all([schedule.open(), this.records?.open()]);
     const started = adapter.start(this.#hubFor(schedule));
     started.catch(ended.reject);
     // A peer that is away must not keep us from renewing: an adapter may go on starting while we go on.
@@ -252,7 +248,7 @@ export class Instance implements Network {
     };
   }
 
-  #courierParts(adapter: Adapter) {
+  #courierParts(adapter: Adapter): CourierParts {
     const { name: instance, hub, queue, correlation, log, metrics, now } = this.#parts;
     return {
       instance,
@@ -260,14 +256,15 @@ export class Instance implements Network {
       log,
       metrics,
       now,
-      conclude: hub.conclude.bind(hub),
-      toNativeIds: (event: GatewayEvent) => correlation.toNativeIds(instance, event),
-      named: async (event: Message, nativeId: string) => {
+      conclude: (...told) => hub.conclude(instance, ...told),
+      records: this.records,
+      toNativeIds: (event) => correlation.toNativeIds(instance, event),
+      named: async (event, nativeId) => {
         this.#namesItself = true;
         await correlation.link(instance, nativeId, event);
         await hub.settleEarly(instance, nativeId);
       },
-      reroute: (event: GatewayEvent) => hub.reroute(event, instance),
+      reroute: (event) => hub.reroute(event, instance),
       bury: queue.dead.bury.bind(queue.dead),
     };
   }

@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts';
 import type { HubLimits } from './hub/hub.ts';
 import type { PolicyRules } from './hub/policy.ts';
 import type { InstanceLimits } from './instance.ts';
+import type { RecordFileOptions } from './record-files.ts';
 
 // What is not a message is of the moment: nobody wants to know tomorrow that somebody was typing.
 const typingMs = 10_000;
@@ -49,4 +50,9 @@ export function policyRules({ policy: { block, quotas, optOut } }: Config): Poli
     quotas: quotas.map(({ per, ...quota }) => ({ ...quota, perMs: per })),
     optOut: enabled ? words : undefined,
   };
+}
+
+export function recordFileOptions(cdr: NonNullable<Config['cdr']>): RecordFileOptions {
+  const { folder, formats, rotate: rotateMs, maxBytes, keep: keepMs } = cdr;
+  return { folder, formats, rotateMs, maxBytes, keepMs };
 }

@@ -164,6 +164,20 @@ const instanceName = z
   .regex(/^[a-z][a-z0-9-]{0,30}$/, 'a name is a-z, 0-9 and -, begins with a letter, at most 31 long');
 const instance = z.looseObject({ protocol: z.string().describe('xmpp, sip, smpp, loopback, or an npm package') });
 
+const cdr = z.strictObject({
+  folder: z.string().min(1).describe('where the files are'),
+  formats: z
+    .array(z.enum(['csv', 'jsonl']))
+    .min(1)
+    .default(['csv', 'jsonl'])
+    .describe('CSV with a heading, and JSON lines'),
+  rotate: duration('1m', '366d').prefault('1d').describe('a new file each'),
+  maxBytes: z.number().int().min(1024).default(100_000_000).describe('and when one is so large'),
+  keep: duration('1h', '3650d').prefault('90d').describe('how long a file stays'),
+  closeAfter: duration('1m', '366d').prefault('3d').describe('how long a record waits for the end of its message'),
+  currency: z.string().default('').describe('what the costs of the routes are in'),
+});
+
 export const configSchema = z.strictObject({
   data: z.string().min(1).default('./data').describe('folder of the embedded queue and state, when there is no redis'),
   redis: redisOptions.optional().describe('Redis for queue and state'),
@@ -178,6 +192,7 @@ export const configSchema = z.strictObject({
   people: people.default([]).describe('one person, many addresses'),
   numbers: numbers.prefault({}).describe('numbers for people who have none'),
   policy: policy.prefault({}).describe('what is not let through'),
+  cdr: cdr.optional().describe('call detail records: one a message and leg'),
   routes: z.array(route).default([]).describe('the first that fits carries it; for numbers the longest prefix'),
   instances: z.record(instanceName, instance).default({}).describe('the networks, by a name of yours'),
 });

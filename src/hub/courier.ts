@@ -14,6 +14,7 @@ import {
 } from '../contract/index.ts';
 import type { DeadLetter } from '../queue/queue.ts';
 import { Attempts } from './attempt.ts';
+import type { CallRecords } from './call-records.ts';
 import { SparingLog } from './sparing-log.ts';
 
 /** What the way out asks of the rest of the hub. */
@@ -29,6 +30,8 @@ export interface CourierParts {
   /** The network took it under a name of its own. */
   named(event: Message, nativeId: string): Promise<void>;
   reroute(event: GatewayEvent): Promise<boolean>;
+  /** Where call detail records are kept. */
+  readonly records?: CallRecords | undefined;
   bury(letter: DeadLetter): Promise<void>;
 }
 
@@ -120,13 +123,17 @@ export class Courier {
     }
     const canMove = (reason === 'unreachable' || reason === 'unavailable') && event.via !== undefined;
     if (!canMove || !(await this.persist(() => this.#parts.reroute(event)))) return error;
+    if (event.type === 'message') await this.#parts.records?.moved(event, why);
     this.#settled(event);
     return undefined;
   }
 
-  async #delivered(event: GatewayEvent, { nativeId, state }: Delivered): Promise<void> {
+  async #delivered(event: GatewayEvent, delivered: Delivered): Promise<void> {
     this.#settled(event);
     if (event.type !== 'message') return;
+    const { nativeId, state } = delivered;
+    const { records } = this.#parts;
+    if (records) await this.persist(() => records.sent(event, delivered));
     if (nativeId !== undefined && nativeId !== event.id) await this.persist(() => this.#parts.named(event, nativeId));
     const told = state ?? 'sent';
     if (told === 'delivered' || event.wants.includes('sent'))

@@ -1,6 +1,7 @@
 // How messages end: each has one ending, told once to its sender, in the order in which its receipts came.
 import type { EventOf, FailureReason, Metrics, Receipt, ReceiptState } from '../contract/index.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { CallRecords } from './call-records.ts';
 import type { Correlation, Remembered } from './correlation.ts';
 import { newEventId } from './ids.ts';
 import { withPatience } from './patience.ts';
@@ -11,6 +12,8 @@ export interface EndingsParts {
   readonly correlation: Correlation;
   readonly traces: TraceBook;
   metricsOf(instance: string): Metrics;
+  /** Of an instance that keeps call detail records, where they are kept. */
+  recordsOf(instance: string): CallRecords | undefined;
   now(): number;
 }
 
@@ -51,7 +54,7 @@ export class Endings {
   }
 
   async #tell(id: string, message: Remembered, told: Told): Promise<void> {
-    const { correlation, traces, queue, metricsOf } = this.#parts;
+    const { correlation, traces, queue, metricsOf, recordsOf } = this.#parts;
     const { state } = told;
     const isEnding = endings.has(state);
     if (isEnding) {
@@ -63,6 +66,8 @@ export class Endings {
       traces.begin(message.trace, receipt.id, message.origin);
       await withPatience(() => queue.push(message.origin, [receipt]));
     }
+    const records = isEnding ? recordsOf(message.instance) : undefined;
+    if (records) await withPatience(() => records.ended(id, message, told));
     // After the push: a crash between the two tells the ending twice, never not at all.
     if (isEnding) await withPatience(() => correlation.setOutcome(id, state));
     metricsOf(told.origin).count('outcomes_total', { state, reason: told.reason ?? '' });

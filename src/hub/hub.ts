@@ -84,9 +84,15 @@ export class Hub {
     }
   }
 
-  /** Tells a message's sender how it fares, from our own side: refused, expired, given up, taken. */
-  async conclude(event: Message, state: ReceiptState, reason?: FailureReason, text?: string): Promise<void> {
-    const message: Remembered = { ...event, instance: '' };
+  /** Tells a message's sender how it fares with `instance`, from our own side: refused, expired, given up, taken. */
+  async conclude(
+    instance: string,
+    event: Message,
+    state: ReceiptState,
+    reason?: FailureReason,
+    text?: string,
+  ): Promise<void> {
+    const message: Remembered = { ...event, instance };
     await this.#endings.tell(event.id, message, { state, reason, text, origin: event.origin });
   }
 
@@ -108,7 +114,7 @@ export class Hub {
   async fail(instance: string, draft: DraftOf<'message'>, id: string, { reason, message }: GatewayError) {
     const { from, to } = draft;
     const event = this.#stamp(instance, draft, id, { hops: 1, from, to, conversation: conversationOf(from, to) });
-    await this.conclude(event as Message, 'failed', reason, message);
+    await this.conclude('', event as Message, 'failed', reason, message);
   }
 
   /** Moves an event to the next instance that could take it. False when there is none. */

@@ -99,6 +99,7 @@ async function setUp(t: TestContext) {
       queue,
       addressing: new Addressing(directory, networks, routes),
       policy,
+      recordsOf: () => undefined,
       correlation,
       traces: new TraceBook(() => now),
       log: { debug: silent, info: silent, warn: silent, error: silent },
