@@ -10,6 +10,7 @@ import {
 } from '../adapters/sip/codec/message.ts';
 import { answerChallenge, DigestServer } from '../adapters/sip/digest/index.ts';
 import { parseCpim } from '../src/formats/cpim.ts';
+import { microseconds } from './cost.ts';
 
 const body = 'Grüße aus dem Süden, '.repeat(9);
 const message = Buffer.from(
@@ -27,18 +28,6 @@ const message = Buffer.from(
     body,
   ].join('\r\n'),
 );
-
-/** Least microseconds of processor time a call, of ten rounds. */
-function microseconds(work: () => unknown, calls = 20_000): number {
-  let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 10; round++) {
-    const before = process.cpuUsage();
-    for (let call = 0; call < calls; call++) work();
-    const { user, system } = process.cpuUsage(before);
-    best = Math.min(best, (user + system) / calls);
-  }
-  return best;
-}
 
 const tolerant = (bytes: Buffer) => () => {
   try {

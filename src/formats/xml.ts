@@ -68,15 +68,30 @@ export function textOf(element: XmlElement | undefined): string {
 }
 
 /** A whole document. Throws XmlError only. */
-export function parseXml(text: string, limits: XmlLimits = defaultLimits): XmlElement {
+export function parseXml(
+  text: string,
+  limits: XmlLimits = defaultLimits,
+  restricted: 'refused' | 'passed over' = 'refused',
+): XmlElement {
   if (text.length > limits.maxLength) throw new XmlError('policy-violation', `over ${limits.maxLength} characters`);
   let root: XmlElement | undefined;
   const builder = new TreeBuilder(limits, (element) => {
     root = element;
   });
-  new Tokenizer(builder).write(text).close();
+  new Tokenizer(builder, restricted).write(text).close();
   if (!root) throw new XmlError('not-well-formed', 'no element');
   return root;
+}
+
+/**
+ * A document of a format that is older than RFC 6120 and knows no s.11: comments, processing instructions and a document
+ * type are passed over; what the latter declares does not exist. Throws XmlError only.
+ */
+export function parseDocument(bytes: string | Uint8Array, limits: XmlLimits = defaultLimits): XmlElement {
+  if (bytes.length > limits.maxLength * 4)
+    throw new XmlError('policy-violation', `over ${limits.maxLength} characters`);
+  const text = typeof bytes === 'string' ? bytes : new TextDecoder().decode(bytes);
+  return parseXml(text.trim(), limits, 'passed over');
 }
 
 /** Serialises with every character legal: what XML cannot say becomes U+FFFD (a numeric reference would be illegal too). */
@@ -103,14 +118,16 @@ const entities: Readonly<Record<string, string>> = {
   '\r': '&#13;',
 };
 
-const escapeText = (text: string): string =>
+/** Text as it may stand between tags or inside quotes; what XML cannot say becomes U+FFFD. */
+export const escapeText = (text: string): string =>
   text
     .toWellFormed()
     .replace(illegal, '\ufffd')
     .replace(special, (character) => entities[character] as string);
 
 // XML 1.0 s.3.3.3: a line end or tab in an attribute would be read as a space.
-const escapeValue = (text: string): string =>
+/** The same for an attribute. */
+export const escapeValue = (text: string): string =>
   escapeText(text).replace(/[\t\n]/g, (character) => `&#${character.charCodeAt(0)};`);
 
 /** Events of the tokenizer, in order. Throwing XmlError ends the document. */
@@ -123,10 +140,11 @@ export interface XmlHandler {
 // Faults come through `fail`, not the `error` event: V8 keeps a parser with eight handlers as a dictionary, seven times slower.
 /** Tokens to a handler. Throws XmlError at what is not well formed. */
 export class Tokenizer extends SaxesParser<{ xmlns: false; position: false }> {
-  /** Refuses what RFC 6120 s.11.1 forbids. */
-  constructor(handler: XmlHandler) {
+  /** Refuses what RFC 6120 s.11.1 forbids, unless told to pass over it. */
+  constructor(handler: XmlHandler, restricted: 'refused' | 'passed over' = 'refused') {
     super({ xmlns: false, position: false });
     const refuse = (what: string) => () => {
+      if (restricted === 'passed over') return;
       throw new XmlError('restricted-xml', `${what} are not allowed (RFC 6120 s.11.1)`);
     };
     this.on('comment', refuse('comments'));

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import {
   childOf,
   defaultLimits,
+  parseDocument,
   parseXml,
   serializeXml,
   textOf,
@@ -208,4 +209,11 @@ test('a million mutants of a stanza end in a stanza, a skip or an XmlError, neve
       if (!(error instanceof XmlError)) throw error;
     }
   }
+});
+
+test('a document of an older format: comments, instructions and a document type are passed over, what it declares is not', () => {
+  const root = parseDocument('<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><!-- c --><a><!-- d --><?e f?>g</a>');
+  assert.equal(textOf(root), 'g');
+  assert.throws(() => parseDocument('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'), XmlError);
+  assert.throws(() => parseDocument(Buffer.alloc(5_000), { ...defaultLimits, maxLength: 1_000 }), /1000/);
 });
