@@ -42,6 +42,7 @@ export class Instance implements Network {
   readonly instance: string;
   readonly scheme;
   readonly gatewayDomains;
+  readonly isSwitch: boolean;
   readonly nativeDomains;
   readonly records: CallRecords | undefined;
   readonly #parts: InstanceParts;
@@ -59,6 +60,7 @@ export class Instance implements Network {
     const { name, module, options } = parts;
     this.instance = name;
     this.scheme = module.network;
+    this.isSwitch = module.isSwitch ?? false;
     this.gatewayDomains = module.gatewayDomains?.(options) ?? [];
     this.nativeDomains = new Set(module.nativeDomains?.(options));
     this.records = parts.records;

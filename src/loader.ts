@@ -1,8 +1,14 @@
 // Protocol name -> adapter module: a built-in folder or a package from npm, through one door.
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type AdapterModule, GatewayError, schemes } from './contract/index.ts';
 
 const builtIn = new URL('../adapters/', import.meta.url);
+
+/** The protocols of the built-in folders, their second faces (`smpp/server`) among them. */
+export function builtInProtocols(): string[] {
+  return globSync(['*/index.ts', '*/server/index.ts'], { cwd: builtIn }).map(dirname).sort();
+}
 
 /** Throws GatewayError `not-found` (no such module) or `malformed` (it is no adapter). */
 export async function loadAdapter(protocol: string): Promise<AdapterModule> {

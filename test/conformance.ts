@@ -22,7 +22,7 @@ const pages: Readonly<Record<string, { heading: string; files: string[] }>> = {
   formats: { heading: 'Formats that networks share', files: ['test/formats/*.test.ts'] },
   xmpp: { heading: 'XMPP', files: ['test/adapters/xmpp/*.ts', 'test/interop/xmpp-*.ts'] },
   sip: { heading: 'SIP', files: ['test/adapters/sip/*.ts', 'test/interop/sip-*.ts'] },
-  smpp: { heading: 'SMS over SMPP', files: ['test/adapters/smpp/*.ts', 'test/interop/smpp-*.ts'] },
+  smpp: { heading: 'SMS over SMPP', files: ['test/adapters/smpp/**/*.ts', 'test/interop/smpp-*.ts'] },
 };
 
 const stale: string[] = [];

@@ -15,12 +15,16 @@ export interface IncomingPart {
   readonly index: number;
   readonly payload: Buffer;
   readonly dataCoding: number;
+  /** Comes back with the whole. */
+  readonly note?: string;
 }
 
 export interface Whole {
   readonly source: SmeAddress;
   readonly destination: SmeAddress;
   readonly pieces: readonly Piece[];
+  /** Of each piece; of a repeated one the newest. */
+  readonly notes: ReadonlyArray<string | undefined>;
   /** The same for every attempt to hand on this whole, and no other's. */
   readonly key: string;
 }
@@ -32,6 +36,7 @@ interface StoredPart {
   readonly at: number;
   readonly s: SmeAddress;
   readonly d: SmeAddress;
+  readonly n?: string;
 }
 
 interface Group {
@@ -50,17 +55,26 @@ export class Rejoin {
   readonly #waitMs: number;
   readonly #handOn: (whole: Whole) => Promise<void>;
   readonly #now: () => number;
+  readonly #knowsRepeats: boolean;
   readonly #turns = new Turns();
   // Oldest first: all wait equally long.
   readonly #groups = new Map<string, Group>();
   #isSweeping = false;
   #sweepAgainAt = 0;
 
-  constructor(state: State, waitMs: number, handOn: (whole: Whole) => Promise<void>, now: () => number) {
+  /** `knowsRepeats`: a part of a whole that was handed on lately is a repeat, and not the beginning of the next. */
+  constructor(
+    state: State,
+    waitMs: number,
+    handOn: (whole: Whole) => Promise<void>,
+    now: () => number,
+    knowsRepeats = true,
+  ) {
     this.#state = state;
     this.#waitMs = waitMs;
     this.#handOn = handOn;
     this.#now = now;
+    this.#knowsRepeats = knowsRepeats;
   }
 
   /** Wholes that wait for parts. */
@@ -125,14 +139,21 @@ export class Rejoin {
       await this.#finish(group);
       group = undefined;
     }
-    if (!group) {
+    if (!group && this.#knowsRepeats) {
       const joined = await this.#state.get(joinedKey(key));
       if (joined?.split(',')[part.index - 1] === seal) return;
     }
     group ??= this.#group(key, this.#now());
-    if (!group.parts.has(part.index)) {
-      const { payload, dataCoding: c, source: s, destination: d } = part;
-      const stored: StoredPart = { p: payload.toString('base64'), c, at: group.at, s, d };
+    if (!group.parts.has(part.index) || part.note !== undefined) {
+      const { payload, dataCoding: c, source: s, destination: d, note } = part;
+      const stored: StoredPart = {
+        p: payload.toString('base64'),
+        c,
+        at: group.at,
+        s,
+        d,
+        ...(note === undefined ? {} : { n: note }),
+      };
       // Twice the wait: what a restart finds too late is handed on, not forgotten.
       await this.#state.set(partKey(key, part.index), JSON.stringify(stored), this.#waitMs * 2 + 86_400_000);
       group.parts.set(part.index, seal);
@@ -148,7 +169,8 @@ export class Rejoin {
     try {
       if (first) {
         const pieces = stored.map((part) => part && { payload: Buffer.from(part.p, 'base64'), dataCoding: part.c });
-        await this.#handOn({ source: first.s, destination: first.d, pieces, key: `${group.key}/${group.at}` });
+        const notes = stored.map((part) => part?.n);
+        await this.#handOn({ source: first.s, destination: first.d, pieces, notes, key: `${group.key}/${group.at}` });
       }
     } catch (error) {
       if (error instanceof GatewayError && error.isFinal) await this.#forget(group);
@@ -166,7 +188,7 @@ export class Rejoin {
   // The digests stay for a while: an SMSC that missed our last response sends that part again.
   async #forget(group: Group): Promise<void> {
     const seals = Array.from({ length: group.total }, (_, place) => group.parts.get(place + 1) ?? '');
-    await this.#state.set(joinedKey(group.key), seals.join(','), this.#waitMs);
+    if (this.#knowsRepeats) await this.#state.set(joinedKey(group.key), seals.join(','), this.#waitMs);
     this.#groups.delete(group.key);
     await Promise.all([...group.parts.keys()].map((index) => this.#state.delete(partKey(group.key, index))));
   }

@@ -1,9 +1,7 @@
 // `dragoman config schema`: JSON Schema of the configuration, for editors.
-import { globSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { jsonSchema } from '../config/config.ts';
-import { loadAdapter } from '../loader.ts';
+import { builtInProtocols, loadAdapter } from '../loader.ts';
 
 export function addSchema(program: Command): void {
   program
@@ -12,8 +10,7 @@ export function addSchema(program: Command): void {
     .command('schema')
     .description('print its JSON Schema, for editors')
     .action(async () => {
-      const folders = globSync('*/index.ts', { cwd: new URL('../../adapters/', import.meta.url) }).map(dirname);
-      const modules = await Promise.all(folders.sort().map((folder) => loadAdapter(folder)));
+      const modules = await Promise.all(builtInProtocols().map(loadAdapter));
       process.stdout.write(`${JSON.stringify(jsonSchema(modules), null, 2)}\n`);
     });
 }

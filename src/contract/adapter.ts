@@ -152,6 +152,11 @@ export interface AdapterModule<Options = unknown> {
   create(name: string, options: Options): Adapter;
   /** Where strangers are shown on this network. */
   gatewayDomains?(options: Options): readonly GatewayDomain[];
+  /**
+   * Its people write to one another through us (accounts of an SMS centre): what came from this instance may go back to
+   * it. Elsewhere such an event is refused, since its network would have delivered it without us.
+   */
+  readonly isSwitch?: boolean;
   /** Domains that are ours on this network under their own name: `alice@example.org` may appear there as she is. */
   nativeDomains?(options: Options): readonly string[];
   /** Connects to the peer as configured and says what it finds. */

@@ -21,6 +21,8 @@ export interface Network {
   readonly scheme: Scheme;
   readonly gatewayDomains: readonly GatewayDomain[];
   readonly nativeDomains: ReadonlySet<string>;
+  /** Its people write to one another through us. */
+  readonly isSwitch?: boolean;
   isUp(): boolean;
   /** True too where only another process could say. */
   accepts(type: EventType): boolean;
@@ -74,9 +76,10 @@ export class Addressing {
     to: Address,
     { explain = silently, type = 'message', text }: Asked = {},
   ): Promise<Plan> {
-    const { recipient, route } = await this.#meant(this.#network(origin), from, to, text, explain);
+    const source = this.#network(origin);
+    const { recipient, route } = await this.#meant(source, from, to, text, explain);
     const conversation = conversationOf(from, recipient);
-    const others = candidates(route, conversation).filter((instance) => instance !== origin);
+    const others = candidates(route, conversation).filter((instance) => instance !== origin || source.isSwitch);
     explain(`rule "${route.to}" names ${route.via.join(', ')} (${route.mode})`);
     if (others.length === 0)
       throw new GatewayError('not-found', `${bareAddress(recipient)} is on the network it came from`);

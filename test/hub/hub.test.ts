@@ -64,6 +64,7 @@ async function setUp(t: TestContext) {
       scheme,
       gatewayDomains,
       nativeDomains: new Set(native),
+      isSwitch: instance === 'centre',
       isUp: () => !down.has(instance),
       accepts: (type) => type === 'message' || !mute.has(instance),
     },
@@ -76,6 +77,7 @@ async function setUp(t: TestContext) {
     network('sip', 'sip', [{ domain: 'gw.example', shows: ['xmpp', 'tel'] }], ['example.org']),
     network('carrier-a', 'tel', []),
     network('carrier-b', 'tel', []),
+    network('centre', 'tel', []),
   ]);
   const directory = new Directory(state.namespace('directory'), () => now);
   directory.configure(
@@ -86,6 +88,7 @@ async function setUp(t: TestContext) {
     { to: 'tel:*', via: ['carrier-a', 'carrier-b'], mode: 'failover' },
     { to: 'sip:*', via: ['sip'], mode: 'failover' },
     { to: 'xmpp:*', via: ['xmpp'], mode: 'failover' },
+    { to: 'tel:+4477009002*', via: ['centre'], mode: 'failover' },
     { to: 'tel:88222', via: [], mode: 'failover', keyword: ['INFO'], as: parseAddress('xmpp:info@example.org') },
   ]);
   const correlation = new Correlation(state.namespace('hub'), 7 * 24 * hour);
@@ -159,6 +162,24 @@ test('an XMPP user writes to a SIP user at our domain, and is shown under her ow
   assert.equal(event.from, 'sip:alice@example.org;gr=phone');
   assert.equal(event.source.to, 'xmpp:bob\\40other.net@sip.example');
   assert.equal(event.expiresAt, '2026-01-02T00:00:00.000Z');
+});
+
+test('a switch gets back what its own people write to one another; any other network is refused that', async (t) => {
+  const { hub, say, last, pushed } = await setUp(t);
+  const { id } = await say('centre', 'tel:+447700900201', 'tel:+447700900202', { nativeId: 'a:1' });
+  assert.equal(last().instance, 'centre');
+  await hub.publish('centre', {
+    type: 'receipt',
+    from: parseAddress('tel:+447700900202'),
+    to: parseAddress('tel:+447700900201'),
+    of: id,
+    state: 'delivered',
+  });
+  const { instance, event } = last();
+  assert.deepEqual([instance, event.type, event.type === 'receipt' && event.of], ['centre', 'receipt', 'a:1']);
+  const before = pushed.length;
+  await assert.rejects(say('sip', 'sip:a@h', 'sip:b@h'), refusedAs('not-found'));
+  assert.equal(pushed.length, before);
 });
 
 test('a stranger is shown in the escaped form', async (t) => {

@@ -1,0 +1,91 @@
+// The options of our own SMS centre: where ESMEs reach it, what strangers may do, and one account each.
+import { z } from 'zod';
+import { parseBlock } from './blocks.ts';
+
+const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
+const count = (fallback: number) => z.number().int().min(1).default(fallback);
+const pem = 'PEM, or the path of a file that holds it';
+
+const listener = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('address to listen on'),
+  port: z.number().int().min(0).max(65_535).default(2775).describe('0 lets the system choose; with TLS often 3550'),
+  tls: z
+    .strictObject({
+      cert: z.string().describe(`our certificate: ${pem}`),
+      key: z.string().describe(`its private key: ${pem}`),
+      ca: z.string().optional().describe(`who signs the certificates of ESMEs: ${pem}; default: the system's list`),
+      requestCert: z.boolean().default(false).describe('only ESMEs with a certificate'),
+    })
+    .optional()
+    .describe('TLS 1.2 or later from the first byte'),
+});
+
+const senders = '+447700900100, a prefix +4477009001*, a short code 12345, a name My Bank, or * for any';
+
+const account = z.strictObject({
+  password: z.string().min(1).max(64).describe('8 characters in the specification, more with most'),
+  allow: z
+    .array(z.string().refine((text) => parseBlock(text) !== undefined, 'write an address, or a block as 192.0.2.0/24'))
+    .default([])
+    .describe('addresses or CIDR blocks that it binds from; default: any'),
+  binds: z
+    .array(z.enum(['transmitter', 'receiver', 'transceiver']))
+    .min(1)
+    .default(['transmitter', 'receiver', 'transceiver'])
+    .describe('what it may bind as'),
+  maxBinds: count(10).describe('connections at once'),
+  numbers: z.array(z.string().min(1)).default([]).describe(`what it is reached at: ${senders}`),
+  senders: z.array(z.string().min(1)).default([]).describe('what else it may send as, written the same way'),
+  defaultSender: z.string().optional().describe('for messages without a sender; default: they are refused'),
+  destinations: z.array(z.string().min(1)).default(['*']).describe('whom it may write to, written the same way'),
+  ratePerSecond: z.number().positive().optional().describe('messages and parts a second; default: no limit'),
+  window: count(100).describe('requests of its that wait for our answer; we read no further above'),
+  deliverWindow: count(10).describe('requests of ours that wait for its answer, on each bind'),
+  alphabet0: z
+    .enum(['gsm', 'latin1', 'ia5', 'gsm-packed'])
+    .default('gsm')
+    .describe('what data_coding 0 means, both ways'),
+  deliverWith: z.enum(['deliver_sm', 'data_sm']).default('deliver_sm').describe('which PDU carries messages to it'),
+  concat: z.enum(['udh8', 'udh16', 'sar', 'payload']).default('udh8').describe('how long texts travel to it'),
+  maxParts: z.number().int().min(1).max(255).default(64).describe('a text to it that needs more parts is refused'),
+  messageIds: z.enum(['decimal', 'hex']).default('decimal').describe('how message_id is written, also in receipts'),
+  defaultCountry: z.string().length(2).optional().describe('ISO 3166 country of numbers in national form'),
+  tracked: z
+    .boolean()
+    .default(true)
+    .describe('query_sm knows of deliveries also where no receipt was asked for; false saves one event a message'),
+});
+
+const logins = z
+  .strictObject({
+    maxFailures: count(5).describe('wrong passwords of one address before it has to wait'),
+    firstMs: ms(30_000).describe('first wait, doubled with each further failure'),
+    maxMs: ms(3_600_000).describe('longest wait'),
+  })
+  .prefault({})
+  .describe('what becomes of addresses that guess passwords');
+
+export const options = z.strictObject({
+  listen: z
+    .array(listener)
+    .min(1)
+    .default([{ host: '127.0.0.1', port: 2775 }])
+    .describe('where ESMEs reach us'),
+  systemId: z.string().max(15).default('dragoman').describe('how we name ourselves in answers to binds'),
+  accounts: z.record(z.string().min(1).max(15), account).describe('system_id to account'),
+  shortCodeContext: z.string().optional().describe('phone-context of short codes; default: <instance>.invalid'),
+  bindTimeoutMs: ms(10_000).describe('from the connection to a bind'),
+  responseTimeoutMs: ms(15_000).describe('an ESME that answers or reads nothing for so long is cut off'),
+  enquireLinkMs: ms(30_000).describe('silence after which a link is asked whether it lives; 0: never'),
+  idleMs: ms(0).describe('a bind without any message either way for so long is ended; 0: never'),
+  maxConnections: count(1000).describe('connections in all'),
+  maxConnectionsPerSource: count(50).describe('connections from one address'),
+  maxUnboundBytes: count(4096).describe('what may be said before a bind'),
+  logins,
+  rejoinWaitMs: ms(10 * 60_000).describe('how long the missing parts of a text are waited for'),
+  recordMs: ms(7 * 24 * 3_600_000).describe('how long query_sm knows a message, and its receipts find it'),
+});
+
+export type ServerOptions = z.output<typeof options>;
+export type AccountOptions = ServerOptions['accounts'][string];
+export type BindKind = AccountOptions['binds'][number];

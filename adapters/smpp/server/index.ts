@@ -1,0 +1,206 @@
+// The server side of SMPP: an SMS centre that ESMEs bind to. Joins the door and its connections to what goes in and out.
+import {
+  type Adapter,
+  type AdapterModule,
+  type Delivery,
+  type EventType,
+  GatewayError,
+  type GatewayEvent,
+  type Hub,
+  type ViewRow,
+} from '../../../src/contract/index.ts';
+import { Accounts } from './account.ts';
+import { Agenda } from './agenda.ts';
+import { options, type ServerOptions } from './config.ts';
+import { Connection, type ConnectionParts } from './connection.ts';
+import { diagnose } from './diagnose.ts';
+import { Door } from './door.ts';
+import { Intake, readNativeId } from './intake.ts';
+import { Ledger } from './ledger.ts';
+import { Logins } from './logins.ts';
+import { Outbound } from './outbound.ts';
+import { Owed } from './owed.ts';
+import { Requests } from './requests.ts';
+import { Revisions } from './revisions.ts';
+
+const tickMs = 50;
+const goodbyeMs = 2000;
+
+interface Running {
+  readonly hub: Hub;
+  readonly door: Door;
+  readonly accounts: Accounts;
+  readonly outbound: Outbound;
+  readonly connections: Set<Connection>;
+  readonly ticker: NodeJS.Timeout;
+}
+
+export class SmppServer implements Adapter {
+  readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt']);
+  readonly views = { binds: () => this.#binds() };
+  readonly #options: ServerOptions;
+  readonly #context: string;
+  readonly #routes: Accounts;
+  /** Of each listener, once started: where a test that asked for port 0 finds it. */
+  ports: number[] = [];
+  #running: Running | undefined;
+
+  constructor(name: string, settings: ServerOptions) {
+    this.#options = settings;
+    this.#context = settings.shortCodeContext ?? `${name.toLowerCase()}.invalid`;
+    this.#routes = new Accounts(settings, this.#context, () => 0);
+  }
+
+  /** The account: one whose ESME is away or slow holds back its own messages. */
+  destination(event: GatewayEvent): string {
+    if (event.type === 'receipt') return readNativeId(event.of)?.account ?? '';
+    return this.#routes.ownerOf(event.to)?.name ?? '';
+  }
+
+  async start(hub: Hub): Promise<void> {
+    const now = () => hub.now();
+    const settings = this.#options;
+    const { recordMs, rejoinWaitMs } = settings;
+    const accounts = new Accounts(settings, this.#context, now);
+    const ledger = new Ledger(hub.state, recordMs);
+    const agenda = new Agenda(hub.state, now);
+    const outbound = new Outbound(hub, accounts, ledger);
+    const owed = new Owed(
+      hub.state,
+      accounts,
+      recordMs,
+      (account, name, reason) => outbound.tell(account, name, reason),
+      now,
+    );
+    const intake = new Intake({ hub, accounts, ledger, agenda, owed, rejoinWaitMs });
+    const requests = new Requests({ hub, ledger, intake, revisions: new Revisions({ hub, ledger, agenda }) });
+    const logins = new Logins(settings.logins, now);
+    await Promise.all([agenda.open(), owed.open(), intake.rejoin.open()]);
+    const connections = new Set<Connection>();
+    const parts = connectionParts({ hub, options: settings, accounts, logins, connections, requests });
+    const door = new Door(settings, {
+      isBlocked: (ip) => logins.isBlocked(ip),
+      turnedAway: (ip, why) => {
+        hub.metrics.count('connections_refused_total', { why });
+        hub.log.debug({ ip, why }, 'turned away');
+      },
+      arrived: (socket, origin) => void connections.add(new Connection(socket, origin, parts)),
+    });
+    const ticker = setInterval(() => {
+      for (const part of [...connections, intake.rejoin, agenda, owed]) part.tick();
+    }, tickMs);
+    this.#running = { hub, door, accounts, outbound, connections, ticker };
+    hub.status('connecting');
+    try {
+      this.ports = await door.open();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    hub.status('up');
+  }
+
+  async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
+    if (!this.#running) throw new GatewayError('unavailable', 'not started');
+    if (signal.aborted) throw new GatewayError('unavailable', 'given up before it was sent');
+    const { outbound } = this.#running;
+    if (event.type === 'message') return outbound.message(event, signal);
+    if (event.type === 'receipt') return outbound.receipt(event, signal);
+    throw new GatewayError('unsupported', `SMS cannot carry a ${event.type}`);
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.#running = undefined;
+    running.door.close();
+    const goodbye = Promise.all([...running.connections].map((connection) => connection.unbind()));
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, goodbyeMs);
+    });
+    await Promise.race([goodbye, patience]);
+    clearTimeout(timer);
+    running.door.cut();
+    clearInterval(running.ticker);
+    running.hub.status('down', 'stopped');
+  }
+
+  async *#binds(): AsyncIterable<ViewRow> {
+    const running = this.#running;
+    for (const bind of running?.connections ?? []) {
+      const { account, kind = '', origin } = bind;
+      if (!account) continue;
+      yield {
+        account: account.name,
+        bind: kind,
+        version: `0x${bind.version.toString(16)}`,
+        ip: origin.ip,
+        tls: origin.isSecure,
+        since: new Date(bind.boundAt).toISOString(),
+        window: account.options.window,
+        waiting: bind.inFlight,
+        ratePerSecond: account.options.ratePerSecond ?? 'no limit',
+        submitted: bind.submitted,
+        delivered: bind.delivered,
+        throttled: bind.throttled,
+      };
+    }
+  }
+}
+
+interface Joined {
+  readonly hub: Hub;
+  readonly options: ServerOptions;
+  readonly accounts: Accounts;
+  readonly logins: Logins;
+  readonly connections: Set<Connection>;
+  readonly requests: Requests;
+}
+
+function connectionParts({ hub, options: settings, accounts, logins, connections, requests }: Joined): ConnectionParts {
+  const { log, metrics } = hub;
+  const countBinds = () => {
+    let binds = 0;
+    for (const account of accounts.all()) binds += account.binds.size;
+    metrics.gauge('esme_binds', binds);
+  };
+  return {
+    options: settings,
+    accounts,
+    logins,
+    serve: (connection, pdu, frame) => requests.serve(connection, pdu, frame),
+    bound: ({ account, kind, origin, version }) => {
+      metrics.count('logins_total', { result: 'ok' });
+      log.info({ account: account?.name, kind, ip: origin.ip, tls: origin.isSecure, version }, 'an ESME bound');
+      countBinds();
+    },
+    refused: ({ origin }, systemId, why) => {
+      metrics.count('logins_total', { result: 'refused' });
+      log.warn({ systemId, ip: origin.ip, why }, 'a bind was refused');
+    },
+    closed: (connection, why) => {
+      connections.delete(connection);
+      if (!connection.account) return;
+      log.info(
+        { account: connection.account.name, kind: connection.kind, ip: connection.origin.ip, why },
+        'a bind ended',
+      );
+      countBinds();
+    },
+    oddity: ({ account, origin }, what) => {
+      metrics.count('oddities_total');
+      log.info({ account: account?.name, ip: origin.ip, what }, 'oddity on the wire');
+    },
+    now: () => hub.now(),
+  };
+}
+
+export const adapter: AdapterModule<ServerOptions> = {
+  protocol: 'smpp/server',
+  network: 'tel',
+  isSwitch: true,
+  options,
+  create: (name, settings) => new SmppServer(name, settings),
+  diagnose,
+};

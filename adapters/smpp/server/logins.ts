@@ -1,0 +1,48 @@
+// Addresses that guess passwords wait longer and longer. Bounded: the oldest are forgotten first.
+import { isIPv6 } from 'node:net';
+import type { ServerOptions } from './config.ts';
+
+interface Failures {
+  count: number;
+  blockedUntil: number;
+}
+
+const maxSources = 10_000;
+
+export class Logins {
+  readonly #limits: ServerOptions['logins'];
+  readonly #now: () => number;
+  readonly #failures = new Map<string, Failures>();
+
+  constructor(limits: ServerOptions['logins'], now: () => number) {
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  isBlocked(ip: string): boolean {
+    return (this.#failures.get(sourceOf(ip))?.blockedUntil ?? 0) > this.#now();
+  }
+
+  failed(ip: string): void {
+    const source = sourceOf(ip);
+    const { maxFailures, firstMs, maxMs } = this.#limits;
+    const count = (this.#failures.get(source)?.count ?? 0) + 1;
+    const over = count - maxFailures;
+    const pauseMs = over < 0 ? 0 : Math.min(maxMs, firstMs * 2 ** Math.min(over, 20));
+    this.#failures.delete(source);
+    if (this.#failures.size >= maxSources) this.#failures.delete(this.#failures.keys().next().value as string);
+    this.#failures.set(source, { count, blockedUntil: this.#now() + pauseMs });
+  }
+
+  succeeded(ip: string): void {
+    this.#failures.delete(sourceOf(ip));
+  }
+}
+
+/** Who one address stands for when strangers are counted: itself, in IPv6 its network of 64 bits. */
+export function sourceOf(ip: string): string {
+  if (!isIPv6(ip)) return ip;
+  const [head = ''] = ip.split('::');
+  const groups = head.split(':').filter((group) => group !== '');
+  return ip.includes('::') && groups.length < 4 ? ip : `${groups.slice(0, 4).join(':')}::/64`;
+}
