@@ -50,6 +50,17 @@ const authentication = z.strictObject({
     .describe('user name to password; a user is user@domain of a domain of ours'),
 });
 
+const watchers = z.strictObject({
+  minExpires: z.number().int().min(1).max(3600).default(60).describe('seconds; a shorter subscription is 423'),
+  maxExpires: count.default(3600).describe('seconds; a longer one is shortened'),
+  notifyPauseMs: milliseconds.default(5000).describe('between two changes told to one watcher; the last state wins'),
+  max: count.default(200_000).describe('subscriptions in all; beyond it 503'),
+  maxPerWatcher: count.default(1000).describe('of one watcher; beyond it 403'),
+  maxPerPresentity: count.default(5000).describe('to one person; beyond it 503'),
+  maxPerSource: count.default(1000).describe('from one address that is not trusted; beyond it 403'),
+  maxUnprovenPerHost: count.default(100).describe('towards one host that has answered no NOTIFY; beyond it 503'),
+});
+
 export const options = z.strictObject({
   listen: z
     .array(listener)
@@ -96,6 +107,7 @@ export const options = z.strictObject({
   notices: z.boolean().default(true).describe('tell senders without IMDN in words when an accepted message fails'),
   cpim: z.boolean().default(true).describe('ask for receipts with CPIM and IMDN; learnt per peer when refused'),
   typing: z.boolean().default(true).describe('send isComposing; learnt per peer when refused'),
+  watchers: watchers.prefault({}).describe('people of this network who watch others'),
   maxConnections: count.default(10_000).describe('connections in all'),
   maxConnectionsPerSource: count.default(200).describe('connections from one address'),
   maxPending: count.default(5000).describe('requests under way; beyond it 503'),

@@ -5,6 +5,7 @@ import type { Credentials } from './digest/index.ts';
 import { type Binding, type Registrar, wayTo } from './registrar.ts';
 import type { Registration } from './registration.ts';
 import type { Route } from './requester.ts';
+import type { Flow } from './transport/flow.ts';
 import type { Transports } from './transport/transports.ts';
 
 export interface Direction {
@@ -16,6 +17,14 @@ export interface Direction {
   credentials?: readonly Credentials[];
   /** What From says in place of the sender. */
   showAs?: string;
+}
+
+/** A flow that somebody came by, as it lies in the store. */
+export interface FlowName {
+  id: string;
+  transport: string;
+  address: string;
+  port: number;
 }
 
 export interface DirectionsParts {
@@ -90,17 +99,22 @@ export class Directions {
   }
 
   async #wayTo(binding: Binding): Promise<Route | undefined> {
-    const { transports } = this.#parts;
-    const { id, transport, address, port } = binding.flow;
-    const open = transports.connection(id);
-    if (open?.isOpen) return { flow: open };
-    // A phone behind a NAT is where it was heard, whatever its Contact says.
-    if (transport === 'UDP')
-      return { flow: await transports.flowTo({ transport: 'UDP', address, port, name: address }) };
+    const flow = await wayBack(binding.flow, this.#parts.transports);
+    if (flow) return { flow };
     try {
       return { uri: wayTo(binding) };
     } catch {
       return undefined;
     }
   }
+}
+
+/** The same flow, while it is open. A phone behind a NAT is where it was heard, whatever its Contact says. */
+export async function wayBack(
+  { id, transport, address, port }: FlowName,
+  transports: Pick<Transports, 'connection' | 'flowTo'>,
+): Promise<Flow | undefined> {
+  const open = transports.connection(id);
+  if (open?.isOpen) return open;
+  return transport === 'UDP' ? transports.flowTo({ transport, address, port, name: address }) : undefined;
 }

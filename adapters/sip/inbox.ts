@@ -1,11 +1,11 @@
 // A MESSAGE on its way in: who it is from, what it says, and the answer its sender gets, which is never more than the truth.
-import { bareAddress, type DraftOf, type Hub, type Receipt, splitAddress } from '../../src/contract/index.ts';
+import { bareAddress, type DraftOf, type Hub, type Receipt } from '../../src/contract/index.ts';
 import type { AskedStore } from './asked.ts';
 import { type Answer, type Inbound, oneLine } from './endpoint.ts';
 import { statusOf } from './errors.ts';
 import { type Holds, holdKey } from './holds.ts';
-import { type PeopleOptions, peopleOf } from './mapping/addresses.ts';
-import { type Asked, type People, toIncoming } from './mapping/inbound.ts';
+import { type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
+import { type Asked, toIncoming } from './mapping/inbound.ts';
 import type { TypingWatch } from './typing-watch.ts';
 import { traceMessage } from './wire-trace.ts';
 
@@ -39,7 +39,8 @@ export class Inbox {
     const { recipient, domains, nativeDomains } = this.#options;
     const { hub, typing } = this.#parts;
     const people = peopleOf(request, { recipient, domains, isTrusted });
-    if (user !== undefined && !isSame(user, people, nativeDomains)) return { status: 403, reason: 'Not Your Address' };
+    if (user !== undefined && !speaksAs(user, people.from, nativeDomains))
+      return { status: 403, reason: 'Not Your Address' };
     const incoming = toIncoming(request, people, hub.now());
     const pair = `${bareAddress(people.from)}|${bareAddress(people.to)}`;
     switch (incoming.kind) {
@@ -92,10 +93,4 @@ function answerOf({ state, reason, text }: Receipt): Answer {
   if (state === 'delivered' || state === 'displayed') return { status: 200 };
   const status = statusOf(reason ?? (state === 'expired' ? 'expired' : 'unavailable'));
   return text === undefined ? { status } : { status, reason: oneLine(text) };
-}
-
-/** Whoever proved to be `user` may speak as that user of a domain of ours, and as nobody else there. */
-function isSame(user: string, { from }: People, nativeDomains: ReadonlySet<string>): boolean {
-  const { local, domain } = splitAddress(from);
-  return nativeDomains.has(domain) && (user === local || user === `${local}@${domain}`);
 }

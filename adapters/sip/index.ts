@@ -44,7 +44,13 @@ interface Running {
 type Answering = { inbox: Inbox } & Pick<Running, 'presence' | 'registrar'>;
 
 export class SipAdapter implements Adapter {
-  readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing']);
+  readonly accepts: ReadonlySet<EventType> = new Set<EventType>([
+    'message',
+    'receipt',
+    'typing',
+    'presence',
+    'subscription',
+  ]);
   readonly #options: SipOptions;
   readonly #proxyCheckMs: number;
   #running: Running | undefined;
@@ -79,7 +85,8 @@ export class SipAdapter implements Adapter {
     const running = this.#running;
     this.#running = undefined;
     if (!running) return;
-    await Promise.all([...running.ways.map((way) => way.stop()), running.presence.stop()]);
+    running.presence.stop();
+    await Promise.all(running.ways.map((way) => way.stop()));
     await running.session.stop();
     running.hub.status('down', 'stopped');
   }
@@ -135,7 +142,10 @@ export class SipAdapter implements Adapter {
       { ...settings, domains: gatewayDomains(settings) },
       { hub, requester, directions, holds, asked },
     );
-    const presence = new Presence();
+    const presence = new Presence(
+      { ...settings, ...settings.watchers, domains, nativeDomains, gatewayDomains: gatewayDomains(settings) },
+      { hub, requester, transports, wheel },
+    );
     const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar });
     return { hub, session, endpoint, outbox, presence, directions, registrar, ways };
   }

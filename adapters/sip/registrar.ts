@@ -11,6 +11,7 @@ import { parseCSeq, parseUint32 } from './codec/cseq.ts';
 import type { SipRequest } from './codec/message.ts';
 import { formatNameAddr, parseNameAddr } from './codec/name-addr.ts';
 import { parseUri, sameUri } from './codec/uri.ts';
+import type { FlowName } from './directions.ts';
 import type { Answer, Inbound } from './endpoint.ts';
 import type { Flow } from './transport/flow.ts';
 import { Turns } from './turns.ts';
@@ -25,7 +26,7 @@ export interface Binding {
   /** Route headers on the way there, first hop first. */
   path: string[];
   /** The way it registered by. */
-  flow: { id: string; transport: string; address: string; port: number };
+  flow: FlowName;
 }
 
 export interface RegistrarOptions {

@@ -35,3 +35,9 @@ export function peopleOf({ uri, headers }: SipRequest, options: PeopleOptions): 
   const isOurs = (address: Address) => options.domains.has(splitAddress(address).domain);
   return { from: addressOf(from), to: !isOurs(requested) && isOurs(named) ? named : requested };
 }
+
+/** Whoever proved to be `user` may speak as that user of a domain of ours, and as nobody else there. */
+export function speaksAs(user: string, from: Address, nativeDomains: ReadonlySet<string>): boolean {
+  const { local, domain } = splitAddress(from);
+  return nativeDomains.has(domain) && (user === local || user === `${local}@${domain}`);
+}

@@ -10,6 +10,8 @@ export interface Watch {
   /** The body it takes: one of the package's types. */
   readonly type: string;
   readonly state: WatchState;
+  /** Why it is over. */
+  readonly reason: EndReason | undefined;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
   /** For documents that count: how many NOTIFY went before in this dialog. Only rises; leaps after a restart. */

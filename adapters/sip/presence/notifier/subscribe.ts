@@ -35,3 +35,9 @@ export function acceptable({ accepts }: Subscribe, types: readonly string[]): st
     return accepts.includes(type) || accepts.includes(`${main}/*`) || accepts.includes('*/*');
   });
 }
+
+/** RFC 6446 s.5.1: `Event: presence;min-interval=30`. Milliseconds; 0 when it asked for no pause. */
+export function pauseWished({ headers }: SipRequest): number {
+  const seconds = parseParameterised(headers.get('Event') ?? '').parameters.get('min-interval');
+  return seconds !== undefined && /^\d{1,5}$/.test(seconds) ? Number(seconds) * 1000 : 0;
+}

@@ -1,0 +1,49 @@
+// What a NOTIFY says of its subscription (RFC 6665 s.4.1.3, s.8.2.3), and by which mark its body is known (RFC 5839 s.4).
+import { createHash } from 'node:crypto';
+import type { SipRequest } from '../../codec/message.ts';
+import { formatParameterised, type Parameters } from '../../codec/parameters.ts';
+import type { Body } from './package.ts';
+import type { Subscription } from './subscription.ts';
+
+/** No NOTIFY follows: it has ended, or was a poll. */
+export function isLast({ reason, expiresAt }: Subscription): boolean {
+  return reason !== undefined || expiresAt === 0;
+}
+
+/** Adds what RFC 6665 wants to a request of the subscription's dialog. */
+export function fillNotify(
+  request: SipRequest,
+  subscription: Subscription,
+  now: number,
+  body: Body | undefined,
+  etag: string | undefined,
+): void {
+  const { headers } = request;
+  headers.add('Event', eventOf(subscription)).add('Subscription-State', stateOf(subscription, now));
+  if (!body || etag === undefined) return;
+  headers.add('SIP-ETag', etag).add('Content-Type', body.type);
+  for (const [name, value] of body.headers ?? []) headers.add(name, value);
+  request.body = Buffer.from(body.content);
+}
+
+/** The same words have the same mark, for whomever they are. */
+export function etagOf({ type, content }: Body): string {
+  return createHash('sha1').update(type).update(content).digest('base64url').slice(0, 16);
+}
+
+function eventOf({ eventPackage, eventId }: Subscription): string {
+  return eventId === undefined ? eventPackage.name : `${eventPackage.name};id=${eventId}`;
+}
+
+function stateOf(subscription: Subscription, now: number): string {
+  const { state, reason, expiresAt, pauseMs } = subscription;
+  const parameters: Parameters = new Map();
+  if (isLast(subscription)) {
+    parameters.set('reason', reason ?? 'timeout');
+    return formatParameterised({ value: 'terminated', parameters });
+  }
+  parameters.set('expires', String(Math.max(Math.round((expiresAt - now) / 1000), 0)));
+  // RFC 6446 s.5.2.2: the pause that the watcher asked for is in force.
+  if (pauseMs > 0) parameters.set('min-interval', String(Math.round(pauseMs / 1000)));
+  return formatParameterised({ value: state, parameters });
+}

@@ -1,0 +1,174 @@
+// NOTIFY out (RFC 6665 s.4.2.2): one at a time in a dialog, news at most once in the package's pause, the last state wins.
+import { GatewayError, type Hub } from '../../../../src/contract/index.ts';
+import { parseCSeq } from '../../codec/cseq.ts';
+import { SipParseError, type SipRequest, type SipResponse } from '../../codec/message.ts';
+import { requestIn } from '../../dialog.ts';
+import { wayBack } from '../../directions.ts';
+import { retryAfterOf } from '../../errors.ts';
+import type { Requester, Route } from '../../requester.ts';
+import type { Transports } from '../../transport/transports.ts';
+import { contactOf } from './contact.ts';
+import { etagOf, fillNotify, isLast } from './notify.ts';
+import type { Subscription } from './subscription.ts';
+
+export interface SenderParts {
+  hub: Hub;
+  requester: Pick<Requester, 'send'>;
+  transports: Pick<Transports, 'connection' | 'flowTo'>;
+  /** Puts it where the numbers are safe. */
+  save(subscription: Subscription): Promise<void>;
+  /** `wakeAt` or `expiresAt` has changed. */
+  arm(subscription: Subscription): void;
+  proven(subscription: Subscription): void;
+  /** Nobody listens there any more, or it was the last NOTIFY. */
+  over(subscription: Subscription, why: string): void;
+}
+
+/** RFC 6665 s.4.2.2: after these the subscription is no more. */
+const fatal: ReadonlySet<number> = new Set([404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604]);
+/** Several devices of one person tell of themselves one after the other; the first NOTIFY should know them all. */
+const gatherMs = 50;
+const storeAwayMs = 5000;
+
+export class Sender {
+  readonly #parts: SenderParts;
+  #isStopped = false;
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** The answer that made or refreshed it is out: RFC 6665 s.4.2.1.2 wants a NOTIFY at once. */
+  answered(subscription: Subscription): void {
+    subscription.isBusy = false;
+    this.tell(subscription);
+  }
+
+  /** The whole state, as soon as the one before is answered. */
+  tell(subscription: Subscription): void {
+    subscription.wish = 'all';
+    if (!subscription.isBusy) void this.#send(subscription);
+  }
+
+  /** Something is different: told after the pause. */
+  news(subscription: Subscription): void {
+    if (subscription.wish !== 'nothing') return;
+    subscription.wish = 'news';
+    if (!subscription.isBusy) this.#wait(subscription, gatherMs);
+  }
+
+  /** Its time has come. */
+  due(subscription: Subscription): void {
+    if (subscription.wish !== 'nothing' && !subscription.isBusy) void this.#send(subscription);
+  }
+
+  #wait(subscription: Subscription, leastMs: number): void {
+    // A forged Contact gets one NOTIFY and no flood (RFC 6665 s.6.4).
+    if (!subscription.isProven && subscription.lastStatus !== 0) return;
+    subscription.wakeAt = Math.max(subscription.quietUntil, this.#parts.hub.now() + leastMs);
+    this.#parts.arm(subscription);
+  }
+
+  async #send(subscription: Subscription): Promise<void> {
+    const { wish } = subscription;
+    subscription.isBusy = true;
+    subscription.wish = 'nothing';
+    try {
+      if (!subscription.hasNumbers) await this.#parts.save(subscription);
+    } catch {
+      subscription.isBusy = false;
+      subscription.wish = wish;
+      return this.#wait(subscription, storeAwayMs);
+    }
+    try {
+      await this.#notify(subscription, wish === 'all');
+    } catch (error) {
+      this.#failed(subscription, error);
+    }
+    subscription.isBusy = false;
+    this.#next(subscription);
+  }
+
+  #next(subscription: Subscription): void {
+    if (this.#isStopped) return;
+    if (subscription.wish === 'all') void this.#send(subscription);
+    else if (isLast(subscription)) this.#parts.over(subscription, 'ended');
+    else if (subscription.wish === 'news') this.#wait(subscription, gatherMs);
+  }
+
+  async #notify(subscription: Subscription, isFull: boolean): Promise<void> {
+    const { hub, requester, transports } = this.#parts;
+    const body = subscription.eventPackage.body(subscription, isFull);
+    const etag = body && etagOf(body);
+    if (!isFull && (etag === undefined || etag === subscription.etag)) return;
+    const { request, next, dialog } = requestIn(subscription.dialog, 'NOTIFY');
+    const route = await wayTo(subscription, { uri: next }, transports);
+    // Its connection is closed: it will be back with a SUBSCRIBE, or run out.
+    if (!route) return;
+    subscription.dialog = dialog;
+    subscription.version++;
+    fillNotify(request, subscription, hub.now(), body, etag);
+    const response = await requester.send({
+      request,
+      route,
+      signal: new AbortController().signal,
+      prepare: (sent, flow) => sent.headers.set('Contact', contactOf(subscription.presentity, flow)),
+      onSent: (sent) => keepUp(subscription, sent),
+    });
+    hub.metrics.count('answers_total', { method: 'NOTIFY', status: String(response.status) });
+    this.#answeredBy(subscription, response, etag);
+  }
+
+  #answeredBy(subscription: Subscription, response: SipResponse, etag: string | undefined): void {
+    const { status } = response;
+    const now = this.#parts.hub.now();
+    subscription.lastStatus = status;
+    subscription.notifiedAt = now;
+    if (status >= 300) {
+      subscription.quietUntil = now + (retryAfterOf(response) ?? 0);
+      if (fatal.has(status)) this.#parts.over(subscription, String(status));
+      return;
+    }
+    if (!subscription.isProven) this.#parts.proven(subscription);
+    // Only what it has been told needs a pause: an approval is followed by the state itself.
+    if (etag !== undefined) subscription.quietUntil = now + pauseOf(subscription);
+    subscription.etag = etag ?? subscription.etag;
+  }
+
+  #failed(subscription: Subscription, error: unknown): void {
+    if (this.#isStopped) return;
+    const { hub, over } = this.#parts;
+    const { watcher, presentity } = subscription;
+    if (!(error instanceof GatewayError || error instanceof SipParseError)) {
+      hub.log.error({ watcher, presentity, error }, 'a NOTIFY failed in our hands');
+    }
+    // s.4.2.2: nobody answers, so nobody is there.
+    over(subscription, error instanceof GatewayError ? error.reason : 'internal');
+  }
+}
+
+async function wayTo(
+  { dialog, way }: Subscription,
+  otherwise: Route,
+  transports: SenderParts['transports'],
+): Promise<Route | undefined> {
+  if (way === undefined || dialog.routes.length > 0) return otherwise;
+  const flow = await wayBack(way, transports);
+  if (flow) return { flow };
+  return way.transport.startsWith('WS') ? undefined : otherwise;
+}
+
+/** A challenge has raised the CSeq (RFC 3261 s.22.2). */
+function keepUp(subscription: Subscription, { headers }: SipRequest): void {
+  const { number } = parseCSeq(headers.get('CSeq') ?? '');
+  const { dialog } = subscription;
+  if (number > dialog.localCSeq) subscription.dialog = { ...dialog, localCSeq: number };
+}
+
+function pauseOf({ eventPackage, pauseMs }: Subscription): number {
+  return Math.max(eventPackage.pauseMs, pauseMs);
+}

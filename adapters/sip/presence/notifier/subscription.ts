@@ -1,0 +1,111 @@
+// One subscription of somebody out there: what lies in the store, and what is needed only while we live.
+import type { Address } from '../../../../src/contract/index.ts';
+import type { Dialog } from '../../dialog.ts';
+import type { FlowName } from '../../directions.ts';
+import { Timed } from '../../timer-wheel.ts';
+import type { EndReason, EventPackage, Watch, WatchState } from './package.ts';
+
+/** As it lies in the store: the same names, and `dialog.localCSeq` is a number that was never used. */
+export interface SubscriptionRecord {
+  event: string;
+  eventId?: string | undefined;
+  watcher: Address;
+  presentity: Address;
+  type: string;
+  state: WatchState;
+  expiresAt: number;
+  version: number;
+  dialog: Dialog;
+  isProven: boolean;
+  /** RFC 6446 s.5.1: the watcher's own pause. */
+  pauseMs: number;
+  /** The way its last SUBSCRIBE came by, when no proxy was between. */
+  way?: FlowName | undefined;
+  /** Who sent it; none for trusted proxies, which send for many. */
+  source?: string | undefined;
+}
+
+/** Numbers taken from the store at once: one write for so many NOTIFY, and none is used twice after a crash. */
+const cseqBlock = 200;
+/** What one NOTIFY may use: itself, and two more when it is challenged. */
+const cseqsEach = 3;
+
+export class Subscription extends Timed implements Watch {
+  readonly eventPackage: EventPackage;
+  readonly eventId: string | undefined;
+  readonly watcher: Address;
+  readonly presentity: Address;
+  readonly source: string | undefined;
+  readonly pauseMs: number;
+  type: string;
+  state: WatchState;
+  expiresAt: number;
+  version: number;
+  dialog: Dialog;
+  way: FlowName | undefined;
+  /** Whoever asked has answered a NOTIFY, or knew the tag in our answer: it is no forged address. */
+  isProven: boolean;
+  reason: EndReason | undefined;
+  /** A NOTIFY is under way, or the answer that must go before it. */
+  isBusy = true;
+  /** What the next NOTIFY is for: nothing, news, or the whole state asked for. */
+  wish: 'nothing' | 'news' | 'all' = 'nothing';
+  /** No news before this. */
+  quietUntil = 0;
+  /** When it is worth a look for news; Infinity: not at all. */
+  wakeAt = Number.POSITIVE_INFINITY;
+  /** Of the last body that it has taken (RFC 5839 s.4). */
+  etag: string | undefined;
+  notifiedAt = 0;
+  lastStatus = 0;
+  readonly #owner: { due(subscription: Subscription): void };
+  #reservedCSeq: number;
+
+  constructor(
+    record: SubscriptionRecord,
+    eventPackage: EventPackage,
+    owner: { due(subscription: Subscription): void },
+  ) {
+    super();
+    this.eventPackage = eventPackage;
+    this.eventId = record.eventId;
+    this.watcher = record.watcher;
+    this.presentity = record.presentity;
+    this.source = record.source;
+    this.pauseMs = record.pauseMs;
+    this.type = record.type;
+    this.state = record.state;
+    this.expiresAt = record.expiresAt;
+    this.version = record.version;
+    this.dialog = record.dialog;
+    this.way = record.way;
+    this.isProven = record.isProven;
+    this.#owner = owner;
+    this.#reservedCSeq = record.dialog.localCSeq;
+  }
+
+  get tag(): string {
+    return this.dialog.localTag;
+  }
+
+  fire(): void {
+    this.#owner.due(this);
+  }
+
+  /** False when a NOTIFY must wait until the store has seen more numbers. */
+  get hasNumbers(): boolean {
+    return this.dialog.localCSeq + cseqsEach <= this.#reservedCSeq;
+  }
+
+  /** For the store: what is read back there begins where no number was used. */
+  record(): SubscriptionRecord {
+    const { dialog, eventPackage, eventId, watcher, presentity, source, pauseMs } = this;
+    const { type, state, expiresAt, version, way, isProven } = this;
+    if (!this.hasNumbers) this.#reservedCSeq = dialog.localCSeq + cseqBlock;
+    return {
+      ...{ event: eventPackage.name, eventId, watcher, presentity, source, pauseMs },
+      ...{ type, state, expiresAt, version: version + cseqBlock, way, isProven },
+      dialog: { ...dialog, localCSeq: this.#reservedCSeq },
+    };
+  }
+}
