@@ -1,6 +1,8 @@
 // The options of one SMPP instance, with their defaults.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { idRules } from './receipts/ids.ts';
+import { partDialects } from './receipts/learnt.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
 const typeOf = z.strictObject({ ton: z.number().int().min(0).max(255), npi: z.number().int().min(0).max(255) });
@@ -56,6 +58,27 @@ export const options = z.strictObject({
     .enum(['every-part', 'last-part', 'failure', 'none'])
     .default('every-part')
     .describe('which delivery receipts are asked for'),
+  receiptIds: z
+    .enum(['auto', ...idRules])
+    .default('auto')
+    .describe('how the id of a receipt is that of the response; auto: learnt, any of them, and shown by `view peers`'),
+  partReceipts: z
+    .enum(['auto', ...partDialects])
+    .default('auto')
+    .describe(
+      'for which parts this carrier sends the receipts it was asked for; auto: every, until it shows otherwise',
+    ),
+  receiptFallback: z
+    .enum(['none', 'numbers'])
+    .default('none')
+    .describe('numbers: without a message_id, or always the same, the oldest message between the two numbers is meant'),
+  receiptGraceMs: ms(2 * 24 * 3_600_000).describe(
+    'without a receipt so long after its validity a message that asked for `delivered` is `unknown`; 0: it stays `sent`',
+  ),
+  errorWords: z
+    .record(z.string().min(1), z.string().min(1))
+    .default({})
+    .describe("what the carrier's own err codes mean: { '012': absent subscriber }"),
   partsWaitMs: ms(10 * 60_000).describe('how long the receipts of the other parts may take after the first'),
   rejoinWaitMs: ms(10 * 60_000).describe('how long the missing parts of a text from the network are waited for'),
   recordMs: ms(3 * 24 * 3_600_000).describe('how long beyond its validity a message waits for its receipt'),

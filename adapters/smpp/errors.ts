@@ -1,6 +1,7 @@
 // One table each: command_status, the states of receipts, the network's error codes <-> FailureReason, with words for people.
 import { type FailureReason, GatewayError, type ReceiptState } from '../../src/contract/index.ts';
 import { type StatusName, statuses, statusName } from './codec/index.ts';
+import { gsmErrors, networkKinds } from './receipts/network-errors.ts';
 
 /** SMPP 3.4 s.5.1.3. What is about our own session rather than the message is worth another try. */
 const failures: Readonly<Record<Exclude<StatusName, 'ESME_ROK'>, readonly [FailureReason, string]>> = {
@@ -117,30 +118,41 @@ export function stateName(message_state: number): string {
   return stateNames[message_state] ?? 'UNKNOWN';
 }
 
-/** 3GPP TS 29.002 and 24.011, as network_error_code of type 3 carries them (s.5.3.2.31). */
-const networkErrors: ReadonlyMap<number, readonly [FailureReason, string]> = new Map([
-  [1, ['not-found', 'unknown subscriber']],
-  [5, ['not-found', 'unidentified subscriber']],
-  [6, ['unreachable', 'absent subscriber']],
-  [9, ['not-allowed', 'illegal subscriber']],
-  [11, ['unsupported', 'teleservice not provisioned']],
-  [12, ['not-allowed', 'illegal equipment']],
-  [13, ['not-allowed', 'call barred']],
-  [21, ['unsupported', 'facility not supported']],
-  [27, ['unreachable', 'absent subscriber']],
-  [31, ['unreachable', 'subscriber busy']],
-  [32, ['unreachable', 'the phone could not take it, its memory may be full']],
-  [34, ['unavailable', 'system failure']],
-]);
+interface Detail {
+  readonly networkError?: Buffer | undefined;
+  /** The SMSC's own err. */
+  readonly code?: string | undefined;
+  /** The carrier's table of them, in words. */
+  readonly errorWords?: Readonly<Record<string, string>>;
+}
 
-/** How a receipt ends its message; undefined when it does not. `code` is the SMSC's own err, quoted and not interpreted. */
-export function outcomeOf(stat: string, networkError?: Buffer, code?: string): Outcome | undefined {
+/** How a receipt ends its message; undefined when it does not. Without a table `code` is quoted and not interpreted. */
+export function outcomeOf(stat: string, { networkError, code, errorWords = {} }: Detail = {}): Outcome | undefined {
   const saying = JSON.stringify(stat.slice(0, 20));
   const known = outcomes[stat] ?? { state: 'unknown', words: `the SMS centre says ${saying}` };
   if (known === 'on its way') return undefined;
-  const isGsm = networkError?.length === 3 && networkError[0] === 3;
-  const network = isGsm ? networkErrors.get(networkError.readUInt16BE(1)) : undefined;
-  const said = code === undefined || /^0*$/.test(code) ? '' : ` (error ${code.slice(0, 10)} of the SMS centre)`;
-  if (known.state !== 'failed' || !network) return { ...known, words: known.words + said };
-  return { state: 'failed', reason: network[0], words: `${known.words}: ${network[1]}${said}` };
+  const isBad = known.state !== 'delivered';
+  const network = isBad ? networkErrorOf(networkError) : undefined;
+  const isSaying = isBad && code !== undefined && !/^0*$/.test(code);
+  const own = isSaying ? wordsOf(code, errorWords) : undefined;
+  const why = [network?.[1], own].filter((words) => words !== undefined).join(', ');
+  const said = isSaying ? ` (error ${code.slice(0, 10)} of the SMS centre)` : '';
+  const words = `${known.words}${why === '' ? '' : `: ${why}`}${said}`;
+  return { ...known, ...(network && known.state === 'failed' ? { reason: network[0] } : {}), words };
+}
+
+function networkErrorOf(octets: Buffer | undefined): readonly [FailureReason, string] | undefined {
+  if (octets?.length !== 3) return undefined;
+  const error = octets.readUInt16BE(1);
+  if (octets[0] === networkKinds.gsm) return gsmErrors.get(error);
+  // s.4.8.4.42 of SMPP 5.0: a status of SMPP itself.
+  if (octets[0] !== networkKinds.smpp || error === 0) return undefined;
+  const { reason, message } = statusError(error);
+  return [reason, message];
+}
+
+// `12` and `012` are one code.
+function wordsOf(code: string, table: Readonly<Record<string, string>>): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/^0+(?=.)/, '');
+  return table[code] ?? Object.entries(table).find(([known]) => plain(known) === plain(code))?.[1];
 }

@@ -8,7 +8,7 @@ import { refusals } from './errors.ts';
 import type { Answer } from './exchange.ts';
 import { type MobileRules, toEvent } from './mapping.ts';
 import type { ReceiptBook } from './receipts/book.ts';
-import { isMarkedReceipt, parseReceipt } from './receipts/dialects.ts';
+import { isMarkedReceipt, type ParsedReceipt, parseReceipt } from './receipts/dialects.ts';
 import type { Rejoin, Whole } from './rejoin.ts';
 import { type DataCoding, readDataCoding, readSegment, textOfPieces } from './text/index.ts';
 
@@ -61,12 +61,22 @@ export class Inbound {
       const numbers = [pdu.body.source_addr, pdu.body.destination_addr];
       const found = await book.heard(receipt, numbers, (event) => this.#trace(event, pdu, frame, receipt.stat));
       hub.metrics.count('receipts_total', { found });
+      if (found === 'settled' && receipt.isCertain) await this.#noteDialect(receipt);
+      if (found === 'unknown' && receipt.isCertain) {
+        hub.log.warn({ ids: receipt.ids, stat: receipt.stat }, 'a receipt for no message of ours');
+      }
       if (found !== 'unknown' || receipt.isCertain) return;
     } else if (isMarkedReceipt(pdu)) {
       hub.log.warn({ source: pdu.body.source_addr }, 'a receipt without an id or a state');
       return;
     }
     await this.#text(pdu, octets, coding, frame);
+  }
+
+  async #noteDialect({ dialect, doneDate }: ParsedReceipt): Promise<void> {
+    const { learnt } = this.#parts.book;
+    if (dialect !== undefined) await learnt.noteOne('dialects', dialect);
+    if (doneDate !== undefined && /^\d+$/.test(doneDate)) await learnt.noteOne('dates', `${doneDate.length} digits`);
   }
 
   async #text(pdu: Mobile, octets: Buffer, coding: DataCoding, frame: Buffer): Promise<void> {

@@ -14,7 +14,8 @@ import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
 import { type Exchange, SessionError } from './exchange.ts';
 import { fromEvent, noticeOf, type SubmitFields, textOf, toReceipt, toSubmission } from './mapping.ts';
-import type { PartRecord, ReceiptBook } from './receipts/book.ts';
+import type { ReceiptBook } from './receipts/book.ts';
+import type { PartRecord } from './receipts/records.ts';
 import { type Part, type Plan, planText, toParts } from './text/index.ts';
 
 export interface OutboundParts {
@@ -36,6 +37,8 @@ interface Progress {
 interface Context {
   readonly record: PartRecord;
   readonly ttlMs: number;
+  /** When a receipt that was asked for is overdue. */
+  readonly dueAt?: number;
   /** No receipt was asked for. */
   readonly isUntracked: boolean;
 }
@@ -139,10 +142,12 @@ export class Outbound {
       f: event.from,
       t: event.to,
       d: common.destination_addr ?? '',
+      o: [common.source_addr_ton ?? 0, common.source_addr_npi ?? 0, common.source_addr ?? ''],
       i: index,
       n: receipts === 'last-part' ? 1 : parts.length,
     };
-    const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked };
+    const overdue = asked === 1 && event.wants.includes('delivered') ? this.#dueAt(event) : {};
+    const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked, ...overdue };
     return { ...toSubmission(this.#parts.options, common, plan, part, asked), context };
   }
 
@@ -196,11 +201,11 @@ export class Outbound {
     return 'taken';
   }
 
-  async #remember(response: ResponsePdu, { record, ttlMs, isUntracked }: Context): Promise<void> {
+  async #remember(response: ResponsePdu, { record, ttlMs, isUntracked, dueAt }: Context): Promise<void> {
     if (isUntracked || !('message_id' in response.body)) return;
     const { message_id } = response.body;
     if (message_id === '') this.#parts.hub.metrics.count('empty_message_ids_total');
-    else await this.#parts.book.accepted(message_id, record, ttlMs);
+    await this.#parts.book.accepted(message_id, record, ttlMs, dueAt);
   }
 
   /** Ends the attempt: returns when the SMSC has all parts, or may have; throws what stands in the way otherwise. */
@@ -220,9 +225,16 @@ export class Outbound {
   }
 
   #lifeMs(event: Message): number {
+    return this.#validMs(event) + this.#parts.options.recordMs;
+  }
+
+  #dueAt(event: Message): { dueAt?: number } {
     const { hub, options } = this.#parts;
-    const validMs = event.expiresAt === undefined ? 0 : Math.max(0, Date.parse(event.expiresAt) - hub.now());
-    return validMs + options.recordMs;
+    return options.receiptGraceMs === 0 ? {} : { dueAt: hub.now() + this.#validMs(event) + options.receiptGraceMs };
+  }
+
+  #validMs({ expiresAt }: Message): number {
+    return expiresAt === undefined ? 0 : Math.max(0, Date.parse(expiresAt) - this.#parts.hub.now());
   }
 }
 

@@ -1,189 +1,176 @@
-// Which of our messages a receipt speaks of, and when the message as a whole has ended. Durable, and the same few look-ups
-// however many parts are outstanding: receipts may come early, late, twice, in another radix or after a restart.
+// Which of our messages a receipt speaks of, and when the message has ended. Durable, and the same few look-ups however
+// many parts are outstanding: receipts may come early, late, twice, in another radix, on another bind or after a restart.
 import type { State } from '../../../src/contract/index.ts';
 import type { Outcome } from '../errors.ts';
 import type { Conclusion } from '../mapping.ts';
 import { Turns } from '../turns.ts';
 import { outcomeOfReceipt, type ParsedReceipt } from './dialects.ts';
-import { candidateKeys, type IdRule, idKey, idRules, isOneOf } from './ids.ts';
+import { EarlyReceipts } from './early.ts';
+import { type Candidate, candidateKeys, type IdRule, idKey, isOneOf, spellingOf } from './ids.ts';
+import { Learnt, type Pins } from './learnt.ts';
+import { Nameless } from './nameless.ts';
+import { Overdue, type OverdueEntry } from './overdue.ts';
+import { type Ask, type Hit, isFinal, type PartRecord, partKey } from './records.ts';
+import { Tallies, type TallyLimits } from './tallies.ts';
 
-/** What is remembered of an accepted part, under the id that the SMSC gave it. Short names: there are many. */
-export interface PartRecord {
-  /** The event, its sender and recipient. */
-  readonly e: string;
-  readonly f: string;
-  readonly t: string;
-  /** destination_addr as submitted. */
-  readonly d: string;
-  /** Which part, and of how many a receipt was asked. */
-  readonly i: number;
-  readonly n: number;
-  /** How it ended. */
-  readonly s?: string;
+export interface BookOptions extends TallyLimits, Pins {
+  /** Whether receipts without a usable id are matched by their numbers. */
+  readonly receiptFallback: 'none' | 'numbers';
+  /** The carrier's own err codes in words. */
+  readonly errorWords: Readonly<Record<string, string>>;
 }
-
-/** A message of several parts, from its first receipt on. */
-interface Tally {
-  readonly f: string;
-  readonly t: string;
-  readonly n: number;
-  /** When the first receipt came. */
-  readonly at: number;
-  readonly got: Record<number, string>;
-  readonly told?: string;
-}
-
-interface Early {
-  readonly receipt: Omit<ParsedReceipt, 'networkError'> & { readonly networkErrorHex?: string };
-  readonly numbers: readonly string[];
-  readonly rule: IdRule;
-  readonly keys: readonly string[];
-}
-
-export interface BookLimits {
-  readonly partsWaitMs: number;
-  readonly recordMs: number;
-}
-
-interface Hit {
-  readonly rule: IdRule;
-  readonly key: string;
-  readonly record: PartRecord;
-}
-
-const earlyMs = 10 * 60_000;
-const maxEarly = 10_000;
-const maxWaiting = 100_000;
-const sweepPauseMs = 5000;
-const ruleKey = 'learnt/id-rule';
 
 export class ReceiptBook {
+  readonly learnt: Learnt;
   readonly #state: State;
-  readonly #limits: BookLimits;
+  readonly #options: BookOptions;
   readonly #conclude: (conclusion: Conclusion) => Promise<void>;
-  readonly #now: () => number;
+  readonly #ask: Ask;
   readonly #turns = new Turns();
-  /** Messages of which some receipts are in, oldest first. */
-  readonly #waiting = new Map<string, number>();
-  /** When each kept early receipt may be forgotten, oldest first. */
-  readonly #early: number[] = [];
-  #rule: IdRule | undefined;
-  #isSweeping = false;
-  #sweepAgainAt = 0;
+  readonly #early: EarlyReceipts;
+  readonly #nameless: Nameless;
+  readonly #tallies: Tallies;
+  readonly #overdue: Overdue;
+  #last: { key: string; record: PartRecord; ttlMs: number } | undefined;
 
+  /** `ask` is tried before a message whose receipts never came is called unknown. */
   constructor(
     state: State,
-    limits: BookLimits,
+    options: BookOptions,
     conclude: (conclusion: Conclusion) => Promise<void>,
     now: () => number,
+    ask: Ask = async () => undefined,
   ) {
     this.#state = state;
-    this.#limits = limits;
+    this.#options = options;
     this.#conclude = conclude;
-    this.#now = now;
+    this.#ask = ask;
+    this.learnt = new Learnt(state, options);
+    this.#early = new EarlyReceipts(state, now);
+    this.#nameless = new Nameless(state);
+    this.#tallies = new Tallies({ state, limits: options, learnt: this.learnt, conclude, turns: this.#turns, now });
+    this.#overdue = new Overdue(state, (event, entries) => this.#look(event, entries), now);
   }
 
   /** What an earlier process left. */
   async open(): Promise<void> {
-    const rule = await this.#state.get(ruleKey);
-    this.#rule = idRules.find((known) => known === rule);
-    const started: Array<[number, string]> = [];
-    for await (const [key, value] of this.#state.scan('tally/')) {
-      const { at, told } = JSON.parse(value) as Tally;
-      if (told === undefined) started.push([at, key.slice('tally/'.length)]);
-    }
-    for (const [at, event] of started.sort(([one], [other]) => one - other)) this.#waiting.set(event, at);
-    for await (const _ of this.#state.scan('early/')) this.#early.push(this.#now() + earlyMs);
+    await Promise.all([this.learnt, this.#early, this.#tallies, this.#overdue].map((part) => part.open()));
   }
 
-  /** The rule by which this SMSC's receipts name messages, once seen. */
-  get rule(): IdRule | undefined {
-    return this.#rule;
+  /** Called a few times a second. */
+  tick(): void {
+    this.#tallies.tick();
+    this.#overdue.tick();
   }
 
-  /** The SMSC took a part under that id. Resolves once a receipt for it will be understood. */
-  async accepted(messageId: string, record: PartRecord, ttlMs: number): Promise<void> {
-    const key = partKey(idKey(messageId));
-    await this.#state.set(key, JSON.stringify(record), ttlMs);
-    if (this.#earlyCount() === 0) return;
-    const kept = await this.#state.take(earlyKey(idKey(messageId)));
-    if (kept === undefined) return;
-    const early = JSON.parse(kept) as Early;
-    if (early.rule !== 'same' && !isOneOf(record.d, early.numbers)) {
-      await this.#state.set(earlyKey(idKey(messageId)), kept, earlyMs);
-      return;
-    }
-    await Promise.all(early.keys.map((other) => this.#state.delete(earlyKey(other))));
-    const { networkErrorHex, ...receipt } = early.receipt;
-    const networkError = networkErrorHex === undefined ? {} : { networkError: Buffer.from(networkErrorHex, 'hex') };
-    const outcome = outcomeOfReceipt({ ...receipt, ...networkError });
-    if (outcome) await this.#settle({ rule: early.rule, key, record }, outcome);
+  /**
+   * The SMSC took a part under that id. Resolves once a receipt for it will be understood. With `dueAt` (milliseconds
+   * since 1970) the message is `unknown` when nothing was heard of it until then.
+   */
+  async accepted(messageId: string, record: PartRecord, ttlMs: number, dueAt?: number): Promise<void> {
+    const id = idKey(messageId);
+    const isNamed = id !== '' && !(await this.#isConstant(id, record, ttlMs));
+    const key = isNamed ? partKey(id) : '';
+    const { e, f, t, n } = record;
+    const due = dueAt === undefined ? undefined : this.#overdue.add({ e, f, t, k: key, n }, dueAt);
+    await Promise.all([due, isNamed ? this.#keep(key, messageId, record, ttlMs) : this.#keepNameless(record, ttlMs)]);
+    const early = isNamed ? await this.#early.take(messageId, record.d) : undefined;
+    const outcome = early && this.#outcomeOf(early.receipt);
+    if (early && outcome) await this.#settle({ rule: early.rule, key, record }, outcome);
   }
 
   /**
    * A receipt came that names those numbers. Resolves once what it says is durable; rejects when it could not be
-   * published. `unknown`: no message of ours has that id.
+   * published. `matched` hears of every receipt for a message of ours, whatever it changes. `unknown`: there is none.
    */
   async heard(
     receipt: ParsedReceipt,
     numbers: readonly string[],
-    matched?: (event: string) => void,
+    matched: (event: string) => void = () => {},
   ): Promise<'settled' | 'kept' | 'unknown'> {
-    const outcome = outcomeOfReceipt(receipt);
-    let hit = await this.#find(receipt, numbers);
-    if (!hit && receipt.isCertain && outcome && (await this.#keepEarly(receipt, numbers))) {
-      // The response may have come in between: whoever of the two is second finds the other.
-      hit = await this.#find(receipt, numbers);
-      if (!hit) return 'kept';
-    }
-    if (!hit) return 'unknown';
-    matched?.(hit.record.e);
+    const outcome = this.#outcomeOf(receipt);
+    const hit = await this.#find(receipt, numbers);
+    if (hit) return this.#heard(hit, outcome, matched);
+    if (!receipt.isCertain) return 'unknown';
+    if (await this.#matchNumbers(numbers, outcome, matched)) return 'settled';
+    const candidates = receipt.ids.filter((id) => !this.learnt.isConstant(idKey(id))).flatMap((id) => this.#keysOf(id));
+    if (!outcome || candidates.length === 0) return 'unknown';
+    if (!(await this.#early.keep(receipt, candidates, numbers))) return 'unknown';
+    // The response may have come in between: whoever of the two is second finds the other.
+    const now = await this.#find(receipt, numbers);
+    return now ? this.#heard(now, outcome, matched) : 'kept';
+  }
+
+  /** What the SMSC said of a part that it was asked about. */
+  async answered(messageId: string, record: PartRecord, outcome: Outcome): Promise<void> {
+    await this.#settle({ rule: 'same', key: partKey(idKey(messageId)), record }, outcome);
+  }
+
+  async #heard(hit: Hit, outcome: Outcome | undefined, matched: (event: string) => void): Promise<'settled'> {
+    matched(hit.record.e);
     if (outcome) await this.#settle(hit, outcome);
     return 'settled';
   }
 
-  /** Called a few times a second: messages whose other receipts do not come. */
-  tick(): void {
-    if (!this.#isSweeping && this.#now() >= this.#sweepAgainAt && this.#due() !== undefined) void this.#sweep();
+  #outcomeOf(receipt: ParsedReceipt): Outcome | undefined {
+    return outcomeOfReceipt(receipt, this.#options.errorWords);
   }
 
-  async #sweep(): Promise<void> {
-    this.#isSweeping = true;
-    try {
-      for (let event = this.#due(); event !== undefined; event = this.#due()) await this.#giveUp(event);
-    } catch {
-      this.#sweepAgainAt = this.#now() + sweepPauseMs;
-    } finally {
-      this.#isSweeping = false;
-    }
+  #keysOf(id: string): Candidate[] {
+    return candidateKeys(id, this.learnt.pinnedIdRule);
   }
 
-  #due(): string | undefined {
-    const [oldest] = this.#waiting;
-    if (!oldest) return undefined;
-    const isDue = this.#now() - oldest[1] >= this.#limits.partsWaitMs || this.#waiting.size > maxWaiting;
-    return isDue ? oldest[0] : undefined;
+  /** Whether the SMSC calls every message that: then the id names none. */
+  async #isConstant(id: string, record: PartRecord, ttlMs: number): Promise<boolean> {
+    if (this.learnt.isConstant(id)) return true;
+    const last = this.#last;
+    this.#last = { key: partKey(id), record, ttlMs };
+    const isOther = last && (last.record.e !== record.e || last.record.i !== record.i);
+    if (!isOther || last.key !== partKey(id)) return false;
+    await this.learnt.noteOne('constants', id);
+    await this.#state.delete(last.key);
+    await this.#keepNameless(last.record, last.ttlMs);
+    return true;
+  }
+
+  async #keep(key: string, messageId: string, record: PartRecord, ttlMs: number): Promise<void> {
+    const named = key === partKey(messageId) ? record : { ...record, m: messageId };
+    await this.#state.set(key, JSON.stringify(named), ttlMs);
+  }
+
+  async #keepNameless(record: PartRecord, ttlMs: number): Promise<void> {
+    if (this.#options.receiptFallback === 'numbers') await this.#nameless.add(record, ttlMs);
+  }
+
+  async #matchNumbers(numbers: readonly string[], outcome: Outcome | undefined, matched: (event: string) => void) {
+    if (this.#options.receiptFallback !== 'numbers') return false;
+    return this.#nameless.match(numbers, this.#options.recordMs, async (record) => {
+      await this.#heard({ rule: 'same', key: undefined, record }, outcome, matched);
+      return outcome !== undefined && isFinal(outcome.state);
+    });
   }
 
   async #find(receipt: ParsedReceipt, numbers: readonly string[]): Promise<Hit | undefined> {
     for (const id of receipt.ids) {
-      const candidates = candidateKeys(id);
-      const learnt = candidates.find(([rule]) => rule === this.#rule);
-      const first = learnt && (await this.#look(learnt, numbers));
+      const candidates = this.#keysOf(id);
+      const learnt = candidates.find(([rule]) => rule === this.learnt.idRule);
+      const first = learnt && (await this.#read(learnt, numbers));
       if (first) return first;
       const others = candidates.filter((candidate) => candidate !== learnt);
-      const found = await Promise.all(others.map((candidate) => this.#look(candidate, numbers)));
+      const found = await Promise.all(others.map((candidate) => this.#read(candidate, numbers)));
       const hits = found.filter((hit) => hit !== undefined);
       const hit = hits.find(({ record }) => isOneOf(record.d, numbers)) ?? hits[0];
       if (!hit) continue;
-      if (hits.length === 1 && candidates.length > 1) await this.#learn(hit.rule);
+      // `9` is the same in every radix: it teaches nothing.
+      const isTelling = candidates.length > 1 || !/^[0-9a-f]+$/.test(idKey(id));
+      if (hits.length === 1 && isTelling) await this.#learn(hit.rule, id, hit.record);
       return hit;
     }
     return undefined;
   }
 
   // An id that was converted may be another message's by chance: then the number has to agree.
-  async #look([rule, id]: readonly [IdRule, string], numbers: readonly string[]): Promise<Hit | undefined> {
+  async #read([rule, id]: Candidate, numbers: readonly string[]): Promise<Hit | undefined> {
     const key = partKey(id);
     const found = await this.#state.get(key);
     if (found === undefined) return undefined;
@@ -191,101 +178,58 @@ export class ReceiptBook {
     return rule === 'same' || isOneOf(record.d, numbers) ? { rule, key, record } : undefined;
   }
 
-  async #learn(rule: IdRule): Promise<void> {
-    if (rule === this.#rule) return;
-    this.#rule = rule;
-    await this.#state.set(ruleKey, rule);
-  }
-
-  async #keepEarly(receipt: ParsedReceipt, numbers: readonly string[]): Promise<boolean> {
-    if (this.#earlyCount() >= maxEarly) return false;
-    const { networkError, ...rest } = receipt;
-    const kept = networkError ? { ...rest, networkErrorHex: networkError.toString('hex') } : rest;
-    const candidates = receipt.ids.flatMap((id) => candidateKeys(id));
-    const keys = candidates.map(([, key]) => key);
-    this.#early.push(this.#now() + earlyMs);
-    const keep = ([rule, key]: readonly [IdRule, string]) => {
-      const early: Early = { receipt: kept, numbers, rule, keys };
-      return this.#state.set(earlyKey(key), JSON.stringify(early), earlyMs);
-    };
-    await Promise.all(candidates.map(keep));
-    return true;
-  }
-
-  #earlyCount(): number {
-    const now = this.#now();
-    while ((this.#early[0] ?? now + 1) <= now) this.#early.shift();
-    return this.#early.length;
+  async #learn(idRule: IdRule, written: string, record: PartRecord): Promise<void> {
+    if (idRule === this.learnt.idRule) return;
+    await this.learnt.note({ idRule, ids: spellingOf(written, record.m ?? idKey(written), idRule) });
   }
 
   #settle(hit: Hit, outcome: Outcome): Promise<void> {
     const { record } = hit;
-    return this.#turns.take(record.e, () => (record.n > 1 ? this.#tally(hit, outcome) : this.#end(hit, outcome)));
+    const isAlone = record.n === 1 && hit.key !== undefined;
+    return this.#turns.take(record.e, () => (isAlone ? this.#end(hit, outcome) : this.#tallies.count(record, outcome)));
   }
 
-  /** The first final outcome counts; only `unknown` may be bettered. */
-  async #end({ key, record }: Hit, outcome: Outcome): Promise<void> {
+  async #end({ key = '', record }: Hit, outcome: Outcome): Promise<void> {
     const stored = await this.#state.get(key);
     const known = stored === undefined ? undefined : (JSON.parse(stored) as PartRecord).s;
     if (isFinal(known) || known === outcome.state) return;
     await this.#conclude({ event: record.e, from: record.f, to: record.t, ...outcome });
-    await this.#state.set(key, JSON.stringify({ ...record, s: outcome.state }), this.#limits.recordMs);
+    await this.#state.set(key, JSON.stringify({ ...record, s: outcome.state }), this.#options.recordMs);
   }
 
-  async #tally({ record }: Hit, outcome: Outcome): Promise<void> {
-    const { e: event, f, t, n, i } = record;
-    const key = tallyKey(event);
-    const stored = await this.#state.get(key);
-    const tally: Tally = stored === undefined ? { f, t, n, at: this.#now(), got: {} } : JSON.parse(stored);
-    if (isFinal(tally.told) || isFinal(tally.got[i])) return;
-    const got = { ...tally.got, [i]: outcome.state };
-    const told = await this.#tell(event, { ...tally, got }, outcome, i);
-    await this.#state.set(key, JSON.stringify({ ...tally, got, ...(told && { told }) }), this.#limits.recordMs);
-    if (told) this.#waiting.delete(event);
-    else if (!this.#waiting.has(event)) this.#waiting.set(event, tally.at);
-  }
-
-  /** What is told of the message now that this part has ended, if anything. */
-  async #tell(event: string, { f, t, n, got, told }: Tally, outcome: Outcome, i: number): Promise<string | undefined> {
-    const states = Object.values(got);
-    const conclusion = { event, from: f, to: t };
-    if (outcome.state === 'failed' || outcome.state === 'expired') {
-      await this.#conclude({ ...conclusion, ...outcome, words: `part ${i + 1} of ${n}: ${outcome.words}` });
-      return outcome.state;
-    }
-    if (states.length < n) return told;
-    const state = states.every((each) => each === 'delivered') ? 'delivered' : 'unknown';
-    if (state !== told) await this.#conclude({ ...conclusion, ...outcome, state });
-    return state;
-  }
-
-  #giveUp(event: string): Promise<void> {
-    return this.#turns.take(event, async () => {
-      const stored = await this.#state.get(tallyKey(event));
-      const tally = stored === undefined ? undefined : (JSON.parse(stored) as Tally);
-      if (tally && tally.told === undefined) {
-        const { f, t, n, got } = tally;
-        const words = `the SMS centre confirmed ${Object.keys(got).length} of ${n} parts`;
-        await this.#conclude({ event, from: f, to: t, state: 'unknown', words });
-        await this.#state.set(tallyKey(event), JSON.stringify({ ...tally, told: 'unknown' }), this.#limits.recordMs);
-      }
-      this.#waiting.delete(event);
+  /** The patience with a message is over: the SMSC is asked, and without an answer nobody knows. */
+  async #look(event: string, entries: readonly OverdueEntry[]): Promise<void> {
+    if (await this.#isTold(event, entries)) return;
+    for (const { k } of entries) await this.#askAbout(k, event);
+    if (await this.#isTold(event, entries)) return;
+    const words = 'the SMS centre took it and sent no receipt: nobody knows whether it arrived';
+    const [entry] = entries;
+    if (!entry) return;
+    const record = await this.#record(entry);
+    await this.#turns.take(event, async () => {
+      if (entry.n > 1 || !record) return this.#tallies.close(entry, words);
+      return this.#end({ rule: 'same', key: entry.k, record }, { state: 'unknown', words });
     });
   }
-}
 
-function isFinal(state: string | undefined): boolean {
-  return state !== undefined && state !== 'unknown';
-}
+  async #isTold(event: string, entries: readonly OverdueEntry[]): Promise<boolean> {
+    if ((await this.#tallies.told(event)) !== undefined) return true;
+    const records = await Promise.all(entries.map((entry) => this.#record(entry)));
+    return records.some((record) => record?.n === 1 && record.s !== undefined);
+  }
 
-function partKey(id: string): string {
-  return `part/${id}`;
-}
+  async #askAbout(key: string, event: string): Promise<void> {
+    const record = await this.#record({ k: key, e: event });
+    if (!record) return;
+    const messageId = record.m ?? key.slice(partKey('').length);
+    const outcome = await this.#ask(messageId, record);
+    if (outcome !== undefined && outcome !== 'on its way') await this.#settle({ rule: 'same', key, record }, outcome);
+  }
 
-function earlyKey(id: string): string {
-  return `early/${id}`;
-}
-
-function tallyKey(event: string): string {
-  return `tally/${event}`;
+  // The id may have been given to another message since.
+  async #record({ k, e }: Pick<OverdueEntry, 'k' | 'e'>): Promise<PartRecord | undefined> {
+    const stored = k === '' ? undefined : await this.#state.get(k);
+    const record = stored === undefined ? undefined : (JSON.parse(stored) as PartRecord);
+    return record?.e === e ? record : undefined;
+  }
 }

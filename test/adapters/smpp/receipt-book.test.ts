@@ -1,50 +1,8 @@
 // The book that finds the message of a receipt: early, late, twice, in any radix, after a restart, part by part.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Conclusion } from '../../../adapters/smpp/mapping.ts';
-import { type PartRecord, ReceiptBook } from '../../../adapters/smpp/receipts/book.ts';
-import type { ParsedReceipt } from '../../../adapters/smpp/receipts/dialects.ts';
-import { MemoryState } from '../../peers/hub.ts';
-
-class CountingState extends MemoryState {
-  operations = 0;
-  override get(key: string) {
-    this.operations++;
-    return super.get(key);
-  }
-  override set(key: string, value: string, ttlMs?: number) {
-    this.operations++;
-    return super.set(key, value, ttlMs);
-  }
-  override take(key: string) {
-    this.operations++;
-    return super.take(key);
-  }
-  override delete(key: string) {
-    this.operations++;
-    return super.delete(key);
-  }
-}
-
-function openBook(state: MemoryState = new MemoryState(), clock = { now: 1_000_000 }) {
-  const told: Conclusion[] = [];
-  const limits = { partsWaitMs: 60_000, recordMs: 3_600_000 };
-  let refusal: Error | undefined;
-  const conclude = async (conclusion: Conclusion) => {
-    if (refusal) throw refusal;
-    told.push(conclusion);
-  };
-  const book = new ReceiptBook(state, limits, conclude, () => clock.now);
-  const refuse = (error: Error | undefined) => {
-    refusal = error;
-  };
-  return { book, told, clock, state, refuse, states: () => told.map(({ event, state: how }) => `${event} ${how}`) };
-}
-
-const phone = '447700900123';
-const part = (e: string, i = 0, n = 1, d = phone): PartRecord => ({ e, f: 'tel:+1', t: 'tel:+2', d, i, n });
-const receipt = (id: string, stat = 'DELIVRD'): ParsedReceipt => ({ ids: [id], stat, isCertain: true });
-const hour = 3_600_000;
+import type { ReceiptBook } from '../../../adapters/smpp/receipts/book.ts';
+import { CountingState, hour, openBook, part, phone, receipt } from './books.ts';
 
 describe('the book', () => {
   test('a receipt after its response ends the message once; repeats are dropped', async () => {
@@ -120,7 +78,7 @@ describe('the book', () => {
     const first = openBook(state);
     await first.book.accepted('ff', part('e1'), hour);
     await first.book.heard(receipt('255'), [phone]);
-    assert.equal(first.book.rule, 'decimal-to-hex');
+    assert.equal(first.book.learnt.idRule, 'decimal-to-hex');
     const second = openBook(state);
     await second.book.open();
     await second.book.accepted('100', part('e2'), hour);
