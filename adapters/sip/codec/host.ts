@@ -30,6 +30,7 @@ export function formatHostPort({ host, port }: HostPort): string {
 
 /** Letters, digits, `-`, `.`, and `_` because Windows and service names have it; or a bracketed IPv6 address. */
 export function isHost(host: string): boolean {
+  // RFC 5118 s.4.10: the grammar of RFC 3261 lets a third colon stand before an embedded IPv4 address.
   if (host.charCodeAt(0) === 0x5b) return host.endsWith(']') && isIPv6(bareHost(host));
   if (host.length === 0 || host.length > 255) return false;
   for (let at = 0; at < host.length; at++) {
@@ -46,7 +47,7 @@ export function isHost(host: string): boolean {
 
 /** Without the brackets of an IPv6 address. */
 export function bareHost(host: string): string {
-  return host.charCodeAt(0) === 0x5b ? host.slice(1, -1) : host;
+  return host.charCodeAt(0) === 0x5b ? host.slice(1, -1).replace(/:::(?=\d+\.)/, '::') : host;
 }
 
 /** An address of a socket as SIP writes it: IPv6 in brackets. */

@@ -1,10 +1,12 @@
-// RFC 4475: each of its 49 messages against the expectation written beside it in test/wire/sip/rfc4475.
+// The torture tests of RFC 4475 (49 messages) and RFC 5118 (IPv6, 12 messages), each against the expectation written beside it
+// in test/wire/sip/rfc4475 and rfc5118 (whose Content-Length are corrected: those of its archive fit no line ending).
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { parseCSeq } from '../../../adapters/sip/codec/cseq.ts';
 import { parseSipDate } from '../../../adapters/sip/codec/date.ts';
+import { bareHost, formatHostPort, type HostPort } from '../../../adapters/sip/codec/host.ts';
 import {
   createResponse,
   decodeMessage,
@@ -32,24 +34,34 @@ interface Expectation {
   why?: string;
 }
 
-const folder = join(import.meta.dirname, '../../wire/sip/rfc4475');
-const cases = globSync('*.json', { cwd: folder }).map((file) => {
-  const expectation = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Expectation;
-  return { ...expectation, bytes: readFileSync(join(folder, `${basename(file, '.json')}.sip`)) };
-});
-cases.sort((a, b) => a.section.localeCompare(b.section, 'en', { numeric: true }));
+interface Case extends Expectation {
+  rfc: 4475 | 5118;
+  bytes: Buffer;
+}
 
-test('RFC 4475: all 49 messages are here', () => assert.equal(cases.length, 49));
+function casesOf(rfc: Case['rfc']): Case[] {
+  const folder = join(import.meta.dirname, `../../wire/sip/rfc${rfc}`);
+  const cases = globSync('*.json', { cwd: folder }).map((file) => {
+    const expectation = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Expectation;
+    return { ...expectation, rfc, bytes: readFileSync(join(folder, `${basename(file, '.json')}.sip`)) };
+  });
+  return cases.sort((a, b) => a.section.localeCompare(b.section, 'en', { numeric: true }));
+}
 
-for (const { name, section, title, bytes, ...expectation } of cases) {
+const cases = [...casesOf(4475), ...casesOf(5118)];
+
+test('RFC 4475: all 49 messages are here', () => assert.equal(casesOf(4475).length, 49));
+test('RFC 5118: all 12 messages are here', () => assert.equal(casesOf(5118).length, 12));
+
+for (const { rfc, name, section, title, bytes, ...expectation } of cases) {
   const verdict = expectation.answers ?? expectation.why ?? 'accepted';
-  test(`RFC 4475 s.${section}: ${title} (${name}): ${verdict}`, () => {
+  test(`RFC ${rfc} s.${section}: ${title} (${name}): ${verdict}`, () => {
     if (expectation.expect === 'refuse') assertRefused(bytes, expectation);
     else assertFields(bytes, expectation.fields);
   });
 }
 
-test('RFC 4475: what is accepted comes back from its own encoding unchanged', () => {
+test('RFC 4475, RFC 5118: what is accepted comes back from its own encoding unchanged', () => {
   for (const { name, bytes, expect } of cases) {
     if (expect === 'refuse') continue;
     const message = decodeMessage(bytes);
@@ -58,7 +70,7 @@ test('RFC 4475: what is accepted comes back from its own encoding unchanged', ()
   }
 });
 
-test('RFC 4475: on a stream the same verdicts hold, except where framing is lost', () => {
+test('RFC 4475, RFC 5118: on a stream the same verdicts hold, except where framing is lost', () => {
   for (const { name, bytes, expect } of cases) {
     // A datagram ends by itself: these have no Content-Length, a wrong one, or two messages, and a stream reads on.
     if (['clerr', 'inv2543', 'dblreq', 'mcl01', 'multi01', 'ncl'].includes(name)) continue;
@@ -118,6 +130,7 @@ const readers: Record<string, Reader> = {
   },
   uri: (message) => request(message).uri,
   uriUser: (message) => parseUri(request(message).uri).user,
+  uriHost: (message) => formatHostPort(parseUri(request(message).uri) as HostPort),
   uriScheme: (message) => parseUri(request(message).uri).scheme,
   status: (message) => response(message).status,
   reason: (message) => response(message).reason,
@@ -135,6 +148,7 @@ const readers: Record<string, Reader> = {
       .map(parseVia)
       .map(({ transport, host, port }) => `${transport} ${host}${port === undefined ? '' : `:${port}`}`),
   branch: (message) => parseVia(message.headers.all('Via')[0]!).branch,
+  received: (message) => bareHost(parseVia(message.headers.all('Via')[0]!).received ?? ''),
   contacts: (message) => contacts(message).map(({ uri }) => uri),
   contactParameters: (message) => contacts(message).flatMap(({ parameters }) => [...parameters.keys()]),
   bodyBytes: (message) => message.body.length,
