@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type Address, bareAddress, type State } from '../../src/contract/index.ts';
 import type { Asked } from './mapping/inbound.ts';
+import type { Told } from './mapping/notification.ts';
 
 /** As long as the hub remembers messages by default. */
 const keepMs = 7 * 86_400_000;
@@ -15,6 +16,11 @@ export class AskedStore {
 
   keep(sender: Address, nativeId: string, asked: Asked): Promise<void> {
     return this.#state.set(keyOf(sender, nativeId), JSON.stringify(asked), keepMs);
+  }
+
+  /** Remembers that a notification of that kind has gone. */
+  told(sender: Address, nativeId: string, { asked, notification }: Told): Promise<void> {
+    return this.keep(sender, nativeId, { ...asked, told: [...(asked.told ?? []), notification] });
   }
 
   async find(sender: Address, nativeId: string): Promise<Asked | undefined> {

@@ -5,7 +5,7 @@ import { SipParseError } from './codec/parse-error.ts';
 export const composingType = 'application/im-iscomposing+xml';
 
 const namespace = 'urn:ietf:params:xml:ns:im-iscomposing';
-/** s.3.2: without a refresh an `active` is worth this long. */
+/** s.3.3: without a refresh an `active` is worth this long. */
 export const defaultRefreshMs = 120_000;
 const xmlLimits = { maxLength: 8_192, maxDepth: 8, maxAttributes: 16 };
 
@@ -19,7 +19,7 @@ export interface Composing {
   lastActiveAt?: number;
 }
 
-/** A state nobody knows is `idle` (s.4). Throws SipParseError(400). */
+/** A state nobody knows is `idle` (s.3.5). Throws SipParseError(400). */
 export function parseComposing(body: Uint8Array): Composing {
   const root = readXml(body);
   if (root.name !== 'isComposing') throw new SipParseError(`isComposing document with <${root.name}>`);

@@ -41,6 +41,26 @@ const trunk = z.strictObject({
   expires: z.number().int().min(60).max(86_400).default(3600).describe('seconds a registration lasts'),
   domains: z.array(z.string()).default([]).describe("further domains reached through it; the account's always is"),
   showAs: z.enum(['sender', 'account']).default('sender').describe('what From says of messages that leave through it'),
+  asserts: z
+    .enum(['none', 'sender', 'account'])
+    .default('none')
+    .describe('what P-Asserted-Identity says there, to a provider that may know (RFC 3325)'),
+  trusted: z
+    .boolean()
+    .default(true)
+    .describe('what comes from its registrar is not challenged, and P-Asserted-Identity counts'),
+});
+
+const takes = (what: string) => z.boolean().optional().describe(`whether they take ${what}; default: learnt`);
+
+const pin = z.strictObject({
+  domain: z.string().describe('a domain, `*.domain` for those below it, or `*`; of a trunk that of its account'),
+  cpim: takes('message/cpim'),
+  html: takes('text/html'),
+  multipart: takes('multipart/alternative'),
+  typing: takes('isComposing'),
+  imdn: takes('disposition notifications'),
+  bareImdn: z.boolean().optional().describe('whether they want notifications unasked, without CPIM (Linphone)'),
 });
 
 const authentication = z.strictObject({
@@ -83,6 +103,7 @@ export const options = z.strictObject({
   outboundProxy: sipUri
     .optional()
     .describe('everything that is neither ours nor a trunk goes there; `;lr` adds a Route'),
+  assertIdentity: z.boolean().default(false).describe('tell the outbound proxy the sender in P-Asserted-Identity'),
   dns: z
     .strictObject({ servers: z.array(z.string()).default([]).describe("default: the system's") })
     .default({ servers: [] })
@@ -106,7 +127,19 @@ export const options = z.strictObject({
   force200: z.boolean().default(false).describe('200 in place of 202, for peers that choke on it'),
   notices: z.boolean().default(true).describe('tell senders without IMDN in words when an accepted message fails'),
   cpim: z.boolean().default(true).describe('ask for receipts with CPIM and IMDN; learnt per peer when refused'),
+  html: z.boolean().default(true).describe('send markup to peers that are known to take it'),
   typing: z.boolean().default(true).describe('send isComposing; learnt per peer when refused'),
+  typingIdleMs: milliseconds
+    .default(15_000)
+    .describe('who types and says nothing more is idle after this; 0: after the two minutes of the far phone'),
+  peers: z
+    .strictObject({
+      ask: z.boolean().default(true).describe('ask with OPTIONS, behind a message that was taken'),
+      rememberMs: milliseconds.min(60_000).default(86_400_000).describe('how long what was learnt counts'),
+      pinned: z.array(pin).default([]).describe('what is known for certain; the first that says anything counts'),
+    })
+    .default({ ask: true, rememberMs: 86_400_000, pinned: [] })
+    .describe('what peers take: learnt from their refusals and answers, see `dragoman view`'),
   watchers: watchers.prefault({}).describe('people of this network who watch others'),
   maxConnections: count.default(10_000).describe('connections in all'),
   maxConnectionsPerSource: count.default(200).describe('connections from one address'),

@@ -1,13 +1,11 @@
 // What `dragoman doctor` looks at: DNS, the way to the proxy and the trunks, and what they answer.
 import { asGatewayError, type Finding } from '../../src/contract/index.ts';
-import { Headers, type SipRequest } from './codec/message.ts';
-import { formatNameAddr } from './codec/name-addr.ts';
 import { formatUri, parseUri, type SipUri } from './codec/uri.ts';
 import type { SipOptions } from './config.ts';
 import type { Credentials } from './digest/index.ts';
+import { plainRequest } from './plain-request.ts';
 import { Session } from './session.ts';
 import { sessionOptions } from './session-options.ts';
-import { newTag } from './tokens.ts';
 
 /** Opens sockets of its own, so that it can be run beside the gateway. */
 export async function* diagnose(options: SipOptions, signal: AbortSignal): AsyncIterable<Finding> {
@@ -79,15 +77,9 @@ async function ask(
   credentials: readonly Credentials[],
 ): Promise<number> {
   const { scheme, host, port } = to;
-  const headers = new Headers()
-    .add('Max-Forwards', '70')
-    .add('From', formatNameAddr({ uri: aor, parameters: new Map([['tag', newTag()]]) }))
-    .add('To', formatNameAddr({ uri: aor, parameters: new Map() }))
-    .add('Call-ID', newTag())
-    // A REGISTER without a Contact only asks, and changes nothing (RFC 3261 s.10.2.3).
-    .add('CSeq', `1 ${method}`);
   const uri = formatUri({ scheme, host, parameters: new Map(), ...(port === undefined ? {} : { port }) });
-  const request: SipRequest = { kind: 'request', method, uri, headers, body: new Uint8Array(0) };
+  // A REGISTER without a Contact only asks, and changes nothing (RFC 3261 s.10.2.3).
+  const request = plainRequest({ method, uri, from: aor, to: aor });
   return (await session.requester.send({ request, route: { uri: to }, signal, credentials })).status;
 }
 

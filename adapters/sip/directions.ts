@@ -9,6 +9,8 @@ import type { Flow } from './transport/flow.ts';
 import type { Transports } from './transport/transports.ts';
 
 export interface Direction {
+  /** Whose abilities count there: a trunk's account, or the recipient. */
+  peer: string;
   route: Route;
   /** The Request-URI, where it is not the recipient's own. */
   target?: string;
@@ -17,6 +19,8 @@ export interface Direction {
   credentials?: readonly Credentials[];
   /** What From says in place of the sender. */
   showAs?: string;
+  /** What P-Asserted-Identity says, to those who may be told (RFC 3325 s.6): the sender, or this URI. */
+  asserts?: string;
 }
 
 /** A flow that somebody came by, as it lies in the store. */
@@ -30,6 +34,8 @@ export interface FlowName {
 export interface DirectionsParts {
   nativeDomains: ReadonlySet<string>;
   outboundProxy: SipUri | undefined;
+  /** The outbound proxy is told who the sender is. */
+  isProxyTold: boolean;
   registrar: Registrar;
   trunks: readonly Registration[];
   transports: Transports;
@@ -44,17 +50,26 @@ export class Directions {
 
   /** One or more at once (forks). Throws GatewayError when there is no way. */
   async find(to: Address): Promise<Direction[]> {
-    const { nativeDomains, outboundProxy } = this.#parts;
+    const { nativeDomains, outboundProxy, isProxyTold } = this.#parts;
     const { scheme, domain } = splitAddress(to);
     if (scheme !== 'tel' && nativeDomains.has(domain)) return this.#phones(to);
     const trunk = this.#trunkFor(to);
     if (trunk) return [this.#through(trunk, to)];
+    const peer = bareAddress(to);
     if (outboundProxy) {
       const isLoose = outboundProxy.parameters.has('lr');
-      return [{ route: { uri: outboundProxy }, through: isLoose ? [`<${formatUri(outboundProxy)}>`] : [] }];
+      const through = isLoose ? [`<${formatUri(outboundProxy)}>`] : [];
+      return [{ peer, route: { uri: outboundProxy }, through, ...(isProxyTold ? { asserts: 'sender' } : {}) }];
     }
-    if (scheme !== 'tel') return [{ route: { uri: parseUri(to) }, through: [] }];
+    if (scheme !== 'tel') return [{ peer, route: { uri: parseUri(to) }, through: [] }];
     throw new GatewayError('unreachable', 'a number needs a way: configure outboundProxy or a trunk');
+  }
+
+  /** Whose abilities count on the way to somebody. */
+  peerOf(to: Address): string {
+    const { scheme, domain } = splitAddress(to);
+    const isPhone = scheme !== 'tel' && this.#parts.nativeDomains.has(domain);
+    return (isPhone ? undefined : this.#trunkFor(to)?.options.aor) ?? bareAddress(to);
   }
 
   /** What fails together (Adapter.destination): one phone, one trunk, the proxy, one domain. */
@@ -77,11 +92,15 @@ export class Directions {
     if (!trunk.isRegistered) throw new GatewayError('unavailable', trunk.why);
     const { scheme, local } = splitAddress(to);
     const direction: Direction = {
+      peer: trunk.options.aor,
       route: { uri: trunk.registrar },
       through: trunk.serviceRoute,
       credentials: trunk.credentials,
     };
     if (trunk.options.showAs === 'account') direction.showAs = trunk.options.aor;
+    if (trunk.options.asserts !== 'none') {
+      direction.asserts = trunk.options.asserts === 'account' ? trunk.options.aor : 'sender';
+    }
     // Providers know numbers as users of theirs (RFC 3261 s.19.1.6).
     if (scheme === 'tel') direction.target = `sip:${local}@${trunk.domains[0]};user=phone`;
     return direction;
@@ -90,9 +109,10 @@ export class Directions {
   async #phones(to: Address): Promise<Direction[]> {
     const bindings = await this.#parts.registrar.bindings(bareAddress(to));
     const found: Direction[] = [];
+    const peer = bareAddress(to);
     for (const binding of bindings) {
       const route = await this.#wayTo(binding);
-      if (route) found.push({ route, target: binding.uri.replace(/\?.*$/s, ''), through: binding.path });
+      if (route) found.push({ peer, route, target: binding.uri.replace(/\?.*$/s, ''), through: binding.path });
     }
     if (found.length > 0) return found;
     throw new GatewayError('unavailable', `${bareAddress(to)} has no phone registered`, { native: '480' });

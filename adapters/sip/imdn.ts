@@ -147,7 +147,11 @@ export interface Envelope {
 }
 
 /** The CPIM message that carries a notification (s.7.2.1.2): it asks for none itself, and goes back along the record. */
-export function encodeNotification(imdn: Imdn, { from, to, at, messageId }: Envelope, request?: ImdnRequest): Buffer {
+export function encodeNotification(
+  imdn: Imdn,
+  { from, to, at, messageId }: Envelope,
+  recordRoute: readonly string[] = [],
+): Buffer {
   const content: MimePart = {
     headers: [
       ['Content-type', imdnType],
@@ -160,7 +164,7 @@ export function encodeNotification(imdn: Imdn, { from, to, at, messageId }: Enve
     cpimHeader('To', formatCpimAddress({ uri: to })),
     cpimHeader('DateTime', new Date(at).toISOString()),
     ...formatImdnRequest(messageId, []),
-    ...(request?.recordRoute ?? []).map((uri) => cpimHeader('imdn.IMDN-Route', formatCpimAddress({ uri }))),
+    ...recordRoute.map((uri) => cpimHeader('imdn.IMDN-Route', formatCpimAddress({ uri }))),
   ];
   return encodeCpim({ headers, content });
 }

@@ -1,11 +1,12 @@
 // A MESSAGE on its way in: who it is from, what it says, and the answer its sender gets, which is never more than the truth.
-import { bareAddress, type DraftOf, type Hub, type Receipt } from '../../src/contract/index.ts';
+import { type Address, bareAddress, type DraftOf, type Hub, type Receipt } from '../../src/contract/index.ts';
 import type { AskedStore } from './asked.ts';
 import { type Answer, type Inbound, oneLine } from './endpoint.ts';
 import { statusOf } from './errors.ts';
 import { type Holds, holdKey } from './holds.ts';
-import { type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
+import { isAnonymous, type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
 import { type Asked, toIncoming } from './mapping/inbound.ts';
+import type { Peers } from './peers.ts';
 import type { TypingWatch } from './typing-watch.ts';
 import { traceMessage } from './wire-trace.ts';
 
@@ -22,6 +23,8 @@ export interface InboxParts {
   holds: Holds;
   asked: AskedStore;
   typing: TypingWatch;
+  peers: Peers;
+  peerOf(address: Address): string;
 }
 
 export class Inbox {
@@ -49,6 +52,7 @@ export class Inbox {
         return this.#message(inbound, incoming.draft, incoming.asked);
       case 'receipt':
         await hub.publish(incoming.draft);
+        if (incoming.isBare) await this.#parts.peers.learnMore(this.#parts.peerOf(people.from), 'bareImdn', 'its own');
         return { status: 200 };
       case 'typing':
         await this.#typing(incoming.draft, pair, incoming.refreshMs);
@@ -62,7 +66,7 @@ export class Inbox {
     const { hub, holds, asked: store } = this.#parts;
     const { holdMs, force200 } = this.#options;
     const nativeId = draft.nativeId ?? '';
-    if (asked) await store.keep(draft.from, nativeId, asked);
+    if (asked && !isAnonymous(draft.from)) await store.keep(draft.from, nativeId, asked);
     if (holdMs > 0 && !draft.wants.includes('delivered')) draft.wants.push('delivered');
     const hold = holds.open(holdKey(draft.from, nativeId));
     try {

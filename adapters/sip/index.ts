@@ -20,7 +20,8 @@ import { type Answer, Endpoint, type Method } from './endpoint.ts';
 import { Holds } from './holds.ts';
 import { Inbox } from './inbox.ts';
 import { acceptedTypes } from './mapping/inbound.ts';
-import { Outbox } from './outbox.ts';
+import type { Outbox } from './outbox.ts';
+import { Peers } from './peers.ts';
 import { Presence } from './presence/index.ts';
 import { ProxyWatch, type Way } from './proxy-watch.ts';
 import { Registrar } from './registrar.ts';
@@ -28,6 +29,7 @@ import { Registration } from './registration.ts';
 import { Session } from './session.ts';
 import { sessionOptions } from './session-options.ts';
 import { TypingWatch } from './typing-watch.ts';
+import { wayOut } from './way-out.ts';
 
 interface Running {
   hub: Hub;
@@ -37,6 +39,7 @@ interface Running {
   presence: Presence;
   directions: Directions;
   registrar: Registrar;
+  peers: Peers;
   ways: readonly Way[];
 }
 
@@ -54,7 +57,7 @@ export class SipAdapter implements Adapter {
   readonly #options: SipOptions;
   readonly #proxyCheckMs: number;
   #running: Running | undefined;
-  #isStopped = false;
+  readonly #stopping = new AbortController();
 
   /** `proxyCheckMs` lies between two OPTIONS to the outbound proxy; 0 asks it never. */
   constructor(settings: SipOptions, proxyCheckMs = 30_000) {
@@ -66,7 +69,7 @@ export class SipAdapter implements Adapter {
     const running = this.#build(hub);
     await running.presence.start();
     await running.session.listen();
-    if (this.#isStopped) return running.session.stop();
+    if (this.#stopping.signal.aborted) return running.session.stop();
     this.#running = running;
     this.#report();
     for (const way of running.ways) way.start();
@@ -81,7 +84,7 @@ export class SipAdapter implements Adapter {
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#stopping.abort();
     const running = this.#running;
     this.#running = undefined;
     if (!running) return;
@@ -92,7 +95,8 @@ export class SipAdapter implements Adapter {
   }
 
   get views(): NonNullable<Adapter['views']> {
-    return this.#running?.presence.views ?? {};
+    const running = this.#running;
+    return running ? { ...running.presence.views, peers: () => running.peers.rows() } : {};
   }
 
   destination({ to }: GatewayEvent): string {
@@ -130,24 +134,27 @@ export class SipAdapter implements Adapter {
         ? [new ProxyWatch(outboundProxy, proxyCheckMs, { requester, wheel, changed })]
         : [];
     const ways: Way[] = [...trunks, ...watches];
-    const directions = new Directions({ nativeDomains, outboundProxy, registrar, trunks, transports });
+    const isProxyTold = settings.assertIdentity;
+    const directions = new Directions({ nativeDomains, outboundProxy, isProxyTold, registrar, trunks, transports });
     const holds = new Holds(wheel);
     const asked = new AskedStore(hub.state);
+    const peers = peersOf(hub, settings);
     const domains = new Set([...nativeDomains, ...settings.domains.map(({ domain }) => domain)]);
     const inbox = new Inbox(
       { ...settings, domains, nativeDomains },
-      { hub, holds, asked, typing: new TypingWatch(wheel) },
+      { hub, holds, asked, typing: new TypingWatch(wheel), peers, peerOf: (address) => directions.peerOf(address) },
     );
-    const outbox = new Outbox(
-      { ...settings, domains: gatewayDomains(settings) },
-      { hub, requester, directions, holds, asked },
-    );
+    const stopping = this.#stopping.signal;
+    const outbox = wayOut(settings, {
+      ...{ hub, session, directions, holds, asked, peers, stopping },
+      domains: gatewayDomains(settings),
+    });
     const presence = new Presence(
       { ...settings, ...settings.watchers, domains, nativeDomains, gatewayDomains: gatewayDomains(settings) },
       { hub, requester, transports, wheel },
     );
     const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar });
-    return { hub, session, endpoint, outbox, presence, directions, registrar, ways };
+    return { hub, session, endpoint, outbox, presence, directions, registrar, peers, ways };
   }
 
   #endpoint(hub: Hub, session: Session, { inbox, presence, registrar }: Answering): Endpoint {
@@ -207,6 +214,10 @@ function answered(
   if (answer.event === undefined || !bytes) return;
   const what = `${status} ${answer.reason ?? reasonPhrase(answer.status)}`;
   hub.trace.hop(answer.event, { direction: 'outbound', what, wire: bytes });
+}
+
+function peersOf(hub: Hub, { peers: { pinned, rememberMs } }: SipOptions): Peers {
+  return new Peers({ state: hub.state, now: () => hub.now(), pins: pinned, rememberMs });
 }
 
 function gatewayDomains({ domains }: SipOptions) {

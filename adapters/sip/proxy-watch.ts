@@ -1,11 +1,10 @@
 // Whether the outbound proxy is there: OPTIONS every now and then (RFC 3261 s.11). Any answer but 503 says yes.
 import { asGatewayError } from '../../src/contract/index.ts';
-import { Headers, type SipRequest } from './codec/message.ts';
-import { formatNameAddr } from './codec/name-addr.ts';
+import type { SipRequest } from './codec/message.ts';
 import { formatUri, type SipUri } from './codec/uri.ts';
+import { plainRequest } from './plain-request.ts';
 import type { Requester } from './requester.ts';
 import { Timer, type TimerWheel } from './timer-wheel.ts';
-import { newTag } from './tokens.ts';
 
 /** Something that has to be open before messages can go out: a proxy that answers, a trunk that is registered. */
 export interface Way {
@@ -63,13 +62,7 @@ export class ProxyWatch implements Way {
   #options(): SipRequest {
     const { scheme, host, port } = this.#proxy;
     const uri = formatUri({ scheme, host, parameters: new Map(), ...(port === undefined ? {} : { port }) });
-    const headers = new Headers()
-      .add('Max-Forwards', '70')
-      .add('From', formatNameAddr({ uri, parameters: new Map([['tag', newTag()]]) }))
-      .add('To', formatNameAddr({ uri, parameters: new Map() }))
-      .add('Call-ID', newTag() + newTag())
-      .add('CSeq', '1 OPTIONS');
-    return { kind: 'request', method: 'OPTIONS', uri, headers, body: new Uint8Array(0) };
+    return plainRequest({ method: 'OPTIONS', uri, from: uri, to: uri });
   }
 
   #become(isOpen: boolean, why: string): void {

@@ -1,11 +1,11 @@
 // An account at a provider, kept registered (RFC 3261 s.10.2): digest, refresh, 423, back-off, and goodbye at the end.
 import { asGatewayError } from '../../src/contract/index.ts';
-import { formatCSeq } from './codec/cseq.ts';
-import { Headers, type SipRequest, type SipResponse } from './codec/message.ts';
+import type { SipRequest, SipResponse } from './codec/message.ts';
 import { formatNameAddr, parseNameAddr } from './codec/name-addr.ts';
 import { formatUri, parseUri, type SipUri, sameUri } from './codec/uri.ts';
 import type { TrunkOptions } from './config.ts';
 import type { Credentials } from './digest/index.ts';
+import { plainRequest } from './plain-request.ts';
 import type { Way } from './proxy-watch.ts';
 import type { Requester } from './requester.ts';
 import { Timer, type TimerWheel } from './timer-wheel.ts';
@@ -101,17 +101,11 @@ export class Registration implements Way {
 
   #send(seconds: number, signal: AbortSignal): Promise<SipResponse> {
     const { aor } = this.options;
-    const headers = new Headers()
-      .add('Max-Forwards', '70')
-      .add('From', formatNameAddr({ uri: aor, parameters: new Map([['tag', newTag()]]) }))
-      .add('To', formatNameAddr({ uri: aor, parameters: new Map() }))
-      .add('Call-ID', this.#callId)
-      .add('CSeq', formatCSeq({ number: this.#nextCSeq(), method: 'REGISTER' }))
-      .add('Expires', String(seconds))
-      .add('Supported', 'path');
     const { scheme, host, port } = this.registrar;
     const uri = formatUri({ scheme, host, parameters: new Map(), ...(port === undefined ? {} : { port }) });
-    const request: SipRequest = { kind: 'request', method: 'REGISTER', uri, headers, body: new Uint8Array(0) };
+    const cseq = this.#nextCSeq();
+    const request = plainRequest({ method: 'REGISTER', uri, from: aor, to: aor, callId: this.#callId, cseq });
+    request.headers.add('Expires', String(seconds)).add('Supported', 'path');
     return this.#parts.requester.send({
       request,
       route: { uri: this.registrar },

@@ -1,7 +1,9 @@
-// Who is typing on the SIP side: when a refresh fails to come (RFC 3994 s.3.2), somebody says so for them.
+// Who is typing: when nothing more is heard of it (RFC 3994 s.3.2, s.3.3), somebody says so for them.
 import { Timer, type TimerWheel } from './timer-wheel.ts';
 
 const maxWatched = 10_000;
+/** Whatever a peer says: nobody types for longer. */
+const longestMs = 600_000;
 
 export class TypingWatch {
   readonly #wheel: TimerWheel;
@@ -24,7 +26,7 @@ export class TypingWatch {
       stopped();
     });
     this.#watched.set(pair, timer);
-    this.#wheel.set(timer, refreshMs);
+    this.#wheel.set(timer, Math.min(refreshMs, longestMs));
   }
 
   forget(pair: string): void {

@@ -112,6 +112,18 @@ export function encodePart(part: MimePart): Buffer {
   return Buffer.concat([Buffer.from(`${head}\r\n`), part.body]);
 }
 
+/**
+ * Parts of ours between delimiters (RFC 2046 s.5.1). A `boundary` that stands in a part is made longer; the answer says
+ * what it became. Throws MimeError.
+ */
+export function encodeMultipart(parts: readonly MimePart[], boundary: string): { boundary: string; body: Buffer } {
+  const encoded = parts.map(encodePart);
+  let chosen = boundary;
+  while (encoded.some((part) => part.includes(chosen))) chosen += 'x';
+  const pieces = encoded.flatMap((part) => [Buffer.from(`--${chosen}\r\n`), part, Buffer.from('\r\n')]);
+  return { boundary: chosen, body: Buffer.concat([...pieces, Buffer.from(`--${chosen}--\r\n`)]) };
+}
+
 /** A line without its end, and where the next one starts. At the end of the bytes the line is empty. */
 export function lineAt(bytes: Buffer, at: number): { line: Buffer; next: number } {
   const lf = bytes.indexOf(10, at);

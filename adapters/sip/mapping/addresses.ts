@@ -16,6 +16,12 @@ export function uriOf(address: Address, domains: readonly GatewayDomain[]): stri
   return isNumber ? `${address};user=phone` : address;
 }
 
+/** RFC 3323 s.4.1.1.3: whom nobody can answer. */
+export function isAnonymous(address: Address): boolean {
+  const { local, domain } = splitAddress(address);
+  return domain === 'anonymous.invalid' || local === 'anonymous';
+}
+
 export interface PeopleOptions {
   recipient: 'request-uri' | 'to';
   /** Whether the peer's P-Asserted-Identity is to be believed (RFC 3325 s.5). */

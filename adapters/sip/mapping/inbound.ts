@@ -1,6 +1,14 @@
 // A MESSAGE as a draft: plain text, HTML, CPIM, multiparts, disposition notifications and typing (RFC 3428, 3862, 3994, 5438).
 import type { Address, DraftOf, FailureReason, Message } from '../../../src/contract/index.ts';
-import { type Cpim, cpimValue, dateTimeOf, parseCpim, textsOf } from '../../../src/formats/cpim.ts';
+import {
+  type Cpim,
+  coreNamespace,
+  cpimValue,
+  dateTimeOf,
+  notUnderstood,
+  parseCpim,
+  textsOf,
+} from '../../../src/formats/cpim.ts';
 import {
   contentOf,
   findPart,
@@ -13,7 +21,15 @@ import { parseCSeq } from '../codec/cseq.ts';
 import { type Headers, SipParseError, type SipRequest } from '../codec/message.ts';
 import { tagOf } from '../codec/name-addr.ts';
 import { composingType, defaultRefreshMs, parseComposing } from '../composing.ts';
-import { decodeContentEncoding, type Imdn, type ImdnRequest, imdnType, parseImdn, readImdnRequest } from '../imdn.ts';
+import {
+  decodeContentEncoding,
+  type Imdn,
+  type ImdnRequest,
+  imdnHeaders,
+  imdnType,
+  parseImdn,
+  readImdnRequest,
+} from '../imdn.ts';
 import { hopsOf } from './hops.ts';
 import { textOfHtml } from './html.ts';
 
@@ -24,11 +40,16 @@ export interface Asked {
   dateTime?: string;
   originalTo?: string;
   recordRoute: string[];
+  /** Kinds of notification that were sent: one of each (s.7.2.1). */
+  told?: string[];
+  /** Asked by nothing but being of a kind that wants it; told without CPIM. */
+  isBare?: boolean;
 }
 
 export type Incoming =
   | { kind: 'message'; draft: DraftOf<'message'>; asked?: Asked }
-  | { kind: 'receipt'; draft: DraftOf<'receipt'> }
+  /** `isBare`: without CPIM round it, as Linphone writes it. */
+  | { kind: 'receipt'; draft: DraftOf<'receipt'>; isBare: boolean }
   | { kind: 'typing'; draft: DraftOf<'typing'>; refreshMs: number }
   /** Understood, and nothing that another network would say. */
   | { kind: 'nothing' };
@@ -44,6 +65,13 @@ export const acceptedTypes = [
 ];
 
 const cpimType = 'message/cpim';
+/** CPIM headers that a sender may require (RFC 3862 s.4, RFC 5438 s.6). */
+const understood: ReadonlySet<string> = new Set([
+  ...['From', 'To', 'cc', 'DateTime', 'Subject', 'NS', 'Require'].map((name) => `${coreNamespace} ${name}`),
+  ...['Message-ID', 'Disposition-Notification', 'Original-To', 'IMDN-Record-Route', 'IMDN-Route'].map(
+    (name) => `${imdnHeaders} ${name}`,
+  ),
+]);
 const maxBodyBytes = 65_536;
 
 export interface People {
@@ -68,9 +96,12 @@ function read(request: SipRequest, people: People, now: number): Incoming {
   const type = mediaTypeOf(outer).type;
   const envelope = type === cpimType ? outer : findPart(outer, [cpimType]);
   const cpim = envelope && parseCpim(contentOf(envelope));
+  const unknown = cpim ? notUnderstood(cpim, understood) : [];
+  // RFC 3862 s.3.5 leaves the answer open: 488 leaves a sender that knows plain text its way.
+  if (unknown.length > 0) throw new SipParseError(`CPIM requires ${unknown.join(', ')}`, { status: 488 });
   const content = cpim ? cpim.content : outer;
   const notification = findPart(content, [imdnType]);
-  if (notification) return receiptFrom(decoded(notification, headers), people);
+  if (notification) return receiptFrom(decoded(notification, headers), people, cpim === undefined);
   const composing = findPart(content, [composingType]);
   if (composing) return typingFrom(contentOf(composing), people);
   const plain = findPart(content, ['text/plain']);
@@ -154,6 +185,7 @@ function wantsOf(wanted: ImdnRequest | undefined): DraftOf<'message'>['wants'] {
   if (wanted?.messageId === undefined) return wants;
   if (wanted.wants.has('positive-delivery')) wants.push('delivered');
   if (wanted.wants.has('display')) wants.push('displayed');
+  if (wanted.wants.has('processing')) wants.push('sent');
   return wants;
 }
 
@@ -198,12 +230,14 @@ function timesOf(headers: Headers, cpim: Cpim | undefined, now: number): { at?: 
   return times;
 }
 
-function receiptFrom(document: Uint8Array, people: People): Incoming {
+function receiptFrom(document: Uint8Array, people: People, isBare: boolean): Incoming {
   const imdn = parseImdn(document);
   const told = outcomeOf(imdn);
   if (!told) return { kind: 'nothing' };
-  const draft: DraftOf<'receipt'> = { type: 'receipt', ...people, of: imdn.messageId, ...told };
-  return { kind: 'receipt', draft };
+  // One of each kind counts (RFC 5438 s.7.2.1), whatever a phone, or several of one person, repeat.
+  const dedupeKey = `imdn|${people.from}|${imdn.messageId}|${told.state}`;
+  const draft: DraftOf<'receipt'> = { type: 'receipt', ...people, of: imdn.messageId, dedupeKey, ...told };
+  return { kind: 'receipt', draft, isBare };
 }
 
 function outcomeOf({
@@ -215,8 +249,14 @@ function outcomeOf({
   if (notification === 'processing') return undefined;
   if (status === 'delivered') return { state: 'delivered' };
   const why: FailureReason = status === 'forbidden' ? 'not-allowed' : status === 'error' ? 'internal' : 'unavailable';
-  return { state: 'failed', reason: why, ...(reason ? { text: reason.text } : {}) };
+  return { state: 'failed', reason: why, text: (reason?.text ?? '') || failures[why] || why };
 }
+
+const failures: Readonly<Partial<Record<FailureReason, string>>> = {
+  'not-allowed': 'the recipient does not want it',
+  internal: 'nobody there knows what became of it',
+  unavailable: 'it did not reach the recipient',
+};
 
 function typingFrom(document: Uint8Array, people: People): Incoming {
   const { state, refreshMs = defaultRefreshMs } = parseComposing(document);

@@ -87,7 +87,7 @@ test('RFC 5438 s.7.2.1.2: a notification has its own id, asks for none, and goes
   const imdn: Imdn = { messageId: 'm1', notification: 'delivery', status: 'failed' };
   const envelope = { from: 'sip:b@h', to: 'sip:a@h', at: Date.UTC(2026, 0, 2), messageId: 'n1' };
   const request = { wants: new Set([]), recordRoute: ['sip:one.example', 'sip:two.example'] };
-  const message = parseCpim(encodeNotification(imdn, envelope, request));
+  const message = parseCpim(encodeNotification(imdn, envelope, request.recordRoute));
   assert.equal(cpimValue(message, 'imdn.Message-ID'), 'n1');
   assert.equal(cpimValue(message, 'imdn.Disposition-Notification'), undefined);
   assert.equal(cpimValue(message, 'DateTime'), '2026-01-02T00:00:00.000Z');
@@ -188,7 +188,7 @@ test('RFC 3994 s.6: its documents, read and written', () => {
   }
 });
 
-test('RFC 3994 s.4: a state nobody knows is idle; refresh that is no number is none', () => {
+test('RFC 3994 s.3.5: a state nobody knows is idle; refresh that is no number is none', () => {
   const document = (inner: string) => Buffer.from(`\ufeff<isComposing xmlns="urn:x">${inner}</isComposing>\n`);
   assert.deepEqual(parseComposing(document('<state>dreaming</state>')), { state: 'idle' });
   assert.deepEqual(parseComposing(document('<state> active </state><refresh>-1</refresh><lastactive>x</lastactive>')), {

@@ -230,21 +230,6 @@ test('Linphone: a bare notification deflated, whose message-id is the Call-ID we
   assert.deepEqual(draft.type === 'receipt' && [draft.of, draft.state], ['e000000000009', 'displayed']);
 });
 
-test('RFC 3994 s.3.2: typing that is not refreshed ends by itself, and a message ends it at once', async (t) => {
-  const { ask, hub } = await open(t);
-  const composing = (state: string, refresh: number) =>
-    `<?xml version="1.0"?><isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>${state}</state><refresh>${refresh}</refresh></isComposing>`;
-  const type = 'application/im-iscomposing+xml';
-  await ask({ type, body: composing('active', 1) });
-  await hub.untilDraft((draft) => draft.type === 'typing' && draft.state === 'paused', 3000);
-  await ask({ type, body: composing('active', 60) });
-  await ask({ type, body: composing('idle', 60) });
-  assert.deepEqual(
-    hub.draftsOf('typing').map(({ state }) => state),
-    ['composing', 'paused', 'composing', 'paused'],
-  );
-});
-
 test('RFC 3325 s.5: P-Asserted-Identity counts only from a trusted address', async (t) => {
   const more = ['P-Asserted-Identity: "Bob" <sip:real@other.example>'];
   const stranger = await open(t);
