@@ -1,0 +1,183 @@
+// The JSON door: POST /messages, asking and withdrawing, signed webhooks, limits.
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { test } from 'node:test';
+import { GatewayError, parseAddress } from '../../../src/contract/index.ts';
+import { sampleEvent } from '../../peers/events.ts';
+import { open, password, secret } from './fixtures.ts';
+
+const never = new AbortController().signal;
+const phone = parseAddress('tel:+447700900123');
+const ours = parseAddress('tel:+447700900200');
+const said = { text: { '': 'hi' }, wants: [] };
+
+test('a message to every network: a number, an XMPP and a SIP address, each with an id of its own', async (t) => {
+  const { hub, post } = await open(t);
+  const to = ['+44 7700 900123', 'xmpp:alice@example.org', 'sip:bob@example.net'];
+  const response = await post({ to, text: 'hi 😀', wants: ['delivered'], subject: 'News', priority: 'urgent' });
+  assert.equal(response.status, 202);
+  const { messages } = (await response.json()) as { messages: Array<{ to: string; id: string }> };
+  const drafts = hub.draftsOf('message');
+  assert.deepEqual(
+    drafts.map((draft) => draft.to),
+    ['tel:+447700900123', 'xmpp:alice@example.org', 'sip:bob@example.net'],
+  );
+  assert.deepEqual(
+    drafts.map(({ nativeId }) => nativeId),
+    messages.map(({ id }) => id),
+  );
+  assert.equal(drafts[0]?.from, ours);
+  assert.deepEqual(drafts[0]?.subject, { '': 'News' });
+});
+
+test('what is refused for one recipient is said of that one', async (t) => {
+  const { hub, post } = await open(t);
+  hub.onPublish = ({ to }) => {
+    if (to === phone) throw new GatewayError('not-allowed', 'the quota is used up');
+    return undefined;
+  };
+  const both = await post({ to: ['+447700900123', '+447700900124'], text: 'hi' });
+  assert.equal(both.status, 207);
+  const { messages } = (await both.json()) as { messages: Array<Record<string, string>> };
+  assert.deepEqual(messages[0], { to: '+447700900123', reason: 'not-allowed', text: 'the quota is used up' });
+  const one = await post({ to: '+447700900123', text: 'hi' });
+  assert.equal(one.status, 403);
+  assert.deepEqual(await one.json(), { reason: 'not-allowed', text: 'the quota is used up' });
+});
+
+test('each wrong member is named', async (t) => {
+  const { post, ask } = await open(t);
+  for (const [value, what] of [
+    [{ text: 'hi' }, /^to: /],
+    [{ to: '+447700900123' }, /^text: is missing/],
+    [{ to: '+447700900123', text: 'x', txt: 'y' }, /txt/],
+    [{ to: '+447700900123', text: 'x', expiresAt: 'soon' }, /^expiresAt: /],
+    [{ to: '+0', text: 'x' }, /no telephone number/],
+    [[1], /^body: /],
+  ] as const) {
+    const response = await post(value);
+    assert.equal(response.status, 400, JSON.stringify(value));
+    assert.match(((await response.json()) as { text: string }).text, what);
+  }
+  const broken = await ask('/messages', { method: 'POST', body: '{"to":' });
+  assert.equal(broken.status, 400);
+});
+
+test('RFC 6750, RFC 7617: a token or a password, and neither from elsewhere', async (t) => {
+  const { ask } = await open(t);
+  const status = async (authorization: string) => (await ask('/messages/none', { headers: { authorization } })).status;
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+  assert.equal(await status(basic(`shop:${password}`)), 404);
+  assert.equal(await status(basic('shop:wrong')), 403);
+  assert.equal(await status('Bearer of bad news'), 403);
+  assert.equal(await status(''), 403);
+  const { ask: elsewhere } = await open(t, { allowFrom: ['192.0.2.0/24'] });
+  assert.equal((await elsewhere('/messages/none')).status, 403);
+});
+
+test('ten wrong passwords from one address, and it must wait', async (t) => {
+  const { ask, hub } = await open(t);
+  const wrong = { headers: { authorization: 'Bearer wrong' } };
+  hub.clock = Date.UTC(2026, 0, 1);
+  for (let i = 0; i < 10; i++) assert.equal((await ask('/messages/none', wrong)).status, 403);
+  const waiting = await ask('/messages/none');
+  assert.equal(waiting.status, 429);
+  assert.equal(waiting.headers.get('retry-after'), '60');
+  hub.clock += 60_000;
+  assert.equal((await ask('/messages/none')).status, 404);
+});
+
+test('the same Idempotency-Key is the same message', async (t) => {
+  const { hub, post } = await open(t);
+  const say = async (key: string) => {
+    const response = await post({ to: '+447700900123', text: 'hi' }, { 'idempotency-key': key });
+    return ((await response.json()) as { messages: Array<{ id: string }> }).messages[0]?.id;
+  };
+  const first = await say('order-1');
+  assert.equal(await say('order-1'), first);
+  assert.notEqual(await say('order-2'), first);
+  assert.equal(hub.draftsOf('message').length, 2);
+  assert.equal(hub.draftsOf('message')[0]?.dedupeKey, first);
+});
+
+test('an application asks how its message fares, and nobody else does', async (t) => {
+  const { adapter, hub, post, ask } = await open(t);
+  await post({ to: '+447700900123', text: 'hi', wants: ['delivered'] });
+  const [draft] = hub.draftsOf('message');
+  const of = draft?.nativeId ?? '';
+  const stateOf = async () => ((await (await ask(`/messages/${of}`)).json()) as { state: string }).state;
+  assert.equal(await stateOf(), 'queued');
+  await adapter.deliver(sampleEvent('receipt', phone, ours, { of, state: 'delivered' }), never);
+  assert.equal(await stateOf(), 'delivered');
+  await adapter.deliver(sampleEvent('receipt', phone, ours, { of, state: 'failed', reason: 'expired' }), never);
+  assert.equal(await stateOf(), 'delivered', 'the first ending stands');
+});
+
+test('a message that waits for its time is withdrawn once', async (t) => {
+  const { hub, post, ask } = await open(t);
+  const notBefore = new Date(hub.now() + 3_600_000).toISOString();
+  const response = await post({ to: '+447700900123', text: 'later', notBefore });
+  const { messages } = (await response.json()) as { messages: Array<{ id: string }> };
+  const path = `/messages/${messages[0]?.id}`;
+  assert.equal((await ask(path, { method: 'DELETE' })).status, 200);
+  assert.equal((await ask(path, { method: 'DELETE' })).status, 404);
+  assert.equal(((await (await ask(path)).json()) as { state: string }).state, 'withdrawn');
+});
+
+test('a webhook gets messages and receipts as JSON, signed, the same event for every try', async (t) => {
+  const { adapter, app } = await open(t);
+  app.answers.push({ status: 503, headers: { 'retry-after': '7' } });
+  const event = sampleEvent('message', phone, ours, { text: { '': 'Grüße 😀' } });
+  await assert.rejects(adapter.deliver(event, never), { reason: 'unavailable', retryAfterMs: 7000 });
+  assert.deepEqual(await adapter.deliver(event, never), { state: 'delivered' });
+  const [first, second] = app.calls;
+  assert.equal(first?.headers['dragoman-event'], event.id);
+  assert.equal(second?.headers['dragoman-event'], event.id);
+  const [, seconds = '', signature] =
+    /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(second?.headers['dragoman-signature'])) ?? [];
+  assert.equal(signature, createHmac('sha256', secret).update(`${seconds}.${second?.body}`).digest('hex'));
+  const said = JSON.parse(second?.body ?? '') as Record<string, unknown>;
+  assert.deepEqual(
+    { type: said.type, from: said.from, to: said.to, text: said.text },
+    { type: 'message', from: '+447700900123', to: '+447700900200', text: 'Grüße 😀' },
+  );
+});
+
+test('an application that answers 410 wants no more; one that is away holds only its own back', async (t) => {
+  const { adapter, app } = await open(t);
+  app.answers.push({ status: 410 });
+  const event = sampleEvent('message', phone, ours, said);
+  await assert.rejects(adapter.deliver(event, never), { reason: 'not-found' });
+  assert.equal(adapter.destination(event), 'shop');
+  await app.close();
+  await assert.rejects(adapter.deliver(event, never), { reason: 'unreachable' });
+});
+
+test('a number that belongs to nobody is not found; a shared one goes by its keyword', async (t) => {
+  const { adapter } = await open(t);
+  const stranger = sampleEvent('message', phone, parseAddress('tel:+15551234567'), said);
+  await assert.rejects(adapter.deliver(stranger, never), { reason: 'not-found' });
+  const { app, adapter: shared } = await open(t, { keywords: ['JOIN'] }, {});
+  const event = sampleEvent('message', phone, parseAddress('tel:+447700900301'), { text: { '': 'join us' } });
+  await shared.deliver(event, never);
+  assert.equal(app.calls.length, 1);
+});
+
+test('an account that sends too fast is told how long to wait', async (t) => {
+  const { post } = await open(t, { ratePerSecond: 1, burst: 2 });
+  assert.equal((await post({ to: ['+447700900123', '+447700900124'], text: 'hi' })).status, 202);
+  const refused = await post({ to: '+447700900123', text: 'hi' });
+  assert.equal(refused.status, 429);
+  assert.match(refused.headers.get('retry-after') ?? '', /^[12]$/);
+});
+
+test('requests that are too long, pages that are not there: an answer, and no message', async (t) => {
+  const { hub, post, ask } = await open(t, {}, { maxBodyBytes: 1024 });
+  assert.equal((await post({ to: '+447700900123', text: 'x'.repeat(2000) })).status, 413);
+  assert.equal((await ask('/nowhere')).status, 404);
+  assert.equal(
+    (await post({ to: Array.from({ length: 101 }, (_, i) => `+4477009${i}`.padEnd(13, '0')), text: '' })).status,
+    413,
+  );
+  assert.equal(hub.drafts.length, 0);
+});
