@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { idRules } from './receipts/ids.ts';
 import { partDialects } from './receipts/learnt.ts';
+import { languages } from './text/index.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
+const tag = z.string().regex(/^0x[0-9a-f]{4}$/i);
 const typeOf = z.strictObject({ ton: z.number().int().min(0).max(255), npi: z.number().int().min(0).max(255) });
 
 export const options = z.strictObject({
@@ -47,13 +49,30 @@ export const options = z.strictObject({
     .prefault({})
     .describe('pauses after ESME_RTHROTTLED and ESME_RMSGQFUL, doubled each time'),
   alphabet0: z
-    .enum(['gsm', 'latin1', 'ia5', 'gsm-packed'])
+    .enum(['gsm', 'latin1', 'ia5', 'gsm-packed', 'utf-8'])
     .default('gsm')
     .describe('what data_coding 0 means to this SMS centre'),
   ucs2: z.boolean().default(true).describe('false: texts beyond the default alphabet are refused'),
+  nationalLanguages: z
+    .array(z.enum(languages))
+    .default([])
+    .describe('national language tables that the carrier and its phones take'),
+  transliterate: z
+    .boolean()
+    .default(false)
+    .describe('whether accents and typographic characters may become plain ones where that saves parts'),
   submitWith: z.enum(['submit_sm', 'data_sm']).default('submit_sm').describe('which PDU carries our messages'),
   concat: z.enum(['udh8', 'udh16', 'sar', 'payload']).default('udh8').describe('how long texts travel'),
   maxParts: z.number().int().min(1).max(255).default(64).describe('a text that needs more parts is refused'),
+  validity: z
+    .enum(['relative', 'absolute'])
+    .default('relative')
+    .describe('how the end of a message is told: from now on, or as a time in UTC'),
+  tlvs: z
+    .record(tag, z.string().max(1000))
+    .default({})
+    .describe("optional parameters of every submit: { '0x1401': '0x0a0b' } as octets, or as text"),
+  passTlvs: z.array(tag).default([]).describe('optional parameters of a message that the carrier is given'),
   receipts: z
     .enum(['every-part', 'last-part', 'failure', 'none'])
     .default('every-part')

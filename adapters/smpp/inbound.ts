@@ -1,16 +1,17 @@
 // What the SMSC sends: receipts to the book, texts to the hub, each acknowledged only once it is durable.
 import { randomUUID } from 'node:crypto';
-import { GatewayError, type Hub } from '../../src/contract/index.ts';
+import { GatewayError, type Hub, type SmsHints } from '../../src/contract/index.ts';
 import type { SmeAddress } from './addresses.ts';
 import { type PduOf, type RequestPdu, textRanges, tlvOctets, tlvText } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { refusals } from './errors.ts';
 import type { Answer } from './exchange.ts';
+import { hintsOf } from './hints.ts';
 import { type MobileRules, toEvent } from './mapping.ts';
 import type { ReceiptBook } from './receipts/book.ts';
 import { isMarkedReceipt, type ParsedReceipt, parseReceipt } from './receipts/dialects.ts';
 import type { Rejoin, Whole } from './rejoin.ts';
-import { type DataCoding, readDataCoding, readSegment, textOfPieces } from './text/index.ts';
+import { contentOf, type DataCoding, headerBytesOf, type Piece, readDataCoding, readSegment } from './text/index.ts';
 
 export interface InboundParts {
   readonly options: SmppOptions;
@@ -47,8 +48,10 @@ export class Inbound {
   }
 
   /** A whole text, complete or with gaps. */
-  async handOn({ source, destination, pieces, key }: Whole): Promise<void> {
-    await this.#publish(source, destination, textOfPieces(pieces, this.#parts.options.alphabet0), key);
+  async handOn({ source, destination, pieces, notes, key }: Whole): Promise<void> {
+    const note = notes.find((one) => one !== undefined);
+    const hints = note === undefined ? {} : (JSON.parse(note) as SmsHints);
+    await this.#publish(source, destination, pieces, hints, key);
   }
 
   async #take(pdu: Mobile, frame: Buffer): Promise<void> {
@@ -83,21 +86,29 @@ export class Inbound {
     const { data_coding: dataCoding, esm_class } = pdu.body;
     const source = { ton: pdu.body.source_addr_ton, npi: pdu.body.source_addr_npi, addr: pdu.body.source_addr };
     const destination = { ton: pdu.body.dest_addr_ton, npi: pdu.body.dest_addr_npi, addr: pdu.body.destination_addr };
-    const { payload, part, isForApplication } = readSegment(octets, (esm_class & udhi) !== 0, pdu.tlvs, coding);
+    if (coding.isCompressed) throw new GatewayError('unsupported', 'a compressed text (TS 23.042)');
+    const { payload, part, udh } = readSegment(octets, (esm_class & udhi) !== 0, pdu.tlvs, coding);
+    const piece = { payload, dataCoding, ...(udh ? { udh } : {}) };
+    const hints = hintsOf(pdu);
     if (part) {
-      await this.#parts.rejoin.add({ source, destination, ...part, payload, dataCoding });
+      const note = Object.keys(hints).length === 0 ? {} : { note: JSON.stringify(hints) };
+      await this.#parts.rejoin.add({ source, destination, ...part, ...piece, ...note });
       return;
     }
-    // Data for a program on the phone is no text whatever its coding says (4: binary).
-    const pieces = [{ payload, dataCoding: isForApplication ? 4 : dataCoding }];
-    const text = textOfPieces(pieces, this.#parts.options.alphabet0);
-    const id = await this.#publish(source, destination, text, smscName(pdu));
+    const id = await this.#publish(source, destination, [piece], hints, smscName(pdu));
     this.#trace(id, pdu, frame);
   }
 
-  async #publish(source: SmeAddress, destination: SmeAddress, text: string, dedupeKey?: string): Promise<string> {
-    const { hub, rules } = this.#parts;
-    const mobile = { source, destination, text, nativeId: randomUUID(), dedupeKey };
+  async #publish(
+    source: SmeAddress,
+    destination: SmeAddress,
+    pieces: readonly Piece[],
+    hints: SmsHints,
+    dedupeKey?: string,
+  ): Promise<string> {
+    const { hub, rules, options } = this.#parts;
+    const content = contentOf(pieces, options.alphabet0);
+    const mobile = { source, destination, content, hints, nativeId: randomUUID(), dedupeKey };
     const { id } = await hub.publish(toEvent(mobile, rules));
     return id;
   }
@@ -119,8 +130,7 @@ function userData(pdu: Mobile): Buffer {
 
 // Receipts are ASCII; some say so, some call it UCS-2 and send ASCII, some send UCS-2.
 function receiptTexts(pdu: Mobile, octets: Buffer, { alphabet, isPacked }: DataCoding): string[] {
-  const end = (pdu.body.esm_class & udhi) !== 0 && octets.length > 0 ? 1 + (octets[0] as number) : 0;
-  const text = octets.subarray(end < octets.length ? end : 0);
+  const text = octets.subarray((pdu.body.esm_class & udhi) === 0 ? 0 : headerBytesOf(octets));
   const ascii = text.toString('latin1');
   return alphabet && !isPacked && alphabet.name === 'UCS-2' ? [alphabet.decode(text), ascii] : [ascii];
 }

@@ -6,12 +6,14 @@ import {
   type Message,
   type Receipt,
   type ReceiptState,
+  type SmsHints,
   splitAddress,
 } from '../../src/contract/index.ts';
 import { fromSme, type SmeAddress, toSme } from './addresses.ts';
-import { type Body, intTlv, octetsTlv, type Tlv } from './codec/index.ts';
+import { type Body, formatRelativeTime, formatTime, intTlv, octetsTlv, parseTime, type Tlv } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
-import type { Part, Plan } from './text/index.ts';
+import { attachmentOf, describeAttachment } from './media.ts';
+import type { Content, Part, Plan } from './text/index.ts';
 
 export type SubmitFields = Partial<Body<'submit_sm'>>;
 
@@ -28,7 +30,7 @@ export function textOf(message: Message): string {
   else if (message.reaction) lines.push(`[reaction] ${message.reaction.emoji.join(' ')}`.trim());
   else if (message.replaces !== undefined) lines.push(`edited: ${said}`);
   else if (said !== '') lines.push(said);
-  for (const { url, name } of message.attachments ?? []) lines.push(name === undefined ? url : `${name}: ${url}`);
+  for (const attachment of message.attachments ?? []) lines.push(describeAttachment(attachment));
   return lines.join('\n');
 }
 
@@ -36,16 +38,19 @@ export function textOf(message: Message): string {
 export function fromEvent(event: Message | Receipt, options: SmppOptions, now: number): SubmitFields {
   const source = toSme(bareAddress(event.from), options.source);
   const destination = toSme(bareAddress(event.to), options.destination);
+  const message = event.type === 'message' ? event : undefined;
   return {
-    service_type: options.serviceType,
+    service_type: message?.sms?.serviceType ?? options.serviceType,
     source_addr_ton: source.ton,
     source_addr_npi: source.npi,
     source_addr: source.addr,
     dest_addr_ton: destination.ton,
     dest_addr_npi: destination.npi,
     destination_addr: destination.addr,
-    validity_period: validity(event.expiresAt, now),
-    priority_flag: event.type === 'message' ? priorities[event.priority ?? 'normal'] : 0,
+    protocol_id: message?.sms?.protocolId ?? 0,
+    validity_period: validity(event.expiresAt, options, now),
+    priority_flag: priorities[message?.priority ?? 'normal'],
+    replace_if_present_flag: message?.sms?.replaceIfPresent ? 1 : 0,
   };
 }
 
@@ -56,14 +61,16 @@ export function toSubmission(
   plan: Plan,
   part: Part,
   asks: 0 | 1 | 2,
+  extra: readonly Tlv[] = [],
 ): { command: SmppOptions['submitWith']; body: SubmitFields; tlvs: readonly Tlv[] } {
   const { short_message, hasHeader } = part;
+  const tlvs = [...part.tlvs, ...extra];
   const body = { ...common, esm_class: hasHeader ? udhi : 0, registered_delivery: asks, data_coding: plan.dataCoding };
-  if (submitWith === 'submit_sm') return { command: submitWith, body: { ...body, short_message }, tlvs: part.tlvs };
+  if (submitWith === 'submit_sm') return { command: submitWith, body: { ...body, short_message }, tlvs };
   // s.4.7.1: a data_sm has its text and its life time in optional parameters.
   const payload = short_message.length > 0 ? [octetsTlv('message_payload', short_message)] : [];
   const life = common.validity_period ? [intTlv('qos_time_to_live', secondsOf(common.validity_period))] : [];
-  return { command: submitWith, body, tlvs: [...part.tlvs, ...payload, ...life] };
+  return { command: submitWith, body, tlvs: [...tlvs, ...payload, ...life] };
 }
 
 /** The sentence for an SMS sender whose message ended badly; undefined when SMS has nothing to say. */
@@ -73,25 +80,23 @@ export function noticeOf(receipt: Receipt): string | undefined {
   return `Your message to ${name} was not delivered${receipt.text === undefined ? '.' : `: ${receipt.text}`}`;
 }
 
-// s.7.1.1: relative, so that no clock or zone of the carrier matters. Days are the largest unit whose length is certain.
-function validity(expiresAt: string | undefined, now: number): string {
+/** A minute at least: what is about to end is still worth one try. A data_sm counts in seconds and needs the relative form. */
+function validity(expiresAt: string | undefined, { validity: form, submitWith }: SmppOptions, now: number): string {
   if (expiresAt === undefined) return '';
   const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - now) / 1000));
-  const days = Math.floor(seconds / 86_400);
-  if (days > 30) return '000030000000000R';
-  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
-  return `0000${two(days)}${two((seconds % 86_400) / 3600)}${two((seconds % 3600) / 60)}${two(seconds % 60)}000R`;
+  const isAbsolute = form === 'absolute' && submitWith === 'submit_sm';
+  return isAbsolute ? formatTime(now + seconds * 1000) : formatRelativeTime(seconds);
 }
 
 function secondsOf(relative: string): number {
-  const [days = 0, hours = 0, minutes = 0, seconds = 0] = (relative.slice(4, 12).match(/../g) ?? []).map(Number);
-  return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+  return (parseTime(relative, 0) ?? 0) / 1000;
 }
 
 export interface Mobile {
   readonly source: SmeAddress;
   readonly destination: SmeAddress;
-  readonly text: string;
+  readonly content: Content;
+  readonly hints: SmsHints;
   readonly nativeId: string;
   readonly dedupeKey?: string | undefined;
 }
@@ -103,14 +108,33 @@ export interface MobileRules {
 
 /** A message from a phone. Throws GatewayError `malformed` when it has no sender or recipient. */
 export function toEvent(mobile: Mobile, rules: MobileRules): DraftOf<'message'> {
+  const { text, binary } = mobile.content;
+  const sms = smsOf(mobile);
   return {
     type: 'message',
     from: fromSme(mobile.source, rules),
     to: fromSme(mobile.destination, rules),
     nativeId: mobile.nativeId,
-    text: { '': mobile.text },
+    text: binary ? {} : { '': text },
+    ...(binary ? { attachments: [attachmentOf(binary)] } : {}),
     wants: [],
+    ...(Object.keys(sms).length === 0 ? {} : { sms }),
     ...(mobile.dedupeKey === undefined ? {} : { dedupeKey: mobile.dedupeKey }),
+  };
+}
+
+function smsOf({ content, hints }: Mobile): SmsHints {
+  const { messageClass, udh, binary } = content;
+  const octets = binary && {
+    data: binary.data.toString('base64'),
+    dataCoding: binary.dataCoding,
+    ...(binary.udh ? { udh: binary.udh.toString('hex') } : {}),
+  };
+  return {
+    ...hints,
+    ...(messageClass === undefined ? {} : { messageClass }),
+    ...(udh ? { udh: udh.toString('hex') } : {}),
+    ...(octets ? { binary: octets } : {}),
   };
 }
 

@@ -9,14 +9,15 @@ import {
   type Receipt,
 } from '../../src/contract/index.ts';
 import { NotSent, type Pacer, type Submission, type Ticket } from './binds/pacer.ts';
-import { type ResponsePdu, statuses, statusName, textRanges } from './codec/index.ts';
+import { type ResponsePdu, statuses, statusName, type Tlv, textRanges } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
 import { type Exchange, SessionError } from './exchange.ts';
+import { configuredTlvs, tlvsFor } from './hints.ts';
 import { fromEvent, noticeOf, type SubmitFields, textOf, toReceipt, toSubmission } from './mapping.ts';
 import type { ReceiptBook } from './receipts/book.ts';
 import type { PartRecord } from './receipts/records.ts';
-import { type Part, type Plan, planText, toParts } from './text/index.ts';
+import { type MessageClass, type Part, type Plan, parseElements, planBinary, planText, toParts } from './text/index.ts';
 
 export interface OutboundParts {
   readonly options: SmppOptions;
@@ -49,14 +50,16 @@ const referenceMs = 3 * 86_400_000;
 
 export class Outbound {
   readonly #parts: OutboundParts;
+  readonly #tlvs: readonly Tlv[];
 
   constructor(parts: OutboundParts) {
     this.#parts = parts;
+    this.#tlvs = configuredTlvs(parts.options.tlvs);
   }
 
   async message(event: Message, signal: AbortSignal): Promise<Delivery> {
     const { options, hub } = this.#parts;
-    const plan = planText(textOf(event), options);
+    const plan = planOf(event, options);
     const common = fromEvent(event, options, hub.now());
     const progress = await this.#progress(event, common, plan);
     const parts = toParts(plan, options.concat, progress.reference);
@@ -72,7 +75,7 @@ export class Outbound {
     });
     await this.#conclude(event, progress, parts.length, fates);
     hub.log.debug({ event: event.id, parts: plan.count, why: plan.reason }, 'submitted');
-    return {};
+    return { facts: { parts: plan.count, alphabet: plan.alphabet, reason: plan.reason } };
   }
 
   /** An SMS sender is told that it did not arrive; other receipts SMS cannot say. */
@@ -82,10 +85,10 @@ export class Outbound {
     if (text === undefined) return {};
     const plan = this.#planNotice(receipt, text);
     const common = fromEvent(receipt, options, hub.now());
-    const parts = toParts(plan, 'udh8', plan.texts.length > 1 ? await this.#reference(common) : 0);
+    const parts = toParts(plan, 'udh8', plan.bodies.length > 1 ? await this.#reference(common) : 0);
     refuseAborted(signal);
     const submissions = parts.map((part) => {
-      return { ...toSubmission(options, common, plan, part, 0), context: undefined };
+      return { ...toSubmission(options, common, plan, part, 0, this.#tlvs), context: undefined };
     });
     const fates = await this.#submit(submissions, signal);
     // A notice whose outcome is unknown is not worth a double.
@@ -116,7 +119,7 @@ export class Outbound {
 
   async #progress(event: Message, common: SubmitFields, plan: Plan): Promise<Progress> {
     const { state } = this.#parts.hub;
-    if (plan.texts.length === 1) return { reference: 0, taken: [], assumed: [] };
+    if (plan.bodies.length === 1) return { reference: 0, taken: [], assumed: [] };
     const stored = await state.get(progressKey(event));
     if (stored !== undefined) return JSON.parse(stored) as Progress;
     const progress = { reference: await this.#reference(common), taken: [], assumed: [] };
@@ -132,7 +135,7 @@ export class Outbound {
   }
 
   #submission(event: Message, common: SubmitFields, plan: Plan, parts: readonly Part[], index: number): Submission {
-    const { receipts } = this.#parts.options;
+    const { receipts, passTlvs } = this.#parts.options;
     const part = parts[index] as Part;
     const isLast = index === parts.length - 1;
     const isAsked = receipts === 'last-part' ? isLast : receipts !== 'none';
@@ -148,7 +151,8 @@ export class Outbound {
     };
     const overdue = asked === 1 && event.wants.includes('delivered') ? this.#dueAt(event) : {};
     const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked, ...overdue };
-    return { ...toSubmission(this.#parts.options, common, plan, part, asked), context };
+    const tlvs = tlvsFor(event.sms, passTlvs, this.#tlvs);
+    return { ...toSubmission(this.#parts.options, common, plan, part, asked, tlvs), context };
   }
 
   async #submit(submissions: readonly Submission[], signal: AbortSignal): Promise<Fate[]> {
@@ -236,6 +240,14 @@ export class Outbound {
   #validMs({ expiresAt }: Message): number {
     return expiresAt === undefined ? 0 : Math.max(0, Date.parse(expiresAt) - this.#parts.hub.now());
   }
+}
+
+/** Octets go as they are; `text` is empty then. */
+function planOf(event: Message, options: SmppOptions): Plan {
+  const { binary, messageClass, udh } = event.sms ?? {};
+  if (binary) return planBinary(binary, options.concat, options.maxParts);
+  const elements = udh === undefined ? [] : parseElements(Buffer.from(udh, 'hex'));
+  return planText(textOf(event), options, { messageClass: messageClass as MessageClass | undefined, elements });
 }
 
 function progressKey(event: Message): string {

@@ -15,6 +15,7 @@ export interface IncomingPart {
   readonly index: number;
   readonly payload: Buffer;
   readonly dataCoding: number;
+  readonly udh?: Buffer;
   /** Comes back with the whole. */
   readonly note?: string;
 }
@@ -32,6 +33,7 @@ export interface Whole {
 interface StoredPart {
   readonly p: string;
   readonly c: number;
+  readonly u?: string;
   /** When the first part of this whole came. */
   readonly at: number;
   readonly s: SmeAddress;
@@ -145,15 +147,9 @@ export class Rejoin {
     }
     group ??= this.#group(key, this.#now());
     if (!group.parts.has(part.index) || part.note !== undefined) {
-      const { payload, dataCoding: c, source: s, destination: d, note } = part;
-      const stored: StoredPart = {
-        p: payload.toString('base64'),
-        c,
-        at: group.at,
-        s,
-        d,
-        ...(note === undefined ? {} : { n: note }),
-      };
+      const { payload, dataCoding: c, source: s, destination: d, udh, note } = part;
+      const more = { ...(udh ? { u: udh.toString('hex') } : {}), ...(note === undefined ? {} : { n: note }) };
+      const stored: StoredPart = { p: payload.toString('base64'), c, at: group.at, s, d, ...more };
       // Twice the wait: what a restart finds too late is handed on, not forgotten.
       await this.#state.set(partKey(key, part.index), JSON.stringify(stored), this.#waitMs * 2 + 86_400_000);
       group.parts.set(part.index, seal);
@@ -168,9 +164,15 @@ export class Rejoin {
     const first = stored.find((part) => part !== undefined);
     try {
       if (first) {
-        const pieces = stored.map((part) => part && { payload: Buffer.from(part.p, 'base64'), dataCoding: part.c });
+        const { s: source, d: destination } = first;
         const notes = stored.map((part) => part?.n);
-        await this.#handOn({ source: first.s, destination: first.d, pieces, notes, key: `${group.key}/${group.at}` });
+        await this.#handOn({
+          source,
+          destination,
+          pieces: stored.map(toPiece),
+          notes,
+          key: `${group.key}/${group.at}`,
+        });
       }
     } catch (error) {
       if (error instanceof GatewayError && error.isFinal) await this.#forget(group);
@@ -201,6 +203,12 @@ export class Rejoin {
     }
     return group;
   }
+}
+
+function toPiece(part: StoredPart | undefined): Piece {
+  if (!part) return undefined;
+  const piece = { payload: Buffer.from(part.p, 'base64'), dataCoding: part.c };
+  return part.u === undefined ? piece : { ...piece, udh: Buffer.from(part.u, 'hex') };
 }
 
 function groupKey({ source, destination, reference, total }: IncomingPart): string {

@@ -57,7 +57,12 @@ const sms = z.object({
   serviceType: z.string().max(5).optional(),
   protocolId: z.number().int().min(0).max(255).optional(),
   replaceIfPresent: z.boolean().optional(),
-  /** Octets that are no text (ring tones, WAP push, SIM data); then `text` is empty and an attachment says it to others. */
+  /** Elements of the user data header that nobody here understands, one after the other without the length octet. */
+  udh: z.hex().optional(),
+  /**
+   * Octets that are no text (ring tones, WAP push, SIM data), beside the elements of their header; then `text` is empty
+   * and an attachment says it to others.
+   */
   binary: z
     .object({ data: z.base64(), udh: z.hex().optional(), dataCoding: z.number().int().min(0).max(255) })
     .optional(),

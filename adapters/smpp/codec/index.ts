@@ -4,4 +4,5 @@ export * from './encode.ts';
 export * from './framing.ts';
 export * from './pdus.ts';
 export * from './status.ts';
+export * from './times.ts';
 export * from './tlvs.ts';

@@ -88,8 +88,9 @@ export class Intake {
   async #takeWhole({ account, submission, what, frame }: Handed, entry: Entry, bare: Entry['draft'] & object) {
     const { hub, ledger } = this.#parts;
     const { alphabet0 } = account.options;
-    const { payload, dataCoding, notBefore } = submission;
-    const draft = withContent(bare, [{ payload, dataCoding }], alphabet0, binaryOf(submission, alphabet0));
+    const { payload, dataCoding, header: udh, notBefore } = submission;
+    const piece = { payload, dataCoding, ...(udh ? { udh } : {}) };
+    const draft = withContent(bare, [piece], alphabet0, binaryOf(submission, alphabet0));
     await ledger.put(entry);
     const { id: event } = await hub.publish(draft);
     const wire = Buffer.from(frame);
@@ -99,7 +100,7 @@ export class Intake {
 
   async #takePart({ account, submission }: Handed, entry: Entry, draft: Entry['draft'] & object): Promise<void> {
     const { ledger } = this.#parts;
-    const { part, payload, dataCoding, source } = submission;
+    const { part, payload, dataCoding, header: udh, source } = submission;
     if (!part) return;
     const binary = binaryOf(submission, account.options.alphabet0);
     const sms = binary ? { ...draft.sms, binary: { ...binary, data: '' } } : draft.sms;
@@ -115,6 +116,7 @@ export class Intake {
         destination: entry.destination,
         payload,
         dataCoding,
+        ...(udh ? { udh } : {}),
         note: name,
       });
     } finally {

@@ -1,30 +1,38 @@
-// The alphabets of SMS as tables: GSM 7-bit default and extension (3GPP TS 23.038 s.6.2.1), UCS-2 as UTF-16BE, Latin-1, IA5.
-// A further table (a national shift table) is one more call of septetAlphabet.
+// The alphabets of SMS: GSM 7-bit default and extension (3GPP TS 23.038 s.6.2.1), UCS-2 as UTF-16BE, Latin-1, IA5, UTF-8.
+import { septetAlphabet, type Table } from './septets.ts';
 
 export interface Alphabet {
   readonly name: string;
   /** Septets count 8 to 7 octets on the air (packed or not on the wire). */
   readonly isSeptets: boolean;
-  /** Units (septets, octets) that the text takes; undefined when it holds a character that is not in the alphabet. */
+  /** Units (septets, octets) that the text takes on the air; undefined when it has a character that is not here. */
   measure(text: string): number | undefined;
-  /** Octets, one a unit. The text must be measurable. */
+  /** Where the characters from `from` on that take at most `limit` units end. The text must be measurable. */
+  fit(text: string, from: number, limit: number): number;
+  /** One octet a unit (UTF-8: as many as it takes). The text must be measurable. */
   encode(text: string): Buffer;
   decode(octets: Buffer): string;
 }
 
-const escapeCode = 0x1b;
-// TS 23.038 s.6.2.1, row by row; U+001B stands where the escape is.
-const gsmDefault =
-  '@£$¥èéùìòÇ\nØø\rÅå' +
-  'Δ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ' +
-  ' !"#¤%&\'()*+,-./' +
-  '0123456789:;<=>?' +
-  '¡ABCDEFGHIJKLMNO' +
-  'PQRSTUVWXYZÄÖÑÜ§' +
-  '¿abcdefghijklmno' +
-  'pqrstuvwxyzäöñüà';
-// s.6.2.1.1.
-const gsmExtension: Readonly<Record<number, string>> = {
+/** TS 23.038 s.6.2.1, row by row; U+001B stands where the escape is. */
+export const defaultTable: Table = [
+  ...'@£$¥èéùìòÇ\nØø\rÅå',
+  ...'Δ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ',
+  ...' !"#¤%&\'()*+,-./',
+  ...'0123456789:;<=>?',
+  ...'¡ABCDEFGHIJKLMNO',
+  ...'PQRSTUVWXYZÄÖÑÜ§',
+  ...'¿abcdefghijklmno',
+  ...'pqrstuvwxyzäöñüà',
+];
+
+/** A table behind the escape: characters by code. */
+export function shiftTable(characters: Readonly<Record<number, string>>): Table {
+  return Array.from({ length: 128 }, (_, code) => characters[code] ?? '');
+}
+
+/** s.6.2.1.1: what every table behind an escape has, save those of India and Pakistan, which have it and more. */
+export const extension: Readonly<Record<number, string>> = {
   10: '\f',
   20: '^',
   40: '{',
@@ -37,57 +45,8 @@ const gsmExtension: Readonly<Record<number, string>> = {
   101: '€',
 };
 
-/** A table of 128 characters and what follows an escape. */
-export function septetAlphabet(name: string, table: string, extension: Readonly<Record<number, string>>): Alphabet {
-  const codes = new Map<string, number>();
-  for (const [code, character] of Object.entries(extension)) codes.set(character, (escapeCode << 8) | Number(code));
-  [...table].forEach((character, code) => {
-    if (code !== escapeCode) codes.set(character, code);
-  });
-  return {
-    name,
-    isSeptets: true,
-    measure(text) {
-      let units = 0;
-      for (const character of text) {
-        const code = codes.get(character);
-        if (code === undefined) return undefined;
-        units += code > 0xff ? 2 : 1;
-      }
-      return units;
-    },
-    encode(text) {
-      const octets = Buffer.allocUnsafe(text.length * 2);
-      let length = 0;
-      for (const character of text) {
-        const code = codes.get(character) ?? 0x3f;
-        if (code > 0xff) octets[length++] = escapeCode;
-        octets[length++] = code & 0x7f;
-      }
-      return octets.subarray(0, length);
-    },
-    decode: (octets) => decodeSeptets(octets, table, extension),
-  };
-}
-
-// s.6.2.1: what follows the escape and is in no table shows the default alphabet's character; a second escape a space.
-function decodeSeptets(octets: Buffer, table: string, extension: Readonly<Record<number, string>>): string {
-  let text = '';
-  for (let index = 0; index < octets.length; index++) {
-    const code = (octets[index] as number) & 0x7f;
-    if (code !== escapeCode) {
-      text += table[code];
-      continue;
-    }
-    index++;
-    const next = octets[index];
-    if (next === undefined) text += ' ';
-    else text += (next & 0x7f) === escapeCode ? ' ' : (extension[next & 0x7f] ?? table[next & 0x7f]);
-  }
-  return text;
-}
-
-export const gsm = septetAlphabet('GSM 7-bit', gsmDefault, gsmExtension);
+export const defaultShift = shiftTable(extension);
+export const gsm = septetAlphabet('GSM 7-bit', defaultTable, defaultShift);
 
 function octetAlphabet(name: string, highest: number, isSeptets: boolean): Alphabet {
   return {
@@ -97,6 +56,7 @@ function octetAlphabet(name: string, highest: number, isSeptets: boolean): Alpha
       for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > highest) return undefined;
       return text.length;
     },
+    fit: (text, from, limit) => Math.min(text.length, from + limit),
     encode: (text) => Buffer.from(text, 'latin1'),
     decode: (octets) => octets.toString('latin1'),
   };
@@ -111,6 +71,11 @@ export const ucs2: Alphabet = {
   name: 'UCS-2',
   isSeptets: false,
   measure: (text) => text.length * 2,
+  fit(text, from, limit) {
+    const end = from + (limit >> 1);
+    if (end >= text.length) return text.length;
+    return (text.charCodeAt(end) & 0xfc00) === 0xdc00 ? end - 1 : end;
+  },
   encode: (text) => Buffer.from(text, 'utf16le').swap16(),
   decode(octets) {
     // An odd octet at the end is half a character: it says nothing.
@@ -119,11 +84,20 @@ export const ucs2: Alphabet = {
   },
 };
 
+// UTF-8 is on the wire only: the SMS centre makes it GSM 7-bit or UCS-2, and that is what is counted.
+const asUtf8 = (air: Alphabet): Alphabet => ({
+  ...air,
+  name: `UTF-8 for ${air.name}`,
+  encode: (text) => Buffer.from(text),
+  decode: (octets) => octets.toString(),
+});
+export const utf8 = asUtf8(gsm);
+export const utf8Wide = asUtf8(ucs2);
+
 const readOnly = (label: string): Alphabet => ({
+  ...latin1,
   name: label,
-  isSeptets: false,
   measure: () => undefined,
-  encode: (text) => Buffer.from(text, 'latin1'),
   decode: (octets) => new TextDecoder(label).decode(octets),
 });
 
@@ -132,35 +106,3 @@ export const cyrillic = readOnly('iso-8859-5');
 export const hebrew = readOnly('iso-8859-8');
 export const jis = readOnly('shift_jis');
 export const korean = readOnly('euc-kr');
-
-/** s.6.1.2.1: eight septets in seven octets; `fillBits` align the first septet after a user data header. */
-export function packSeptets(septets: Buffer, fillBits = 0): Buffer {
-  const packed = Buffer.alloc(Math.ceil((septets.length * 7 + fillBits) / 8));
-  let bit = fillBits;
-  for (const septet of septets) {
-    const at = bit >> 3;
-    const shifted = (septet & 0x7f) << (bit & 7);
-    packed[at] = (packed[at] as number) | (shifted & 0xff);
-    if (shifted > 0xff) packed[at + 1] = shifted >> 8;
-    bit += 7;
-  }
-  return packed;
-}
-
-/**
- * The septets again. Where seven bits are over at the end nobody can tell a filler (0, or the CR of s.6.1.2.3.1) from a
- * character: it is taken for a filler.
- */
-export function unpackSeptets(packed: Buffer, fillBits = 0): Buffer {
-  const bits = packed.length * 8 - fillBits;
-  const count = Math.max(0, Math.floor(bits / 7));
-  const septets = Buffer.alloc(count);
-  for (let index = 0; index < count; index++) {
-    const bit = fillBits + index * 7;
-    const at = bit >> 3;
-    const pair = (packed[at] as number) | ((packed[at + 1] ?? 0) << 8);
-    septets[index] = (pair >> (bit & 7)) & 0x7f;
-  }
-  const last = septets[count - 1];
-  return bits % 7 === 0 && (last === 0 || last === 0x0d) ? septets.subarray(0, count - 1) : septets;
-}

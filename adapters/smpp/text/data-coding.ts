@@ -1,7 +1,13 @@
 // data_coding (SMPP 3.4 s.5.2.19, 3GPP TS 23.038 s.4) -> alphabet, message class, message waiting; 0 is what the bind says.
-import { type Alphabet, cyrillic, gsm, hebrew, ia5, jis, korean, latin1, ucs2 } from './alphabets.ts';
+import { type Alphabet, cyrillic, gsm, hebrew, ia5, jis, korean, latin1, ucs2, utf8 } from './alphabets.ts';
+import { type WaitingKind, waitingKinds } from './header.ts';
 
-export type DefaultAlphabet = 'gsm' | 'latin1' | 'ia5' | 'gsm-packed';
+/** What data_coding 0 can mean to an SMS centre. */
+export const defaultAlphabets = { gsm, latin1, ia5, 'gsm-packed': gsm, 'utf-8': utf8 } as const;
+export type DefaultAlphabet = keyof typeof defaultAlphabets;
+
+/** 0 is shown at once and not kept (flash), 1 belongs to the phone, 2 to the SIM, 3 to other equipment. */
+export type MessageClass = 0 | 1 | 2 | 3;
 
 export interface DataCoding {
   /** Undefined: octets that are no text. */
@@ -9,13 +15,21 @@ export interface DataCoding {
   /** Septets come 8 in 7 octets. */
   readonly isPacked: boolean;
   readonly isCompressed: boolean;
-  /** 0 is shown at once and not kept (flash). */
-  readonly messageClass?: 0 | 1 | 2 | 3;
-  readonly waiting?: { readonly isActive: boolean; readonly what: 'voicemail' | 'fax' | 'email' | 'other' };
+  readonly messageClass?: MessageClass;
+  /** An indication that something waits, or no longer does; its text may be thrown away unless it `isKept`. */
+  readonly waiting?: { readonly isActive: boolean; readonly isKept: boolean; readonly what: WaitingKind };
 }
 
-export const dataCodings = { default: 0x00, ucs2: 0x08 } as const;
-export const defaultAlphabets: Readonly<Record<DefaultAlphabet, Alphabet>> = { gsm, latin1, ia5, 'gsm-packed': gsm };
+// Beside the coding that each alphabet has without a class.
+const ucs2Coding = 0x08;
+const classedUcs2 = 0x18;
+const classedSeptets = 0xf0;
+
+/** SMPP 3.4 s.5.2.19 for an alphabet that a bind sends; with a class TS 23.038 s.4. */
+export function writeDataCoding(alphabet: Alphabet, messageClass?: MessageClass): number {
+  if (messageClass === undefined) return alphabet === ucs2 ? ucs2Coding : 0;
+  return (alphabet === ucs2 ? classedUcs2 : classedSeptets) | messageClass;
+}
 
 /** s.5.2.19: the values below 0x10 are SMPP's own; undefined is binary. */
 const smppCodings: ReadonlyMap<number, Alphabet | undefined> = new Map([
@@ -32,25 +46,25 @@ const smppCodings: ReadonlyMap<number, Alphabet | undefined> = new Map([
   [13, jis],
   [14, korean],
 ]);
-const waitingKinds = ['voicemail', 'fax', 'email', 'other'] as const;
 
+/** Reserved values and groups are the default alphabet, as TS 23.038 s.4 has a receiver assume. */
 export function readDataCoding(value: number, alphabet0: DefaultAlphabet): DataCoding {
   const isPackedBind = alphabet0 === 'gsm-packed';
   const plain = { isPacked: false, isCompressed: false };
   if (value < 0x10) {
-    // Reserved values: TS 23.038 s.4 has a receiver assume the default alphabet.
     if (!smppCodings.has(value)) return { ...plain, alphabet: defaultAlphabets[alphabet0], isPacked: isPackedBind };
     return { ...plain, alphabet: smppCodings.get(value) };
   }
   const group = value >> 4;
   if (group < 8) return readGeneral(value, isPackedBind);
   if (group >= 0xc && group <= 0xe) {
-    const waiting = { isActive: (value & 0x08) !== 0, what: waitingKinds[(value & 3) as 0 | 1 | 2 | 3] };
+    const what = waitingKinds[(value & 3) as MessageClass];
+    const waiting = { isActive: (value & 0x08) !== 0, isKept: group !== 0xc, what };
     return { ...plain, alphabet: group === 0xe ? ucs2 : gsm, isPacked: isPackedBind && group !== 0xe, waiting };
   }
   if (group === 0xf) {
     const isBinary = (value & 0x04) !== 0;
-    const messageClass = (value & 3) as 0 | 1 | 2 | 3;
+    const messageClass = (value & 3) as MessageClass;
     return { ...plain, alphabet: isBinary ? undefined : gsm, isPacked: isPackedBind && !isBinary, messageClass };
   }
   return { ...plain, alphabet: gsm, isPacked: isPackedBind };
@@ -62,5 +76,5 @@ function readGeneral(value: number, isPackedBind: boolean): DataCoding {
   const isCompressed = (value & 0x20) !== 0;
   const isPacked = isPackedBind && alphabet === gsm;
   const coding = { alphabet: isCompressed ? undefined : alphabet, isPacked, isCompressed };
-  return (value & 0x10) === 0 ? coding : { ...coding, messageClass: (value & 3) as 0 | 1 | 2 | 3 };
+  return (value & 0x10) === 0 ? coding : { ...coding, messageClass: (value & 3) as MessageClass };
 }

@@ -56,13 +56,16 @@ describe('in', () => {
       ['tel:My%20Bank;phone-context=alphanumeric', 'tel:12345;phone-context=carrier.invalid'],
     );
   });
-  test('data for an application and binary data are shown as what they are', async (t) => {
+  test('TS 23.040 s.9.2.3.24.4: data for an application and binary data are files, and kept octet by octet', async (t) => {
     const { smsc, hub } = await open(t);
     await smsc.tell('deliver_sm', mo('', { data_coding: 4, short_message: Buffer.alloc(7) }));
     await smsc.tell('deliver_sm', mo('', { esm_class: 0x40, short_message: Buffer.from('0605040b8423f0aabb', 'hex') }));
     assert.deepEqual(
-      hub.draftsOf('message').map(({ text }) => text['']),
-      ['[binary message, 7 octets]', '[binary message, 2 octets]'],
+      hub.draftsOf('message').map(({ text, attachments, sms }) => [text, attachments?.[0]?.mediaType, sms?.binary]),
+      [
+        [{}, 'application/octet-stream', { data: 'AAAAAAAAAA==', dataCoding: 4 }],
+        [{}, 'application/vnd.wap.wsp', { data: 'qrs=', dataCoding: 0, udh: '05040b8423f0' }],
+      ],
     );
   });
   test('a person who writes like a receipt is heard', async (t) => {
