@@ -1,12 +1,13 @@
 // People of the SIP side who watch others: the presence rooms between a scripted network and a hub, on the test's clock.
 import { setImmediate } from 'node:timers/promises';
 import type { z } from 'zod';
-import { Headers, type SipRequest, type SipResponse } from '../../../adapters/sip/codec/message.ts';
+import { Headers, SipParseError, type SipRequest, type SipResponse } from '../../../adapters/sip/codec/message.ts';
 import { options } from '../../../adapters/sip/config.ts';
 import type { Answer } from '../../../adapters/sip/endpoint.ts';
+import { statusOf } from '../../../adapters/sip/errors.ts';
 import { Presence } from '../../../adapters/sip/presence/index.ts';
 import type { Outgoing } from '../../../adapters/sip/requester.ts';
-import { type EventOf, parseAddress } from '../../../src/contract/index.ts';
+import { type EventOf, GatewayError, parseAddress, type ViewRow } from '../../../src/contract/index.ts';
 import { type FakeHub, fakeHub } from '../../peers/hub.ts';
 import { FakeClock, FakeFlow } from './fixtures.ts';
 
@@ -48,6 +49,8 @@ export class Site {
   presence: Presence;
   /** How the watcher answers a NOTIFY: a status, or what the requester throws. */
   onNotify: (request: SipRequest) => number | SipResponse | Promise<number | SipResponse> = () => 200;
+  /** What a challenge does to the request on its way. */
+  onSent: ((request: SipRequest) => void) | undefined;
   readonly #settings: WatcherSettings;
   #calls = 0;
 
@@ -80,6 +83,21 @@ export class Site {
     answer.afterwards?.();
     await settled();
     return answer;
+  }
+
+  /** A SUBSCRIBE of which only the status matters, however it comes about. */
+  async answered(asking: Asking = {}): Promise<Answer> {
+    try {
+      return await this.subscribe(asking);
+    } catch (error) {
+      if (error instanceof SipParseError) return { status: error.status };
+      if (error instanceof GatewayError) return { status: statusOf(error.reason) };
+      throw error;
+    }
+  }
+
+  async rows(): Promise<ViewRow[]> {
+    return Array.fromAsync(this.presence.views.subscriptions?.() ?? []);
   }
 
   /** What the hub brings from the presentity. */
@@ -153,6 +171,7 @@ export class Site {
   async #notify({ request, route, prepare, onSent }: Outgoing): Promise<SipResponse> {
     const flow = 'flow' in route ? (route.flow as FakeFlow) : undefined;
     prepare?.(request, flow ?? new FakeFlow(this.clock));
+    this.onSent?.(request);
     onSent?.(request);
     const state = request.headers.get('Subscription-State') ?? '';
     const body = Buffer.from(request.body).toString();
@@ -204,4 +223,13 @@ export async function settled(): Promise<void> {
 
 export function headerOf(answer: Answer, name: string): string | undefined {
   return answer.headers?.find(([key]) => key === name)?.[1];
+}
+
+/** Somebody who was let in and told once: three NOTIFY so far. */
+export async function watching(site = new Site(), asking: Asking = {}) {
+  const first = await site.subscribe(asking);
+  await site.approve();
+  await site.tell();
+  await site.advance(60);
+  return { site, first };
 }

@@ -10,7 +10,7 @@ import { newTag } from '../../tokens.ts';
 import type { Flow } from '../../transport/flow.ts';
 import { contactOf, wayOf } from './contact.ts';
 import { etagOf } from './notify.ts';
-import type { EndReason, EventPackage } from './package.ts';
+import type { Asked, EndReason, EventPackage } from './package.ts';
 import type { Sender } from './sender.ts';
 import type { SubscriptionStore } from './store.ts';
 import { acceptable, pauseWished, readSubscribe, type Subscribe } from './subscribe.ts';
@@ -152,8 +152,8 @@ export class Admission {
     unproven.prove(subscription);
     if (seconds === 0) await end(subscription, 'timeout');
     else {
+      await refreshed(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request) });
       subscription.expiresAt = hub.now() + seconds * 1000;
-      await eventPackage.refresh(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request) });
       await store.save(subscription);
       arm(subscription);
       if (isSuppressed(request, subscription)) return this.#answer(request, flow, subscription, 204);
@@ -198,6 +198,15 @@ function granted({ expires: wished }: Subscribe, { expires }: EventPackage): num
   const seconds = wished ?? expires.usual;
   if (seconds > 0 && seconds < expires.least && seconds < neverTooBrief) return undefined;
   return Math.min(seconds, expires.most);
+}
+
+/** The state may come later; that there will never be any is for the watcher to know. */
+async function refreshed(subscription: Subscription, asked: Asked): Promise<void> {
+  try {
+    await subscription.eventPackage.refresh(subscription, asked);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.isFinal) throw error;
+  }
 }
 
 /** Throws SipParseError when no NOTIFY could be sent there. */

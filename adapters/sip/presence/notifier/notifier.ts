@@ -78,9 +78,13 @@ export class Notifier implements Notifications {
   async start(): Promise<void> {
     let count = 0;
     for await (const record of this.#store.all()) {
-      const { event, type } = record;
-      const eventPackage = this.#packages.find(({ name, types }) => name === event && types.includes(type));
-      if (!eventPackage) continue;
+      const eventPackage = this.#packages.find(
+        ({ name, types }) => name === record?.event && types.includes(record.type),
+      );
+      if (!record || !eventPackage) {
+        this.#hub.log.warn({ event: record?.event }, 'a subscription of an older time is left to run out');
+        continue;
+      }
       const subscription = new Subscription(record, eventPackage, this);
       subscription.isBusy = false;
       this.#table.resume(subscription);
@@ -98,8 +102,8 @@ export class Notifier implements Notifications {
     for (const subscription of this.#table.values()) this.#wheel.cancel(subscription);
   }
 
-  changed(subscription: Subscription): void {
-    this.#sender.news(subscription);
+  changed(subscription: Subscription, settleMs?: number): void {
+    this.#sender.news(subscription, settleMs);
   }
 
   approve(subscription: Subscription): void {

@@ -60,8 +60,8 @@ export interface EventPackage {
 
 /** What a package asks of the notifier. */
 export interface Notifications {
-  /** There is news. Told now, or when the pause is over; the last state wins. */
-  changed(watch: Watch): void;
+  /** There is news. Told when the pause is over and `settleMs` have gone by, in which more may come; the last state wins. */
+  changed(watch: Watch, settleMs?: number): void;
   /** The presentity has said yes: told now. */
   approve(watch: Watch): void;
   /** Told now, with `body` as it is then; `ended` follows. */

@@ -30,6 +30,8 @@ export interface PresencePackageParts {
 const fetchPauseMs = 5000;
 /** An answer that came after its poll serves the next ones for so long. */
 const polledMs = 60_000;
+/** In which the other devices of somebody are heard of after a restart. */
+const recallMs = 1000;
 const maxPolled = 10_000;
 
 export class PresencePackage implements EventPackage {
@@ -101,8 +103,15 @@ export class PresencePackage implements EventPackage {
   /** How somebody is, for one watcher. */
   hear(event: EventOf<'presence'>): void {
     const pair = this.#find(this.#keyOf(event.to, event.from));
-    if (!pair?.hear(event, this.#parts.hub.now())) return;
-    for (const watch of pair.watches) if (watch.state === 'active') this.#parts.notifications.changed(watch);
+    const { hub, notifications } = this.#parts;
+    if (!pair?.hear(event, hub.now())) return;
+    const [first] = pair.watches;
+    // After a restart one device speaks first, and the others are not known any more.
+    const isPart = pair.isAuthorised && pair.askedAt === 0 && first !== undefined;
+    if (isPart) this.#fetch(first, pair, 0).catch((error: Error) => hub.log.debug({ why: error.message }, 'no fetch'));
+    for (const watch of pair.watches) {
+      if (watch.state === 'active') notifications.changed(watch, isPart ? recallMs : undefined);
+    }
   }
 
   /** What somebody says to a watcher. Throws when the store cannot keep it. */
@@ -150,14 +159,19 @@ export class PresencePackage implements EventPackage {
   }
 
   async #fetchUnknown(watch: Watch, pair: Pair, hops: number): Promise<void> {
-    if (pair.heardAt === 0) await this.#fetch(watch, pair, hops);
+    if (pair.heardAt === 0 || pair.askedAt === 0) await this.#fetch(watch, pair, hops);
   }
 
   async #fetch(watch: Watch, pair: Pair, hops: number): Promise<void> {
     const now = this.#parts.hub.now();
     if (now - pair.askedAt < fetchPauseMs) return;
     pair.askedAt = now;
-    await this.#ask(watch, 'fetch', { expiresMs: 0, hops });
+    try {
+      await this.#ask(watch, 'fetch', { expiresMs: 0, hops });
+    } catch (error) {
+      pair.askedAt = 0;
+      throw error;
+    }
   }
 
   async #ask({ watcher: from, presentity: to }: Watch, action: 'request' | 'fetch', asked: Asked): Promise<void> {

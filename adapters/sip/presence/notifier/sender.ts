@@ -5,7 +5,8 @@ import { SipParseError, type SipRequest, type SipResponse } from '../../codec/me
 import { requestIn } from '../../dialog.ts';
 import { wayBack } from '../../directions.ts';
 import { retryAfterOf } from '../../errors.ts';
-import type { Requester, Route } from '../../requester.ts';
+import type { Requester } from '../../requester.ts';
+import type { Flow } from '../../transport/flow.ts';
 import type { Transports } from '../../transport/transports.ts';
 import { contactOf } from './contact.ts';
 import { etagOf, fillNotify, isLast } from './notify.ts';
@@ -54,11 +55,11 @@ export class Sender {
     if (!subscription.isBusy) void this.#send(subscription);
   }
 
-  /** Something is different: told after the pause. */
-  news(subscription: Subscription): void {
+  /** Something is different: told after the pause, and not before `settleMs`. */
+  news(subscription: Subscription, settleMs = gatherMs): void {
     if (subscription.wish !== 'nothing') return;
     subscription.wish = 'news';
-    if (!subscription.isBusy) this.#wait(subscription, gatherMs);
+    if (!subscription.isBusy) this.#wait(subscription, settleMs);
   }
 
   /** Its time has come. */
@@ -78,10 +79,11 @@ export class Sender {
     subscription.isBusy = true;
     subscription.wish = 'nothing';
     try {
-      if (!subscription.hasNumbers) await this.#parts.save(subscription);
+      // The last one needs none: nobody will read them back.
+      if (!subscription.hasNumbers && !isLast(subscription)) await this.#parts.save(subscription);
     } catch {
       subscription.isBusy = false;
-      subscription.wish = wish;
+      if (subscription.wish === 'nothing') subscription.wish = wish;
       return this.#wait(subscription, storeAwayMs);
     }
     try {
@@ -105,16 +107,17 @@ export class Sender {
     const body = subscription.eventPackage.body(subscription, isFull);
     const etag = body && etagOf(body);
     if (!isFull && (etag === undefined || etag === subscription.etag)) return;
-    const { request, next, dialog } = requestIn(subscription.dialog, 'NOTIFY');
-    const route = await wayTo(subscription, { uri: next }, transports);
+    const flow = await flowTo(subscription, transports);
     // Its connection is closed: it will be back with a SUBSCRIBE, or run out.
-    if (!route) return;
+    if (flow === 'none') return;
+    const { request, next, dialog } = requestIn(subscription.dialog, 'NOTIFY');
     subscription.dialog = dialog;
     subscription.version++;
-    fillNotify(request, subscription, hub.now(), body, etag);
+    subscription.notifiedAt = hub.now();
+    fillNotify(request, subscription, subscription.notifiedAt, body, etag);
     const response = await requester.send({
       request,
-      route,
+      route: flow ? { flow } : { uri: next },
       signal: new AbortController().signal,
       prepare: (sent, flow) => sent.headers.set('Contact', contactOf(subscription.presentity, flow)),
       onSent: (sent) => keepUp(subscription, sent),
@@ -125,17 +128,15 @@ export class Sender {
 
   #answeredBy(subscription: Subscription, response: SipResponse, etag: string | undefined): void {
     const { status } = response;
-    const now = this.#parts.hub.now();
     subscription.lastStatus = status;
-    subscription.notifiedAt = now;
     if (status >= 300) {
-      subscription.quietUntil = now + (retryAfterOf(response) ?? 0);
+      subscription.quietUntil = this.#parts.hub.now() + (retryAfterOf(response) ?? 0);
       if (fatal.has(status)) this.#parts.over(subscription, String(status));
       return;
     }
     if (!subscription.isProven) this.#parts.proven(subscription);
     // Only what it has been told needs a pause: an approval is followed by the state itself.
-    if (etag !== undefined) subscription.quietUntil = now + pauseOf(subscription);
+    if (etag !== undefined) subscription.quietUntil = subscription.notifiedAt + pauseOf(subscription);
     subscription.etag = etag ?? subscription.etag;
   }
 
@@ -151,15 +152,13 @@ export class Sender {
   }
 }
 
-async function wayTo(
+/** Undefined: by the dialog's own route and target. */
+async function flowTo(
   { dialog, way }: Subscription,
-  otherwise: Route,
   transports: SenderParts['transports'],
-): Promise<Route | undefined> {
-  if (way === undefined || dialog.routes.length > 0) return otherwise;
-  const flow = await wayBack(way, transports);
-  if (flow) return { flow };
-  return way.transport.startsWith('WS') ? undefined : otherwise;
+): Promise<Flow | 'none' | undefined> {
+  if (way === undefined || dialog.routes.length > 0) return undefined;
+  return (await wayBack(way, transports)) ?? (way.transport.startsWith('WS') ? 'none' : undefined);
 }
 
 /** A challenge has raised the CSeq (RFC 3261 s.22.2). */

@@ -15,16 +15,28 @@ export class SubscriptionStore {
     this.#now = now;
   }
 
-  save(subscription: Subscription): Promise<void> {
-    const leftMs = Math.max(subscription.expiresAt - this.#now(), 0);
-    return this.#state.set(prefix + subscription.tag, JSON.stringify(subscription.record()), leftMs + graceMs);
+  async save(subscription: Subscription): Promise<void> {
+    const record = subscription.record();
+    const leftMs = Math.max(record.expiresAt - this.#now(), 0);
+    await this.#state.set(prefix + subscription.tag, JSON.stringify(record), leftMs + graceMs);
+    subscription.written(record);
   }
 
   delete({ tag }: Subscription): Promise<void> {
     return this.#state.delete(prefix + tag);
   }
 
-  async *all(): AsyncIterable<SubscriptionRecord> {
-    for await (const [, value] of this.#state.scan(prefix)) yield JSON.parse(value) as SubscriptionRecord;
+  /** Undefined for what cannot be read. */
+  async *all(): AsyncIterable<SubscriptionRecord | undefined> {
+    for await (const [, value] of this.#state.scan(prefix)) yield readRecord(value);
+  }
+}
+
+function readRecord(value: string): SubscriptionRecord | undefined {
+  try {
+    const record = JSON.parse(value) as Partial<SubscriptionRecord>;
+    return record.dialog?.target === undefined ? undefined : (record as SubscriptionRecord);
+  } catch {
+    return undefined;
   }
 }

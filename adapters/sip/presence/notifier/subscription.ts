@@ -97,15 +97,19 @@ export class Subscription extends Timed implements Watch {
     return this.dialog.localCSeq + cseqsEach <= this.#reservedCSeq;
   }
 
-  /** For the store: what is read back there begins where no number was used. */
+  /** For the store: what is read back there begins where no number was used. `written` says that it is there. */
   record(): SubscriptionRecord {
     const { dialog, eventPackage, eventId, watcher, presentity, source, pauseMs } = this;
     const { type, state, expiresAt, version, way, isProven } = this;
-    if (!this.hasNumbers) this.#reservedCSeq = dialog.localCSeq + cseqBlock;
+    const localCSeq = this.hasNumbers ? this.#reservedCSeq : dialog.localCSeq + cseqBlock;
     return {
       ...{ event: eventPackage.name, eventId, watcher, presentity, source, pauseMs },
       ...{ type, state, expiresAt, version: version + cseqBlock, way, isProven },
-      dialog: { ...dialog, localCSeq: this.#reservedCSeq },
+      dialog: { ...dialog, localCSeq },
     };
+  }
+
+  written({ dialog }: SubscriptionRecord): void {
+    this.#reservedCSeq = Math.max(this.#reservedCSeq, dialog.localCSeq);
   }
 }
