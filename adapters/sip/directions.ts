@@ -21,6 +21,8 @@ export interface Direction {
   showAs?: string;
   /** What P-Asserted-Identity says, to those who may be told (RFC 3325 s.6): the sender, or this URI. */
   asserts?: string;
+  /** Nothing but what DNS says of the domain: inside a dialog its target knows better. */
+  isDirect?: boolean;
 }
 
 /** A flow that somebody came by, as it lies in the store. */
@@ -61,7 +63,7 @@ export class Directions {
       const through = isLoose ? [`<${formatUri(outboundProxy)}>`] : [];
       return [{ peer, route: { uri: outboundProxy }, through, ...(isProxyTold ? { asserts: 'sender' } : {}) }];
     }
-    if (scheme !== 'tel') return [{ peer, route: { uri: parseUri(to) }, through: [] }];
+    if (scheme !== 'tel') return [{ peer, route: { uri: parseUri(to) }, through: [], isDirect: true }];
     throw new GatewayError('unreachable', 'a number needs a way: configure outboundProxy or a trunk');
   }
 

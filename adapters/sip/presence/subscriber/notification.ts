@@ -1,0 +1,88 @@
+// What a NOTIFY says (RFC 6665 s.4.1.3, RFC 3856 s.6.7), once it is known to belong to a dialog of ours.
+import { contentOf, MimeError, mediaTypeOf } from '../../../../src/formats/mime.ts';
+import { decodePidf, pidfType, xpidfType } from '../../../../src/formats/pidf/index.ts';
+import { XmlError } from '../../../../src/formats/xml.ts';
+import { SipParseError, type SipRequest } from '../../codec/message.ts';
+import { parseParameterised } from '../../codec/parameters.ts';
+import { decodeContentEncoding } from '../../imdn.ts';
+import { type DevicePresence, devicesOf } from '../../mapping/presence.ts';
+import { type Ending, endingOf } from './phases.ts';
+
+export const eventPackage = 'presence';
+/** What Accept says, best first (RFC 3856 s.6.5). */
+export const acceptedBodies = [pidfType, xpidfType] as const;
+const maxBodyBytes = 65_536;
+/** What is kept of one document, for the difference to the next. */
+const maxDevices = 16;
+const maxKeptLength = 8192;
+
+export interface Notification {
+  state: 'active' | 'pending' | 'terminated';
+  /** Of a terminated subscription. */
+  ending: Ending;
+  retryAfterMs: number | undefined;
+  expiresMs: number | undefined;
+  /** Full state; undefined when there was no body, which leaves what is known as it is (RFC 3856 s.6.7). */
+  devices: DevicePresence[] | undefined;
+}
+
+/** Throws SipParseError with the status the notifier deserves: 400, 413, 415, 489. */
+export function readNotification(request: SipRequest): Notification {
+  const { headers } = request;
+  const event = parseParameterised(headers.get('Event') ?? '');
+  if (event.value.toLowerCase() !== eventPackage) throw new SipParseError(`event ${event.value}`, { status: 489 });
+  // Ours have no id, so one with an id speaks of another subscription (RFC 6665 s.4.5.2).
+  if (event.parameters.has('id')) throw new SipParseError('an event id of no subscription here', { status: 481 });
+  const { value, parameters } = parseParameterised(headers.get('Subscription-State') ?? '');
+  const word = value.toLowerCase();
+  // s.4.1.3: a state that nobody has heard of is as good as active.
+  const state = word === 'pending' || word === 'terminated' ? word : 'active';
+  return {
+    state,
+    ending: endingOf(parameters.get('reason')?.toLowerCase()),
+    retryAfterMs: milliseconds(parameters.get('retry-after')),
+    expiresMs: milliseconds(parameters.get('expires')),
+    devices: state === 'terminated' ? lenient(() => documentOf(request)) : documentOf(request),
+  };
+}
+
+function documentOf({ headers, body }: SipRequest): DevicePresence[] | undefined {
+  if (body.length === 0) return undefined;
+  const type = headers.get('Content-Type');
+  if (type === undefined) throw new SipParseError('a body without Content-Type');
+  const encodings = headers.all('Content-Encoding').filter((encoding) => encoding !== '');
+  try {
+    const part = { headers: [['Content-Type', type] as const], body };
+    if (!acceptedBodies.some((accepted) => accepted === mediaTypeOf(part).type)) {
+      throw new SipParseError('a body that was not asked for', { status: 415 });
+    }
+    const plain = decodeContentEncoding(contentOf(part), encodings, maxBodyBytes);
+    return bounded(devicesOf(decodePidf(plain)));
+  } catch (error) {
+    if (error instanceof XmlError || error instanceof MimeError) throw new SipParseError(error.message);
+    throw error;
+  }
+}
+
+/** What nobody here understands is the first to go, then the words. */
+function bounded(devices: readonly DevicePresence[]): DevicePresence[] {
+  const most = devices.slice(0, maxDevices);
+  if (JSON.stringify(most).length <= maxKeptLength) return most;
+  const bare = most.map(({ extensions: _, ...device }) => device);
+  if (JSON.stringify(bare).length <= maxKeptLength) return bare;
+  return bare.map(({ resource, availability }) => ({ availability, ...(resource === undefined ? {} : { resource }) }));
+}
+
+// An end is an end, whatever was enclosed.
+function lenient<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof SipParseError) return undefined;
+    throw error;
+  }
+}
+
+function milliseconds(seconds: string | undefined): number | undefined {
+  return seconds !== undefined && /^\d{1,9}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
+}

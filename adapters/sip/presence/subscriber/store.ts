@@ -1,0 +1,106 @@
+// Every watch there is: by the pair of people, by Call-ID, and in the store, so that its dialog goes on after a restart.
+import { createHash } from 'node:crypto';
+import type { State } from '../../../../src/contract/index.ts';
+import { Turns } from '../../turns.ts';
+import { pairOfWatch, type Watch, type Watching } from './watch.ts';
+
+const prefix = 'watch/';
+/** An authorisation is for good (RFC 8048 s.3); one that nobody used for so long is taken for abandoned. */
+const keepMs = 400 * 86_400_000;
+/** What one SUBSCRIBE can use up: itself, two answers to challenges, one redirection. */
+export const cseqsPerRequest = 4;
+const never = new AbortController().signal;
+
+export class WatchStore {
+  readonly #state: State;
+  readonly #byPair = new Map<string, Watching>();
+  readonly #byCallId = new Map<string, Watching>();
+  readonly #turns = new Turns();
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  get size(): number {
+    return this.#byPair.size;
+  }
+
+  values(): Iterable<Watching> {
+    return this.#byPair.values();
+  }
+
+  find(pair: string): Watching | undefined {
+    return this.#byPair.get(pair);
+  }
+
+  findByCallId(callId: string): Watching | undefined {
+    return this.#byCallId.get(callId);
+  }
+
+  add(watching: Watching): void {
+    this.#byPair.set(pairOfWatch(watching.watch), watching);
+    if (watching.callId !== undefined) this.#byCallId.set(watching.callId, watching);
+  }
+
+  /** Changes the Call-ID under which notifications find it; undefined for none. */
+  rename(watching: Watching, change: () => void): void {
+    const before = watching.callId;
+    change();
+    const after = watching.callId;
+    if (before === after) return;
+    if (before !== undefined) this.#byCallId.delete(before);
+    if (after !== undefined) this.#byCallId.set(after, watching);
+  }
+
+  /** Resolves once it is durable. What is written is how it stands when its turn comes. */
+  async save(watching: Watching): Promise<void> {
+    const pair = pairOfWatch(watching.watch);
+    if (watching.watch.standing === 'polled') return;
+    await this.#turns.run(pair, never, async () => {
+      if (this.#byPair.get(pair) !== watching) return;
+      const { dialog, ...watch } = watching.watch;
+      // The numbers that the next request may use count as used (RFC 3261 s.12.2.1.1), should we not live to write them down.
+      const localCSeq = (dialog?.localCSeq ?? 0) + cseqsPerRequest;
+      const stored: Watch = dialog ? { ...watch, dialog: { ...dialog, localCSeq } } : watch;
+      await this.#state.set(keyOf(pair), JSON.stringify(stored), keepMs);
+      watching.reservedCSeq = localCSeq;
+    });
+  }
+
+  /** Forgets it, but for notifications that are still to come. */
+  async retire(watching: Watching): Promise<void> {
+    const pair = pairOfWatch(watching.watch);
+    if (this.#byPair.get(pair) !== watching) return;
+    this.#byPair.delete(pair);
+    if (watching.watch.standing !== 'polled') await this.#turns.run(pair, never, () => this.#state.delete(keyOf(pair)));
+  }
+
+  async remove(watching: Watching): Promise<void> {
+    if (watching.callId !== undefined) this.#byCallId.delete(watching.callId);
+    await this.retire(watching);
+  }
+
+  /** What an earlier process left; what cannot be read is left out. */
+  async *load(): AsyncIterable<Watch> {
+    for await (const [, value] of this.#state.scan(prefix)) {
+      const watch = parse(value);
+      if (watch) yield watch;
+    }
+  }
+}
+
+function parse(json: string): Watch | undefined {
+  try {
+    const watch = JSON.parse(json) as Partial<Watch>;
+    const isWhole =
+      typeof watch.watcher === 'string' && typeof watch.contact === 'string' && Array.isArray(watch.devices);
+    return isWhole ? (watch as Watch) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// Two addresses may be longer than a key.
+function keyOf(pair: string): string {
+  return prefix + createHash('sha256').update(pair).digest('base64url');
+}
