@@ -33,6 +33,9 @@ export interface Bench {
   /** Each SUBSCRIBE that left, oldest first, and where it went. */
   readonly sent: SipRequest[];
   readonly routes: Outgoing['route'][];
+  readonly credentials: Array<Outgoing['credentials']>;
+  /** How it finds its way: `direction`. */
+  readonly finder: { find(): Promise<Direction[]> };
   reply: Reply;
   direction: Direction;
   /** The subscription event of the watcher. */
@@ -74,13 +77,22 @@ export async function bench(
   hub.clock ??= 1_790_000_000_000;
   const sent: SipRequest[] = [];
   const routes: Outgoing['route'][] = [];
+  const credentials: Array<Outgoing['credentials']> = [];
   const flow = new FakeFlow(clock);
-  const send = async ({ request, route, prepare, onSent, signal: given }: Outgoing): Promise<SipResponse> => {
+  const send = async ({
+    request,
+    route,
+    credentials: own,
+    prepare,
+    onSent,
+    signal: given,
+  }: Outgoing): Promise<SipResponse> => {
     given.throwIfAborted();
     prepare?.(request, flow);
     onSent?.(request);
     sent.push(request);
     routes.push(route);
+    credentials.push(own);
     await rest();
     const said = made.reply(request);
     if (!said) throw new GatewayError('unreachable', 'no answer', { native: '408' });
@@ -91,7 +103,7 @@ export async function bench(
     {
       hub,
       requester: { send },
-      directions: { find: async () => [made.direction], destination: () => 'sip.example' },
+      directions: { find: () => made.finder.find(), destination: () => 'sip.example' },
       wheel: clock.wheel,
       random: more.random ?? (() => 0.5),
     },
@@ -105,6 +117,8 @@ export async function bench(
     clock,
     sent,
     routes,
+    credentials,
+    finder: { find: async () => [made.direction] },
     reply: () => ({ status: 200, headers: { Expires: '3600' } }),
     direction: { route: { uri: parseUri(contact) }, through: [], isDirect: true },
     ask: (action, from = watcher, to = contact) =>
