@@ -81,6 +81,12 @@ const watchers = z.strictObject({
   maxUnprovenPerHost: count.default(100).describe('towards one host that has answered no NOTIFY; beyond it 503'),
 });
 
+const watching = z.strictObject({
+  expires: z.number().int().min(60).max(86_400).default(3600).describe('seconds that a subscription is asked for'),
+  perDestination: count.default(20).describe('SUBSCRIBE requests under way to one destination; more wait'),
+  max: count.default(200_000).describe('contacts watched in all; beyond it people are told to wait'),
+});
+
 export const options = z.strictObject({
   listen: z
     .array(listener)
@@ -141,6 +147,7 @@ export const options = z.strictObject({
     .default({ ask: true, rememberMs: 86_400_000, pinned: [] })
     .describe('what peers take: learnt from their refusals and answers, see `dragoman view`'),
   watchers: watchers.prefault({}).describe('people of this network who watch others'),
+  watching: watching.prefault({}).describe('people of other networks who watch others here'),
   maxConnections: count.default(10_000).describe('connections in all'),
   maxConnectionsPerSource: count.default(200).describe('connections from one address'),
   maxPending: count.default(5000).describe('requests under way; beyond it 503'),

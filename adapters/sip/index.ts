@@ -151,7 +151,7 @@ export class SipAdapter implements Adapter {
     });
     const presence = new Presence(
       { ...settings, ...settings.watchers, domains, nativeDomains, gatewayDomains: gatewayDomains(settings) },
-      { hub, requester, transports, wheel },
+      { hub, requester, transports, directions, wheel },
     );
     const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar });
     return { hub, session, endpoint, outbox, presence, directions, registrar, peers, ways };

@@ -1,8 +1,9 @@
 // Presence on SIP: who watches whom, in both directions, and what each is told. Joins the rooms of this folder to the adapter.
-import { type Adapter, type GatewayDomain, GatewayError, type GatewayEvent } from '../../../src/contract/index.ts';
+import type { Adapter, GatewayDomain, GatewayEvent, ViewRow } from '../../../src/contract/index.ts';
 import type { Method } from '../endpoint.ts';
 import { Notifier, type NotifierOptions, type NotifierParts } from './notifier/notifier.ts';
 import { PresencePackage } from './notifier/presence-package.ts';
+import { Subscriber, type SubscriberParts, type WatchingOptions } from './subscriber/index.ts';
 
 export interface PresenceOptions extends NotifierOptions {
   gatewayDomains: readonly GatewayDomain[];
@@ -11,9 +12,12 @@ export interface PresenceOptions extends NotifierOptions {
   maxExpires: number;
   /** Between two NOTIFY of one presentity to one watcher. */
   notifyPauseMs: number;
+  watching: WatchingOptions;
+  /** T1 of RFC 3261. */
+  t1Ms: number;
 }
 
-export type PresenceParts = NotifierParts;
+export type PresenceParts = NotifierParts & SubscriberParts;
 
 /** RFC 3856 s.6.4. */
 const usualSeconds = 3600;
@@ -21,6 +25,7 @@ const usualSeconds = 3600;
 export class Presence {
   readonly #notifier: Notifier;
   readonly #watched: PresencePackage;
+  readonly #subscriber: Subscriber;
 
   constructor(options: PresenceOptions, parts: PresenceParts) {
     this.#notifier = new Notifier(options, parts);
@@ -30,14 +35,15 @@ export class Presence {
       { hub: parts.hub, notifications: this.#notifier },
     );
     this.#notifier.add(this.#watched);
+    this.#subscriber = new Subscriber({ ...options.watching, domains, t1Ms: options.t1Ms }, parts);
   }
 
   /** What it answers, for the endpoint. */
   methods(): Map<string, Method> {
     return new Map<string, Method>([
       ['SUBSCRIBE', { handle: (inbound) => this.#notifier.handle(inbound), isPassedOn: true, wantsProof: true }],
-      // RFC 6665 s.4.1.3: a NOTIFY to no subscription of ours.
-      ['NOTIFY', { handle: async () => ({ status: 481 }), isPassedOn: false, wantsProof: false }],
+      // Whoever knows the tags of a dialog of ours has proved enough.
+      ['NOTIFY', { handle: (inbound) => this.#subscriber.handleNotify(inbound), isPassedOn: true, wantsProof: false }],
     ]);
   }
 
@@ -52,23 +58,31 @@ export class Presence {
    */
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (event.type === 'presence') return this.#watched.hear(event);
-    if (event.type === 'subscription' && (event.action === 'approve' || event.action === 'deny')) {
-      return this.#watched.decide(event);
+    if (event.type === 'presence') {
+      this.#subscriber.heard(event);
+      return this.#watched.hear(event);
     }
-    throw new GatewayError('unsupported', `no ${event.type} over SIP here`);
+    if (event.type !== 'subscription') return;
+    const isOfOurs = event.action === 'approve' || event.action === 'deny';
+    return isOfOurs ? this.#watched.decide(event) : this.#subscriber.deliver(event, signal);
   }
 
   /** Goes on where the last process stopped. To be called before the sockets are open. */
-  start(): Promise<void> {
-    return this.#notifier.start();
+  async start(): Promise<void> {
+    await Promise.all([this.#notifier.start(), this.#subscriber.start()]);
   }
 
   stop(): void {
     this.#notifier.stop();
+    this.#subscriber.stop();
   }
 
   get views(): NonNullable<Adapter['views']> {
-    return { subscriptions: () => this.#notifier.rows() };
+    return { subscriptions: () => this.#rows() };
+  }
+
+  async *#rows(): AsyncIterable<ViewRow> {
+    yield* this.#notifier.rows();
+    yield* this.#subscriber.rows();
   }
 }

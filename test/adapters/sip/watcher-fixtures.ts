@@ -160,6 +160,7 @@ export class Site {
         hub: this.hub,
         wheel: this.clock.wheel,
         requester: { send: (outgoing) => this.#notify(outgoing) },
+        directions: { find: async () => [], destination: () => 'nowhere' },
         transports: {
           connection: (id) => this.open.get(id),
           flowTo: async ({ address, port }) => new FakeFlow(this.clock, 'UDP', { address, port }),

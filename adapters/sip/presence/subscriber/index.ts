@@ -21,13 +21,17 @@ import { WatchStore } from './store.ts';
 import { Teller } from './teller.ts';
 import { pairOf, type Watch, Watching } from './watch.ts';
 
-export interface SubscriberOptions {
-  domains: readonly GatewayDomain[];
+export interface WatchingOptions {
   /** Seconds that a subscription is asked for. */
-  subscribeSeconds: number;
-  subscribesPerDestination: number;
+  expires: number;
+  /** SUBSCRIBE requests under way to one destination; more wait. */
+  perDestination: number;
   /** Subscriptions of our people in all; beyond it they are refused. */
-  maxWatches: number;
+  max: number;
+}
+
+export interface SubscriberOptions extends WatchingOptions {
+  domains: readonly GatewayDomain[];
   /** T1 of RFC 3261. */
   t1Ms: number;
 }
@@ -54,7 +58,7 @@ export class Subscriber {
 
   constructor(options: SubscriberOptions, parts: SubscriberParts) {
     const { hub, wheel, requester, directions, random = Math.random } = parts;
-    const seconds = options.subscribeSeconds;
+    const seconds = options.expires;
     const store = new WatchStore(hub.state);
     const teller = new Teller(hub);
     const sender = new Sender(options, { hub, requester, directions, store });
@@ -186,7 +190,7 @@ export class Subscriber {
   }
 
   #newWatching(watch: Watch): Watching {
-    if (this.#store.size >= this.#options.maxWatches) {
+    if (this.#store.size >= this.#options.max) {
       throw new GatewayError('throttled', `${this.#store.size} subscriptions are the most we keep`);
     }
     const watching = new Watching(watch, this.#due);

@@ -19,7 +19,7 @@ import type { Attempt, Watching } from './watch.ts';
 export interface SenderOptions {
   domains: readonly GatewayDomain[];
   /** SUBSCRIBE requests under way to one destination; more wait. */
-  subscribesPerDestination: number;
+  perDestination: number;
 }
 
 export interface SenderParts {
@@ -51,7 +51,7 @@ export class Sender {
   constructor(options: SenderOptions, parts: SenderParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#gate = new Gate(options.subscribesPerDestination);
+    this.#gate = new Gate(options.perDestination);
   }
 
   /** For a new dialog, under a new Call-ID and tag. Throws GatewayError when nobody answers. */

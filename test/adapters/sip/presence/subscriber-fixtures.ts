@@ -62,9 +62,9 @@ export interface Notice {
 
 export const options: SubscriberOptions = {
   domains: [{ domain: 'gw.example', shows: ['xmpp'] }],
-  subscribeSeconds: 3600,
-  subscribesPerDestination: 20,
-  maxWatches: 1000,
+  expires: 3600,
+  perDestination: 20,
+  max: 1000,
   t1Ms,
 };
 

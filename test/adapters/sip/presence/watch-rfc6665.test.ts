@@ -422,7 +422,7 @@ test('a document is kept within bounds: 16 devices, and 8 KiB of what they say',
 });
 
 test('no more SUBSCRIBE at once to one destination than configured: the others wait their turn', async (t) => {
-  const made = await bench(t, { options: { subscribesPerDestination: 3 } });
+  const made = await bench(t, { options: { perDestination: 3 } });
   let running = 0;
   let most = 0;
   made.reply = () => {
@@ -442,7 +442,7 @@ test('no more SUBSCRIBE at once to one destination than configured: the others w
 });
 
 test('more subscriptions than configured are refused, and the hub is told to wait', async (t) => {
-  const made = await bench(t, { options: { maxWatches: 2 } });
+  const made = await bench(t, { options: { max: 2 } });
   await made.ask('request', 'sip:w1@gw.example');
   await made.ask('request', 'sip:w2@gw.example');
   await assert.rejects(made.ask('request', 'sip:w3@gw.example'), { reason: 'throttled' });
