@@ -8,7 +8,7 @@ import {
   type GatewayEvent,
   type Hub,
 } from '../../src/contract/index.ts';
-import type { SipRequest, SipResponse } from './codec/message.ts';
+import type { Headers, SipRequest, SipResponse } from './codec/message.ts';
 import { formatNameAddr } from './codec/name-addr.ts';
 import type { Direction, Directions } from './directions.ts';
 import { errorOf } from './errors.ts';
@@ -60,7 +60,7 @@ export class Dispatch {
     return async (build) => {
       const request = build({ now: hub.now(), domains, target, showAs });
       for (const hop of through) request.headers.add('Route', hop);
-      this.#assert(request, event, direction);
+      assertSender(request.headers, uriOf(event.from, domains), direction);
       const response = await requester.send({
         request,
         route,
@@ -74,12 +74,12 @@ export class Dispatch {
       return response;
     };
   }
+}
 
-  // RFC 3325 s.6: only to those we trust with it.
-  #assert({ headers }: SipRequest, { from }: GatewayEvent, { asserts }: Direction): void {
-    const uri = asserts === 'sender' ? uriOf(from, this.#parts.domains) : asserts;
-    if (uri !== undefined) headers.add('P-Asserted-Identity', formatNameAddr({ uri, parameters: new Map() }));
-  }
+/** P-Asserted-Identity (RFC 3325 s.6): only to those we trust with it. */
+export function assertSender(headers: Headers, sender: string, { asserts }: Pick<Direction, 'asserts'>): void {
+  const uri = asserts === 'sender' ? sender : asserts;
+  if (uri !== undefined) headers.add('P-Asserted-Identity', formatNameAddr({ uri, parameters: new Map() }));
 }
 
 /** Resolves with the first that was taken; rejects with the failure that is most worth another try. */

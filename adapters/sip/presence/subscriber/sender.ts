@@ -6,6 +6,7 @@ import { formatNameAddr, parseNameAddr } from '../../codec/name-addr.ts';
 import { formatUri, parseUri, type SipUri } from '../../codec/uri.ts';
 import { type Dialog, requestIn } from '../../dialog.ts';
 import type { Direction, Directions } from '../../directions.ts';
+import { assertSender } from '../../dispatch.ts';
 import { uriOf } from '../../mapping/addresses.ts';
 import type { Requester } from '../../requester.ts';
 import { newTag } from '../../tokens.ts';
@@ -126,19 +127,22 @@ export class Sender {
   // The dialog's own routes; without any, as everything to that person goes, and to the dialog's target.
   async #wayInside({ routes }: Dialog, next: SipUri, contact: Watching['watch']['contact']): Promise<Direction> {
     const [direction] = await this.#parts.directions.find(contact);
-    if (direction && routes.length === 0 && !direction.isDirect) return direction;
+    if (!direction) throw new GatewayError('unreachable', 'there is no way to this contact');
+    if (routes.length === 0 && !direction.isDirect) return direction;
     return { ...direction, route: { uri: next }, through: [] };
   }
 
   #send(
     watching: Watching,
     request: SipRequest,
-    { route, through, credentials }: Direction,
+    direction: Direction,
     { signal, event, sent }: Wish,
     used: (cseq: number) => void,
   ): Promise<SipResponse> {
     const { hub, requester } = this.#parts;
+    const { route, through, credentials } = direction;
     for (const hop of through) request.headers.add('Route', hop);
+    assertSender(request.headers, uriOf(watching.watch.watcher, this.#options.domains), direction);
     return requester.send({
       request,
       route,

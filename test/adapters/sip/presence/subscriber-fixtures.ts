@@ -120,7 +120,7 @@ export async function bench(
     credentials,
     finder: { find: async () => [made.direction] },
     reply: () => ({ status: 200, headers: { Expires: '3600' } }),
-    direction: { route: { uri: parseUri(contact) }, through: [], isDirect: true },
+    direction: { peer: contact, route: { uri: parseUri(contact) }, through: [], isDirect: true },
     ask: (action, from = watcher, to = contact) =>
       subscriber.deliver(sampleEvent('subscription', from, to, { action }), signal),
     heard: (availability, from = `${watcher};gr=phone`, to = contact) =>

@@ -178,7 +178,7 @@ test('RFC 6665 s.4.4.1: the route set is that of the NOTIFY, and so is the targe
 test('without a route set a refresh goes as everything to that person does, through the proxy, to the target', async (t) => {
   const made = await bench(t);
   const uri = { scheme: 'sip', host: 'proxy.example', parameters: new Map() };
-  made.direction = { route: { uri }, through: ['<sip:proxy.example;lr>'] };
+  made.direction = { peer: contact, route: { uri }, through: ['<sip:proxy.example;lr>'] };
   await made.ask('request');
   assert.deepEqual(made.last().headers.all('Route'), ['<sip:proxy.example;lr>']);
   await made.notify('active;expires=3600', { body: pidf({ a: 'open' }) });
@@ -478,9 +478,17 @@ test('reference sip 3.5: the watcher is who the hub shows, and a trunk may speak
   const made = await bench(t);
   const uri = { scheme: 'sip', host: 'provider.example', parameters: new Map() };
   const credentials = [{ user: 'us', password: 'secret' }];
-  made.direction = { route: { uri }, through: [], credentials, showAs: 'sip:us@provider.example' };
+  made.direction = {
+    peer: contact,
+    route: { uri },
+    through: [],
+    credentials,
+    showAs: 'sip:us@provider.example',
+    asserts: 'sender',
+  };
   await made.ask('request');
   assert.match(made.last().headers.get('From') ?? '', /^<sip:us@provider\.example>;tag=/);
+  assert.equal(made.last().headers.get('P-Asserted-Identity'), `<${watcher}>`);
   assert.equal(made.last().headers.get('To'), `<${contact}>`);
   assert.deepEqual(made.credentials.at(-1), credentials);
   await made.notify('active;expires=3600', { body: pidf({ a: 'open' }) });
