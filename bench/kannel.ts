@@ -1,8 +1,6 @@
 // What an operator would use instead for SMS: Kannel, HTTP to SMPP, with its durable spool store, on the same SMSC.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
-import { join } from 'node:path';
-import { freePorts, type ServerProcess, startServer, temporaryFolder } from '../test/servers/process.ts';
+import { startKannel } from '../test/servers/kannel.ts';
 import { cpuOf, type Peer } from './child.ts';
 
 export interface KannelFigures {
@@ -18,19 +16,27 @@ const connections = 64;
 
 /** `count` messages as fast as they are taken, then at half that rate for the latency. */
 export async function benchKannel(smsc: Peer, count: number): Promise<KannelFigures> {
-  const folder = temporaryFolder('kannel');
-  const [adminPort = 0, boxPort = 0, httpPort = 0] = await freePorts(3);
-  const spool = join(folder.path, 'spool');
-  mkdirSync(spool);
-  const config = join(folder.path, 'kannel.conf');
-  writeFileSync(config, configuration({ adminPort, boxPort, httpPort, smscPort: smsc.port, spool }));
-  const bearerbox = await startServer('/usr/sbin/bearerbox', { args: ['-v', '3', config], ports: [boxPort] });
-  let smsbox: ServerProcess | undefined;
+  const kannel = await startKannel({
+    hasSpool: true,
+    smsc: () => ({
+      smsc: 'smpp',
+      'smsc-id': 'bench',
+      host: '127.0.0.1',
+      port: smsc.port,
+      'transceiver-mode': 'true',
+      'smsc-username': 'bench',
+      'smsc-password': 'bench',
+      'system-type': 'bench',
+      'interface-version': 34,
+      'max-pending-submits': 100,
+      'reconnect-delay': 2,
+    }),
+  });
+  const { httpPort } = kannel;
   try {
-    smsbox = await startServer('/usr/sbin/smsbox', { args: ['-v', '3', config], ports: [httpPort] });
     await new Promise((resolve) => setTimeout(resolve, 3000));
     await smsc.reset();
-    const cpu = () => cpuOf(bearerbox.pid) + cpuOf(smsbox?.pid ?? 0);
+    const cpu = () => kannel.pids.reduce((sum, pid) => sum + cpuOf(pid), 0);
     const before = cpu();
     await load(httpPort, count, 0);
     const full = await smsc.untilArrived(count);
@@ -42,9 +48,7 @@ export async function benchKannel(smsc: Peer, count: number): Promise<KannelFigu
     const { p50, p99 } = await smsc.untilArrived(half);
     return { perSecond, cpu: used, p50, p99 };
   } finally {
-    await smsbox?.stop();
-    await bearerbox.stop();
-    folder.remove();
+    await kannel.stop();
   }
 }
 
@@ -68,7 +72,7 @@ function send(agent: Agent, port: number, n: number): Promise<void> {
   const sentAt = (performance.timeOrigin + performance.now()).toFixed(2);
   const text = encodeURIComponent(`Hello from the bench, message ${n} sent at @${sentAt}@`);
   const to = `%2B4477009${10_000 + (n % 500)}`;
-  const path = `/cgi-bin/sendsms?username=bench&password=bench&from=bench&to=${to}&text=${text}`;
+  const path = `/cgi-bin/sendsms?username=tester&password=tester&from=bench&to=${to}&text=${text}`;
   return new Promise((resolve, reject) => {
     get({ agent, host: '127.0.0.1', port, path }, (response) => {
       response.resume();
@@ -77,48 +81,4 @@ function send(agent: Agent, port: number, n: number): Promise<void> {
       );
     }).on('error', reject);
   });
-}
-
-function configuration(ports: {
-  adminPort: number;
-  boxPort: number;
-  httpPort: number;
-  smscPort: number;
-  spool: string;
-}): string {
-  return `group = core
-admin-port = ${ports.adminPort}
-admin-password = bench
-smsbox-port = ${ports.boxPort}
-box-allow-ip = 127.0.0.1
-log-level = 3
-store-type = spool
-store-location = ${ports.spool}
-
-group = smsc
-smsc = smpp
-smsc-id = bench
-host = 127.0.0.1
-port = ${ports.smscPort}
-transceiver-mode = true
-smsc-username = bench
-smsc-password = bench
-system-type = bench
-interface-version = 34
-max-pending-submits = 100
-reconnect-delay = 2
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-sendsms-port = ${ports.httpPort}
-log-level = 3
-
-group = sendsms-user
-username = bench
-password = bench
-
-group = sms-service
-keyword = default
-text = none
-`;
 }

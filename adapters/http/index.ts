@@ -82,6 +82,7 @@ export const adapter: AdapterModule<HttpOptions> = {
   protocol: 'http',
   network: 'tel',
   options,
+  isSwitch: true,
   create: (name, settings) => new Http(name, settings),
   diagnose,
 };
