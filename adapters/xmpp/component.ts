@@ -1,9 +1,12 @@
 // One component domain: its session, what arrives over it on the way to the hub, and what it answers by itself.
+import { randomUUID } from 'node:crypto';
 import {
+  type Address,
   asGatewayError,
   bareAddress,
   type Draft,
   GatewayError,
+  type GatewayEvent,
   type Hub,
   type Published,
 } from '../../src/contract/index.ts';
@@ -11,23 +14,28 @@ import { serializeXml, type XmlElement } from '../../src/formats/xml.ts';
 import type { StanzaHead } from '../../src/formats/xml-stream.ts';
 import type { Clock } from './clock.ts';
 import { ns } from './codec/namespaces.ts';
+import { encodeStanza } from './codec/stream.ts';
 import { barrierPeer, type ComponentOptions, type XmppOptions } from './config.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { readError } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import { peopleOf } from './mapping/people.ts';
+import { fromSubscription } from './mapping/presence.ts';
 import { toEvents } from './mapping/to-events.ts';
-import { answerPresence } from './presence.ts';
+import { PresenceDesk } from './presence.ts';
 import { errorReply } from './replies.ts';
 import { answerIq } from './services.ts';
 import { Session, type SessionState } from './session.ts';
 import { hiddenIn } from './trace.ts';
+import { Watches } from './watches.ts';
 
 export class Component {
   readonly options: ComponentOptions;
   readonly session: Session;
   readonly #hub: Hub;
   readonly #inbox: Inbox;
+  readonly #presence: PresenceDesk;
+  readonly watches: Watches;
 
   constructor(
     options: XmppOptions,
@@ -43,18 +51,47 @@ export class Component {
       {
         onStanza: (stanza) => this.#onStanza(stanza),
         onSkipped: (stanza, why) => this.#refuse(stanza, new GatewayError('too-large', why.message)),
-        onState,
+        onState: (state, why) => {
+          onState(state, why);
+          if (state === 'up') this.#onUp();
+        },
       },
       clock,
     );
     this.#inbox = new Inbox(options, this.session, clock);
+    this.watches = new Watches(component.domain, {
+      state: hub.state,
+      clock,
+      say: (action, from, to) => this.#say(action, from, to),
+      conclude: (said) => this.#presence.publish(said),
+    });
+    this.#presence = new PresenceDesk({ hub, inbox: this.#inbox, session: this.session, watches: this.watches });
   }
 
   /** What has arrived is published, or its sender told, before we say goodbye; so is what arrives meanwhile. */
   async stop(): Promise<void> {
+    this.watches.stop();
     await this.#inbox.stop();
     await this.session.stop();
     await this.#inbox.stop();
+  }
+
+  /** Writes what an event says; resolves when the server has taken it. Rejects as Session.send does. */
+  write(event: GatewayEvent, id: string, wire: string, signal: AbortSignal): Promise<void> {
+    const written = () => this.session.send(id, wire, signal);
+    return event.type === 'subscription' ? this.watches.carry(event, written) : written();
+  }
+
+  // Presence that came while we were away came to nobody.
+  #onUp(): void {
+    this.watches
+      .refresh()
+      .catch((error: Error) => this.#hub.log.warn({ why: error.message }, 'presence is not up to date'));
+  }
+
+  #say(action: 'request' | 'fetch', from: Address, to: Address): Promise<void> {
+    const stanza = fromSubscription({ id: randomUUID(), from, to, action });
+    return this.session.send(stanza.attributes.id ?? '', encodeStanza(stanza));
   }
 
   #onStanza(stanza: XmlElement): void {
@@ -72,7 +109,7 @@ export class Component {
       if (attributes.type === 'error') this.#onBounce(stanza);
       else this.#onMessage(stanza);
     } else if (name === 'presence') {
-      for (const answer of answerPresence(stanza)) this.session.answer(answer);
+      this.#presence.take(stanza);
     } else if (name === 'iq') {
       const answer = answerIq(stanza, this.options, this.#hub.now());
       if (answer) this.session.answer(answer);

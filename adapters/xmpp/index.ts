@@ -8,6 +8,7 @@ import {
   type GatewayEvent,
   type Hub,
   splitAddress,
+  type ViewRow,
 } from '../../src/contract/index.ts';
 import { clockOf } from './clock.ts';
 import { encodeStanza } from './codec/stream.ts';
@@ -19,7 +20,8 @@ import type { SessionState } from './session.ts';
 import { hiddenIn } from './trace.ts';
 
 export class Xmpp implements Adapter {
-  readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing']);
+  readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing', 'presence', 'subscription']);
+  readonly views = { subscriptions: () => this.#subscriptions() };
   readonly #options: XmppOptions;
   readonly #components = new Map<string, Component>();
   readonly #states = new Map<string, { state: SessionState; why: string | undefined }>();
@@ -56,14 +58,12 @@ export class Xmpp implements Adapter {
     const wire = encodeStanza(stanza);
     const bytes = Buffer.byteLength(wire);
     if (bytes > maxStanzaBytes) throw new GatewayError('too-large', `${bytes} bytes; the most is ${maxStanzaBytes}`);
-    const written = component.session.send(
-      stanza.attributes.type === 'error' ? `re-${event.id}` : event.id,
-      wire,
-      signal,
-    );
+    // An error has the id of what it answers.
+    const id = stanza.attributes.type === 'error' ? `re-${event.id}` : (stanza.attributes.id ?? event.id);
+    const written = component.write(event, id, wire, signal);
     this.#hub?.trace.hop(event.id, {
       direction: 'outbound',
-      what: `message ${event.type}`,
+      what: stanza.name === 'message' ? `message ${event.type}` : `presence ${stanza.attributes.type ?? ''}`.trim(),
       wire,
       hidden: hiddenIn(wire),
     });
@@ -81,6 +81,10 @@ export class Xmpp implements Adapter {
     await Promise.all(components.map((component) => component.stop()));
     if (this.#hub) this.#hub.status('down', 'stopped');
     this.#hub = undefined;
+  }
+
+  async *#subscriptions(): AsyncIterable<ViewRow> {
+    for (const { watches } of this.#components.values()) yield* watches.rows();
   }
 
   #componentOf({ from }: GatewayEvent): Component {

@@ -1,10 +1,112 @@
-// Presence, a first cut until presence events come: whoever subscribes to somebody here is told yes, and available, so that
-// clients write without a warning.
+// Presence stanzas on their way to the hub, and what a component answers by itself: for its own domain (XEP-0100), and for
+// people whose network has no presence, so that clients write to them without a warning.
+import { bareAddress, type Draft, type DraftOf, type GatewayError, type Hub } from '../../src/contract/index.ts';
 import type { XmlElement } from '../../src/formats/xml.ts';
-import { reply } from './replies.ts';
+import { readError } from './errors.ts';
+import type { Inbox } from './inbox.ts';
+import { toAnswer, toPresenceEvent } from './mapping/presence.ts';
+import { errorReply, reply } from './replies.ts';
+import type { Session } from './session.ts';
+import type { Watches } from './watches.ts';
+
+export interface PresenceParts {
+  readonly hub: Hub;
+  readonly inbox: Inbox;
+  readonly session: Pick<Session, 'answer' | 'refused'>;
+  readonly watches: Watches;
+}
+
+type Said = DraftOf<'presence'> | DraftOf<'subscription'>;
+
+export class PresenceDesk {
+  readonly #parts: PresenceParts;
+
+  constructor(parts: PresenceParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws GatewayError for a stanza that makes no sense. */
+  take(stanza: XmlElement): void {
+    const { type, to = '', from = '' } = stanza.attributes;
+    if (type === 'error') {
+      this.#onError(stanza);
+    } else if (!isPerson(to)) {
+      // Two gateways that greet each other would never stop.
+      if (isPerson(from)) this.#answer(stanza, gatewayAnswers);
+    } else {
+      const said = toPresenceEvent(stanza, this.#parts.hub.now());
+      if (said) this.publish(said, (error) => this.#onRefusal(stanza, error));
+    }
+  }
+
+  /** After everything else between the two. */
+  publish(said: Said, refused: (error: GatewayError) => void = () => {}): void {
+    const { inbox, hub, watches } = this.#parts;
+    const presentity = bareAddress(said.from);
+    watches.heard(presentity, said.to);
+    inbox.take(
+      `${presentity}|${said.to}`,
+      async () => {
+        if (said.type === 'subscription') await watches.answered(said.action, { presentity, watcher: said.to });
+        await hub.publish(said satisfies Draft);
+      },
+      refused,
+    );
+  }
+
+  // What we wrote comes back (RFC 6120 s.8.3): the end of a delivery under way, and where it was a question the answer.
+  #onError(stanza: XmlElement): void {
+    const { id } = stanza.attributes;
+    if (!id) return;
+    const error = readError(stanza);
+    this.#parts.session.refused(id, error);
+    const said = toAnswer(stanza, error);
+    if (said) this.publish(said);
+  }
+
+  #onRefusal(stanza: XmlElement, error: GatewayError): void {
+    const { hub, session } = this.#parts;
+    const type = stanza.attributes.type ?? 'available';
+    if (error.reason === 'unsupported') {
+      this.#answer(stanza, answersForTheSilent);
+      return;
+    }
+    hub.metrics.count('stanzas_refused_total', { reason: error.reason });
+    // What goes away or says no needs no error; presence that failed for now is said again soon enough.
+    if (!questions.has(type) && !(type === 'available' && error.isFinal)) return;
+    const answer = errorReply(stanza, error.reason, error.message);
+    if (answer) session.answer(answer);
+    // Without it a request that can never be granted stays open in the roster.
+    if (type === 'subscribe' && error.isFinal) this.#answer(stanza, denial);
+  }
+
+  #answer(presence: XmlElement, answers: Answers): void {
+    for (const answer of answerPresence(presence, answers)) this.#parts.session.answer(answer);
+  }
+}
+
+const isPerson = (jid: string) => /^[^/]*@/.test(jid);
+
+type Answers = ReadonlyMap<string, readonly string[]>;
+
+const questions: ReadonlySet<string> = new Set(['subscribe', 'probe']);
+const denial: Answers = new Map([['subscribe', ['unsubscribed']]]);
+
+export const answersForTheSilent: Answers = new Map([
+  ['subscribe', ['subscribed', 'available']],
+  ['probe', ['available']],
+  ['unsubscribe', ['unsubscribed', 'unavailable']],
+]);
+
+/** XEP-0100 s.4.4, s.4.5: to log in and out is to be greeted back. */
+const gatewayAnswers: Answers = new Map([
+  ...answersForTheSilent,
+  ['available', ['available']],
+  ['unavailable', ['unavailable']],
+]);
 
 /** The stanzas that answer a presence stanza (RFC 6121 s.3, s.4.3). */
-export function answerPresence(presence: XmlElement): XmlElement[] {
+export function answerPresence(presence: XmlElement, answers: Answers): XmlElement[] {
   // Subscriptions are between bare JIDs (RFC 6121 s.3.1.2).
   const to = presence.attributes.to?.replace(/\/.*$/s, '');
   const head = { name: 'presence', attributes: { ...presence.attributes, ...(to === undefined ? {} : { to }) } };
@@ -13,9 +115,3 @@ export function answerPresence(presence: XmlElement): XmlElement[] {
     .map((type) => reply(head, type === 'available' ? undefined : type))
     .filter((stanza) => stanza !== undefined);
 }
-
-const answers: ReadonlyMap<string, readonly string[]> = new Map([
-  ['subscribe', ['subscribed', 'available']],
-  ['probe', ['available']],
-  ['unsubscribe', ['unsubscribed', 'unavailable']],
-]);

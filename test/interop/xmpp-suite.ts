@@ -353,15 +353,27 @@ export async function runSuite(t: TestContext, server: XmppServer): Promise<void
     await assert.rejects(ask(sms, xml('query', { xmlns: 'urn:example:nothing' })), /service-unavailable/);
   });
 
-  await t.test('whoever subscribes to somebody of ours may write without a warning', async () => {
-    // RFC 6121 s.2.1.3: a client that never asked for its roster hears nothing of subscriptions.
-    await alice.ask(xml('iq', { type: 'get' }, xml('query', { xmlns: 'jabber:iq:roster' })));
-    await alice.say(xml('presence', { type: 'subscribe', to: bobJid }));
-    const from = (type: string | undefined) => (stanza: Stanza) =>
-      stanza.name === 'presence' && stanza.attrs.from === bobJid && stanza.attrs.type === type;
-    await alice.hears(from('subscribed'), 'subscribed');
-    await alice.hears(from(undefined), 'available');
-  });
+  await t.test(
+    'whoever subscribes to somebody whose network has no presence may write without a warning',
+    async (st) => {
+      st.after(() => {
+        hub.onPublish = undefined;
+      });
+      hub.onPublish = ({ type }) => {
+        if (type === 'subscription' || type === 'presence')
+          throw new GatewayError('unsupported', 'telephones say nothing');
+        return undefined;
+      };
+      const telephone = `+447700900123@${sms}`;
+      // RFC 6121 s.2.1.3: a client that never asked for its roster hears nothing of subscriptions.
+      await alice.ask(xml('iq', { type: 'get' }, xml('query', { xmlns: 'jabber:iq:roster' })));
+      await alice.say(xml('presence', { type: 'subscribe', to: telephone }));
+      const from = (type: string | undefined) => (stanza: Stanza) =>
+        stanza.name === 'presence' && stanza.attrs.from === telephone && stanza.attrs.type === type;
+      await alice.hears(from('subscribed'), 'subscribed');
+      await alice.hears(from(undefined), 'available');
+    },
+  );
 
   await t.test('a server that restarts in the middle of a burst loses nothing', async (st) => {
     const events = Array.from({ length: 300 }, (_, i) => message(aliceBare, { text: { '': `restart ${i}` } }));

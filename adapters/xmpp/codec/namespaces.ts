@@ -15,6 +15,8 @@ export const ns = {
   delay: 'urn:xmpp:delay',
   carbons: 'urn:xmpp:carbons:2',
   correct: 'urn:xmpp:message-correct:0',
+  idle: 'urn:xmpp:idle:1',
+  rooms: 'http://jabber.org/protocol/muc',
   hints: 'urn:xmpp:hints',
   markers: 'urn:xmpp:chat-markers:0',
   stanzaIds: 'urn:xmpp:sid:0',

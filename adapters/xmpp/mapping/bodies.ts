@@ -7,8 +7,8 @@ import { ns } from '../codec/namespaces.ts';
 export type Texts = Message['text'];
 type Attachment = NonNullable<Message['attachments']>[number];
 
-/** RFC 6121 s.5.2.3: one text a language; the stanza's own `xml:lang` is the default. */
-export function textsOf(stanza: XmlElement, name: 'body' | 'subject'): Texts {
+/** RFC 6121 s.5.2.3, s.4.7.2.2: one text a language; the stanza's own `xml:lang` is the default. */
+export function textsOf(stanza: XmlElement, name: 'body' | 'subject' | 'status'): Texts {
   const texts = new Map<string, string>();
   for (const element of childrenOf(stanza, name, stanza.ns)) {
     const lang = languageOf(element.attributes['xml:lang'] ?? stanza.attributes['xml:lang'] ?? '');

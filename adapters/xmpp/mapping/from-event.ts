@@ -3,7 +3,9 @@ import { type GatewayEvent, jidOf, type Message, type Receipt, type Typing } fro
 import { type XmlElement, xml } from '../../../src/formats/xml.ts';
 import { ns } from '../codec/namespaces.ts';
 import { errorElement } from '../errors.ts';
+import { delayOf } from './delay.ts';
 import { refuseVanishing } from './people.ts';
+import { fromPresence, fromSubscription } from './presence.ts';
 
 export interface Style {
   /** Type of content messages. */
@@ -14,9 +16,6 @@ export interface Style {
   now: number;
 }
 
-// A message older than this says when it was sent (XEP-0203).
-const delayedAfterMs = 30_000;
-
 /** Undefined when XMPP has no word for it. Throws GatewayError `malformed` for an address that a server chokes on. */
 export function fromEvent(event: GatewayEvent, style: Style): XmlElement | undefined {
   switch (event.type) {
@@ -26,6 +25,10 @@ export function fromEvent(event: GatewayEvent, style: Style): XmlElement | undef
       return fromReceipt(event, style);
     case 'typing':
       return stanza(event, 'chat', chatState(event), hint('no-store'));
+    case 'presence':
+      return fromPresence(event, style.now);
+    case 'subscription':
+      return fromSubscription(event);
     default:
       return undefined;
   }
@@ -33,9 +36,6 @@ export function fromEvent(event: GatewayEvent, style: Style): XmlElement | undef
 
 function fromMessage(event: Message, style: Style): XmlElement {
   const { receivedAs, hasChatStates, now } = style;
-  const isLate = now - Date.parse(event.at) > delayedAfterMs;
-  const from = jidOf(event.from);
-  const domain = from.replace(/\/.*$/s, '').replace(/^.*@/s, '');
   return stanza(
     event,
     receivedAs,
@@ -48,7 +48,7 @@ function fromMessage(event: Message, style: Style): XmlElement {
     event.wants.includes('displayed') ? xml('markable', ns.markers) : undefined,
     hasChatStates && receivedAs === 'chat' ? xml('active', ns.chatStates) : undefined,
     xml('origin-id', ns.stanzaIds, { id: event.id }),
-    isLate ? xml('delay', ns.delay, { from: domain, stamp: event.at }) : undefined,
+    delayOf(event, now),
   );
 }
 

@@ -3,6 +3,7 @@ import { bareAddress, type Draft, type DraftOf, GatewayError } from '../../../sr
 import { childOf, childrenOf, textOf, type XmlElement } from '../../../src/formats/xml.ts';
 import { ns } from '../codec/namespaces.ts';
 import { attachmentsOf, type Texts, textsOf, withoutFallbacks, withoutUrls } from './bodies.ts';
+import { saidAt } from './delay.ts';
 import { type People, peopleOf } from './people.ts';
 
 /**
@@ -106,12 +107,6 @@ function wantsOf(stanza: XmlElement): DraftOf<'message'>['wants'] {
   if (childOf(stanza, 'request', ns.receipts)) wants.push('delivered');
   if (markable) wants.push('displayed');
   return wants;
-}
-
-/** XEP-0203; a clock that runs ahead is not believed. */
-function saidAt(stanza: XmlElement, now: number): string | undefined {
-  const stamp = Date.parse(childOf(stanza, 'delay', ns.delay)?.attributes.stamp ?? '');
-  return stamp <= now && stamp > 0 ? new Date(stamp).toISOString() : undefined;
 }
 
 function refuseEncrypted(stanza: XmlElement): void {

@@ -1,4 +1,4 @@
-// Message stanzas <-> events: the golden pairs of test/wire/xmpp in both directions, properties, and mutated stanzas.
+// Stanzas <-> events: the golden pairs of test/wire/xmpp in both directions, properties, and mutated stanzas.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeStanza } from '../../../adapters/xmpp/codec/stream.ts';
 import { fromEvent } from '../../../adapters/xmpp/mapping/from-event.ts';
+import { toPresenceEvent } from '../../../adapters/xmpp/mapping/presence.ts';
 import { toEvents } from '../../../adapters/xmpp/mapping/to-events.ts';
 import { GatewayError, type GatewayEvent, parseEvent } from '../../../src/contract/index.ts';
 import { parseXml, type XmlElement, XmlError } from '../../../src/formats/xml.ts';
@@ -30,7 +31,12 @@ const cases = globSync('*/*.json', { cwd: folder })
   });
 
 const now = Date.parse('2026-11-23T12:00:00Z');
-const read = (wire: string) => parseXml(wire.trim().replace('<message ', "<message xmlns='jabber:component:accept' "));
+const read = (wire: string) =>
+  parseXml(wire.trim().replace(/^<(message|presence) /, "<$1 xmlns='jabber:component:accept' "));
+const draftsOf = (stanza: XmlElement) =>
+  stanza.name === 'presence'
+    ? [toPresenceEvent(stanza, now)].filter((draft) => draft !== undefined)
+    : toEvents(stanza, now);
 
 /** Without the white space that makes a golden file readable. */
 function tidy(element: XmlElement): unknown {
@@ -57,8 +63,8 @@ for (const { name, golden, wire } of cases) {
     .replace(/^XEP(\d+).*/, 'XEP-$1')
     .replace(/^RFC(\d+).*/, 'RFC $1')}: ${name}`, () => {
     if (golden.direction === 'inbound') {
-      if (golden.refused === undefined) assert.deepEqual(toEvents(read(wire), now), golden.drafts);
-      else assert.throws(() => toEvents(read(wire), now), { reason: golden.refused });
+      if (golden.refused === undefined) assert.deepEqual(draftsOf(read(wire)), golden.drafts);
+      else assert.throws(() => draftsOf(read(wire)), { reason: golden.refused });
       return;
     }
     const style = { ...golden.style!, now: Date.parse(golden.style!.now) };
@@ -73,11 +79,10 @@ const style = { receivedAs: 'chat', hasChatStates: true, now } as const;
 const bob = 'xmpp:bob\\40other.net@sip.xmpp.example';
 const alice = 'xmpp:alice@xmpp.example/phone';
 
-test('XMPP has no word for sent and unknown, nor yet for presence', () => {
+test('XMPP has no word for sent and unknown', () => {
   for (const state of ['sent', 'unknown'] as const) {
     assert.equal(fromEvent(sampleEvent('receipt', bob, alice, { of: 'c1', state }), style), undefined);
   }
-  assert.equal(fromEvent(sampleEvent('presence', bob, alice, { availability: 'away' }), style), undefined);
 });
 
 test('RFC 3454 table B.1: an address of which nothing is left is refused before a server sees it', () => {
@@ -122,6 +127,24 @@ test('what is said on XMPP and heard on XMPP again is the same message', () => {
   );
 });
 
+test('what one XMPP network says of a device another hears the same', () => {
+  const availability = fc.constantFrom('available', 'chat', 'away', 'extended-away', 'busy', 'unavailable' as const);
+  const notes = fc.dictionary(fc.constantFrom('', 'en', 'de-CH'), fc.string({ minLength: 1, unit: 'grapheme' }), {
+    minKeys: 1,
+  });
+  fc.assert(
+    fc.property(availability, fc.option(notes), fc.integer({ min: -128, max: 127 }), (how, said, priority) => {
+      const more = { ...(said === null ? {} : { notes: { ...said } }), ...(how === 'unavailable' ? {} : { priority }) };
+      const event = sampleEvent('presence', `${bob}/ID-1`, alice, { availability: how, ...more });
+      const stanza = fromEvent(event, { ...style, now: Date.parse(event.at) });
+      const draft = toPresenceEvent(read(encodeStanza(stanza!)), now);
+      const to = 'xmpp:alice@xmpp.example';
+      assert.deepEqual(draft, { type: 'presence', from: event.from, to, availability: how, ...more });
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('a fallback of thousands of ranges is cut at the first few: each would cost a walk through the text', () => {
   const ranges = Array.from({ length: 5000 }, (_, i) => `<body start='${i}' end='${i + 1}'/>`).join('');
   const reply = `<reply id='1' xmlns='urn:xmpp:reply:0'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'>${ranges}</fallback>`;
@@ -145,7 +168,7 @@ test('a million mutated stanzas become drafts, or are refused; never another exc
   const seen = { drafts: 0, refused: 0, unreadable: 0 };
   const take = (stanza: XmlElement) => {
     try {
-      seen.drafts += toEvents(stanza, now).length;
+      seen.drafts += draftsOf(stanza).length;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       seen.refused++;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { errorElement, readError } from '../../../adapters/xmpp/errors.ts';
-import { answerPresence } from '../../../adapters/xmpp/presence.ts';
+import { answerPresence, answersForTheSilent } from '../../../adapters/xmpp/presence.ts';
 import { errorReply } from '../../../adapters/xmpp/replies.ts';
 import { answerIq } from '../../../adapters/xmpp/services.ts';
 import { failureReasons, finalReasons } from '../../../src/contract/index.ts';
@@ -51,9 +51,9 @@ test("XEP-0202: the time is the hub's, in UTC", () => {
   );
 });
 
-test('RFC 6121 s.3.1: a subscription is granted from the bare JID, a probe answered, other presence left alone', () => {
+test('RFC 6121 s.3.1: where the far network has no presence a subscription is granted from the bare JID, and a probe answered', () => {
   const answers = (type: string | undefined) =>
-    answerPresence(xml('presence', component, { from: 'a@b', to: 'c@gw.example/x', type })).map(
+    answerPresence(xml('presence', component, { from: 'a@b', to: 'c@gw.example/x', type }), answersForTheSilent).map(
       ({ attributes }) => `${attributes.from} ${attributes.type}`,
     );
   assert.deepEqual(answers('subscribe'), ['c@gw.example subscribed', 'c@gw.example undefined']);
