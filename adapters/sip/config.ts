@@ -87,6 +87,21 @@ const watching = z.strictObject({
   max: count.default(200_000).describe('contacts watched in all; beyond it people are told to wait'),
 });
 
+const publications = z.strictObject({
+  accept: z
+    .boolean()
+    .default(true)
+    .describe('we are the presence server of nativeDomains: PUBLISH is taken; false: their phones are asked'),
+  minExpires: z.number().int().min(1).max(3600).default(60).describe('seconds; a shorter publication is 423'),
+  maxExpires: count.default(3600).describe('seconds; a longer one is shortened'),
+  watchers: z
+    .enum(['contacts', 'everybody'])
+    .default('contacts')
+    .describe('who may watch them: whom they watch too (others wait), or everybody'),
+  max: count.default(100_000).describe('publications in all; beyond it 503'),
+  maxPerPerson: count.default(10).describe('of one person; beyond it 503'),
+});
+
 export const options = z.strictObject({
   listen: z
     .array(listener)
@@ -148,6 +163,7 @@ export const options = z.strictObject({
     .describe('what peers take: learnt from their refusals and answers, see `dragoman view`'),
   watchers: watchers.prefault({}).describe('people of this network who watch others'),
   watching: watching.prefault({}).describe('people of other networks who watch others here'),
+  publications: publications.prefault({}).describe('what people of nativeDomains publish of themselves'),
   maxConnections: count.default(10_000).describe('connections in all'),
   maxConnectionsPerSource: count.default(200).describe('connections from one address'),
   maxPending: count.default(5000).describe('requests under way; beyond it 503'),

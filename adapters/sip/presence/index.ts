@@ -1,9 +1,13 @@
 // Presence on SIP: who watches whom, in both directions, and what each is told. Joins the rooms of this folder to the adapter.
 import type { Adapter, GatewayDomain, GatewayEvent, ViewRow } from '../../../src/contract/index.ts';
 import type { Method } from '../endpoint.ts';
+import { NativePresence } from './native/index.ts';
 import { Notifier, type NotifierOptions, type NotifierParts } from './notifier/notifier.ts';
-import { PresencePackage } from './notifier/presence-package.ts';
+import type { EventPackage, Notifications, Watch } from './notifier/package.ts';
+import { canonical, PresencePackage } from './notifier/presence-package.ts';
 import { Subscriber, type SubscriberParts, type WatchingOptions } from './subscriber/index.ts';
+import { Enrolled, enrolling, Roll, watcherId } from './winfo/roll.ts';
+import { WinfoPackage } from './winfo/winfo-package.ts';
 
 export interface PresenceOptions extends NotifierOptions {
   gatewayDomains: readonly GatewayDomain[];
@@ -15,6 +19,18 @@ export interface PresenceOptions extends NotifierOptions {
   watching: WatchingOptions;
   /** T1 of RFC 3261. */
   t1Ms: number;
+  publications: PublicationOptions;
+}
+
+/** Of people of our own domains. */
+export interface PublicationOptions {
+  accept: boolean;
+  /** Seconds that a publication lasts. */
+  minExpires: number;
+  maxExpires: number;
+  max: number;
+  maxPerPerson: number;
+  watchers: 'everybody' | 'contacts';
 }
 
 export type PresenceParts = NotifierParts & SubscriberParts;
@@ -26,25 +42,35 @@ export class Presence {
   readonly #notifier: Notifier;
   readonly #watched: PresencePackage;
   readonly #subscriber: Subscriber;
+  /** Where people of our own domains publish with us. */
+  readonly #native: NativePresence | undefined;
 
   constructor(options: PresenceOptions, parts: PresenceParts) {
-    this.#notifier = new Notifier(options, parts);
+    const notifier = new Notifier(options, parts);
     const { gatewayDomains: domains, minExpires: least, maxExpires: most, notifyPauseMs: pauseMs } = options;
-    this.#watched = new PresencePackage(
-      { domains, pauseMs, expires: { least, most, usual: Math.min(usualSeconds, most) } },
-      { hub: parts.hub, notifications: this.#notifier },
-    );
-    this.#notifier.add(this.#watched);
+    const expires = { least, most, usual: Math.min(usualSeconds, most) };
+    const roll = new Roll();
+    const notifications = enrolling(notifier, roll);
+    this.#native = newNative(options, { ...parts, notifications, expires, roll });
+    this.#watched = new PresencePackage({ domains, pauseMs, expires }, { hub: parts.hub, notifications });
+    const began = async ({ watcher, presentity }: Watch) => this.#native?.watches(watcher, presentity);
+    // Of packages of one name the first that takes a SUBSCRIBE has it.
+    if (this.#native) notifier.add(new Enrolled(this.#native.eventPackage, roll, began));
+    notifier.add(new Enrolled(this.#watched, roll, began));
+    notifier.add(new WinfoPackage(expires, { roll, notifications: notifier }));
+    this.#notifier = notifier;
     this.#subscriber = new Subscriber({ ...options.watching, domains, t1Ms: options.t1Ms }, parts);
   }
 
   /** What it answers, for the endpoint. */
   methods(): Map<string, Method> {
-    return new Map<string, Method>([
+    const methods = new Map<string, Method>([
       ['SUBSCRIBE', { handle: (inbound) => this.#notifier.handle(inbound), isPassedOn: true, wantsProof: true }],
       // Whoever knows the tags of a dialog of ours has proved enough.
       ['NOTIFY', { handle: (inbound) => this.#subscriber.handleNotify(inbound), isPassedOn: true, wantsProof: false }],
     ]);
+    if (this.#native) methods.set('PUBLISH', this.#native.method);
+    return methods;
   }
 
   /** Event packages, for Allow-Events. */
@@ -63,18 +89,20 @@ export class Presence {
       return this.#watched.hear(event);
     }
     if (event.type !== 'subscription') return;
-    const isOfOurs = event.action === 'approve' || event.action === 'deny';
-    return isOfOurs ? this.#watched.decide(event) : this.#subscriber.deliver(event, signal);
+    if (event.action === 'approve' || event.action === 'deny') return this.#watched.decide(event);
+    if (this.#native?.serves(event.to)) return this.#native.deliver(event);
+    return this.#subscriber.deliver(event, signal);
   }
 
   /** Goes on where the last process stopped. To be called before the sockets are open. */
   async start(): Promise<void> {
-    await Promise.all([this.#notifier.start(), this.#subscriber.start()]);
+    await Promise.all([this.#native?.start(), this.#notifier.start(), this.#subscriber.start()]);
   }
 
   stop(): void {
     this.#notifier.stop();
     this.#subscriber.stop();
+    this.#native?.stop();
   }
 
   get views(): NonNullable<Adapter['views']> {
@@ -85,4 +113,28 @@ export class Presence {
     yield* this.#notifier.rows();
     yield* this.#subscriber.rows();
   }
+}
+
+interface NativeNeeds extends PresenceParts {
+  notifications: Notifications;
+  expires: EventPackage['expires'];
+  roll: Roll;
+}
+
+function newNative(options: PresenceOptions, needs: NativeNeeds): NativePresence | undefined {
+  const { nativeDomains, maxPerPresentity, notifyPauseMs: pauseMs, gatewayDomains, publications } = options;
+  if (!publications.accept || nativeDomains.size === 0) return undefined;
+  const { roll, expires: watching, ...parts } = needs;
+  return new NativePresence(
+    { ...publications, nativeDomains, maxPerPresentity, watching, pauseMs, allow: publications.watchers },
+    {
+      ...parts,
+      canonical: (address) => canonical(address, gatewayDomains),
+      moved({ presentity, watcher, standing }, isGone) {
+        const event = isGone ? 'noresource' : standing === 'active' ? 'approved' : 'subscribe';
+        const status = isGone ? 'terminated' : standing;
+        roll.set(presentity, { id: watcherId('', watcher, presentity), uri: watcher, status, event });
+      },
+    },
+  );
 }

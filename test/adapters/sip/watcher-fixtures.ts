@@ -39,6 +39,7 @@ export interface Notified {
 }
 
 type WatcherSettings = Partial<z.input<typeof options>['watchers']>;
+type PublicationSettings = Partial<z.input<typeof options>['publications']>;
 
 export class Site {
   readonly clock = new FakeClock();
@@ -52,10 +53,12 @@ export class Site {
   /** What a challenge does to the request on its way. */
   onSent: ((request: SipRequest) => void) | undefined;
   readonly #settings: WatcherSettings;
+  readonly #publications: PublicationSettings;
   #calls = 0;
 
-  constructor(settings: WatcherSettings = {}, hub = fakeHub()) {
+  constructor(settings: WatcherSettings = {}, hub = fakeHub(), publications: PublicationSettings = {}) {
     this.#settings = settings;
+    this.#publications = publications;
     this.hub = hub;
     this.hub.clock ??= Date.parse('2026-07-01T12:00:00Z');
     this.presence = this.#build();
@@ -149,7 +152,7 @@ export class Site {
   }
 
   #build(): Presence {
-    const settings = options.parse({ watchers: this.#settings });
+    const settings = options.parse({ watchers: this.#settings, publications: this.#publications });
     const domains = [{ domain: 'gw.example', shows: ['xmpp' as const], home: 'xmpp.example' }];
     return new Presence(
       {

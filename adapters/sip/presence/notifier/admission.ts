@@ -66,7 +66,7 @@ export class Admission {
     if (user !== undefined && !speaksAs(user, watcher, this.#options.nativeDomains)) return notYours;
     const { packages, hub } = this.#parts;
     const eventPackage = packages.find(
-      ({ name, takes }) => name === subscribe.event && (takes?.(presentity, request) ?? true),
+      (one) => one.name === subscribe.event && (one.takes?.(presentity, request) ?? true),
     );
     if (!eventPackage) return { status: 489, headers: this.#allowed };
     const type = acceptable(subscribe, eventPackage.types);

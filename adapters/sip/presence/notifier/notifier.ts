@@ -7,7 +7,7 @@ import { isLast } from './notify.ts';
 import type { EndReason, EventPackage, Notifications } from './package.ts';
 import { Sender, type SenderParts } from './sender.ts';
 import { SubscriptionStore } from './store.ts';
-import { Subscription } from './subscription.ts';
+import { Subscription, type SubscriptionRecord } from './subscription.ts';
 import { SubscriptionTable, type TableLimits } from './table.ts';
 import { Unproven } from './unproven.ts';
 
@@ -78,9 +78,7 @@ export class Notifier implements Notifications {
   async start(): Promise<void> {
     let count = 0;
     for await (const record of this.#store.all()) {
-      const eventPackage = this.#packages.find(
-        ({ name, types }) => name === record?.event && types.includes(record.type),
-      );
+      const eventPackage = record && this.#packageOf(record);
       if (!record || !eventPackage) {
         this.#hub.log.warn({ event: record?.event }, 'a subscription of an older time is left to run out');
         continue;
@@ -130,6 +128,12 @@ export class Notifier implements Notifications {
 
   async *rows(): AsyncIterable<ViewRow> {
     for (const subscription of this.#table.values()) yield rowOf(subscription, this.#hub.now());
+  }
+
+  #packageOf({ event, type, presentity }: SubscriptionRecord): EventPackage | undefined {
+    return this.#packages.find(
+      (one) => one.name === event && one.types.includes(type) && (one.takes?.(presentity) ?? true),
+    );
   }
 
   #wake(subscription: Subscription): void {

@@ -44,8 +44,11 @@ export interface EventPackage {
   readonly expires: { readonly least: number; readonly usual: number; readonly most: number };
   /** At least so long between two NOTIFY that tell of changes. */
   readonly pauseMs: number;
-  /** Where one name serves several kinds (a list of presentities): whether this one is for it. The first that is serves. */
-  takes?(presentity: Address, subscribe: SipRequest): boolean;
+  /**
+   * Where one name serves several kinds (people of our own, a list of presentities): whether this one is for it. The first
+   * that is serves. After a restart there is no request any more.
+   */
+  takes?(presentity: Address, subscribe?: SipRequest): boolean;
   /** Somebody new. Throws GatewayError to refuse: the answer to SUBSCRIBE (RFC 6665 s.4.2.1.3). */
   begin(watch: Watch, asked: Asked): Promise<'pending' | 'active'>;
   /** It lasts longer, or goes on after a restart: the NOTIFY that follows says what `body` says. Throws GatewayError. */

@@ -206,7 +206,8 @@ export class PresencePackage implements EventPackage {
   }
 }
 
-function canonical(presentity: Address, domains: readonly GatewayDomain[]): Address {
+/** One spelling of each person of another network. */
+export function canonical(presentity: Address, domains: readonly GatewayDomain[]): Address {
   const at = domains.find(({ domain }) => domain === splitAddress(presentity).domain);
   if (!at) return presentity;
   try {

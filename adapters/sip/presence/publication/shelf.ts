@@ -58,20 +58,23 @@ export class Shelf {
     return this.#size;
   }
 
-  /** Reads what an earlier process left; what has expired since is noticed a moment later. */
-  async start(): Promise<void> {
+  /** Reads what an earlier process left. */
+  async read(): Promise<void> {
     for await (const [, value] of this.#parts.state.scan(prefix)) {
       const { presentity, publications } = JSON.parse(value) as { presentity: Address; publications: Publication[] };
-      this.#put(presentity, publications);
+      const entry = this.#entryOf(presentity);
+      entry.publications = publications;
+      this.#size += publications.length;
     }
+  }
+
+  /** From now on it is noticed when something expires, or has expired while nobody was there. */
+  start(): void {
+    for (const entry of this.#entries.values()) this.#arm(entry);
   }
 
   stop(): void {
     for (const entry of this.#entries.values()) this.#parts.wheel.cancel(entry);
-  }
-
-  presentities(): Address[] {
-    return [...this.#entries.values()].map(({ presentity }) => presentity);
   }
 
   /** Those that have not expired, the oldest first. */
@@ -80,10 +83,11 @@ export class Shelf {
     return (this.#entries.get(keyOf(presentity))?.publications ?? []).filter(({ expiresAt }) => expiresAt > now);
   }
 
-  document(presentity: Address): PidfDocument {
+  document(presentity: Address, which: 'live' | 'expired too' = 'live'): PidfDocument {
+    const all = which === 'live' ? this.of(presentity) : (this.#entries.get(keyOf(presentity))?.publications ?? []);
     return compose(
       presentity,
-      this.of(presentity).map(({ document }) => document),
+      all.map(({ document }) => document),
     );
   }
 
@@ -100,25 +104,34 @@ export class Shelf {
   }
 
   #put(presentity: Address, publications: readonly Publication[]): void {
-    const key = keyOf(presentity);
-    const entry = this.#entries.get(key) ?? new Entry(presentity, (due) => this.#expire(due));
+    const entry = this.#entryOf(presentity);
     this.#size += publications.length - entry.publications.length;
     entry.publications = publications;
-    if (publications.length === 0) {
+    if (publications.length > 0) this.#arm(entry);
+    else {
       this.#parts.wheel.cancel(entry);
-      this.#entries.delete(key);
-      return;
+      this.#entries.delete(keyOf(presentity));
     }
+  }
+
+  #entryOf(presentity: Address): Entry {
+    const key = keyOf(presentity);
+    const entry = this.#entries.get(key) ?? new Entry(presentity, (due) => this.#expire(due));
     this.#entries.set(key, entry);
-    const first = Math.min(...publications.map(({ expiresAt }) => expiresAt));
+    return entry;
+  }
+
+  #arm(entry: Entry): void {
+    const first = Math.min(...entry.publications.map(({ expiresAt }) => expiresAt));
     this.#parts.wheel.set(entry, Math.max(first - this.#parts.now(), 0));
   }
 
   // What is left in the store runs out there by itself.
   #expire(entry: Entry): void {
     const left = this.of(entry.presentity);
-    if (left.length < entry.publications.length) this.#parts.changed(entry.presentity);
+    const isNews = left.length < entry.publications.length;
     this.#put(entry.presentity, left);
+    if (isNews) this.#parts.changed(entry.presentity);
   }
 }
 

@@ -269,7 +269,8 @@ test('reference sip 3.6: publications and their tags outlive a restart; a copy o
   const before = site();
   const initial = await before.publish({ body: pidf('open'), expires: 600, callId: 'c1', from: `<${bob}>;tag=1` });
   const after = site(before.hub);
-  await after.shelf.start();
+  await after.shelf.read();
+  after.shelf.start();
   assert.deepEqual(after.states(), ['t1 open']);
   const copy = await after.publish({ body: pidf('open'), expires: 600, callId: 'c1', from: `<${bob}>;tag=1` });
   assert.equal(tagOf(copy), tagOf(initial));
@@ -281,7 +282,8 @@ test('reference sip 3.6: what expired while nobody was there is noticed after th
   await before.publish({ body: pidf('open'), expires: 60 });
   before.hub.clock = before.hub.now() + 120_000;
   const after = site(before.hub);
-  await after.shelf.start();
+  await after.shelf.read();
+  after.shelf.start();
   after.advance(50);
   assert.deepEqual([after.states(), after.changes], [[], [bob]]);
 });

@@ -1,0 +1,28 @@
+// Whom people of our own domains watch: by that they say who may watch them (RFC 3856 s.6.6.2 leaves the policy to us).
+import { createHash } from 'node:crypto';
+import type { Address, State } from '../../../../src/contract/index.ts';
+
+/** As long as anybody watches somebody without ever starting again. */
+const keepMs = 400 * 86_400_000;
+
+export class Contacts {
+  readonly #state: State;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** True when that is new. */
+  remember(user: Address, contact: Address): Promise<boolean> {
+    return this.#state.setIfAbsent(keyOf(user, contact), '1', keepMs);
+  }
+
+  async knows(user: Address, contact: Address): Promise<boolean> {
+    return (await this.#state.get(keyOf(user, contact))) !== undefined;
+  }
+}
+
+// Two addresses may be longer than a key.
+function keyOf(user: Address, contact: Address): string {
+  return `contact/${createHash('sha256').update(`${user}|${contact}`.toLowerCase()).digest('base64url')}`;
+}

@@ -1,0 +1,105 @@
+// We are the presence server of our own domains: PUBLISH in, and everybody who may know is told (reference 3.6, mode c).
+import { type Address, type EventOf, type Hub, splitAddress } from '../../../../src/contract/index.ts';
+import type { PidfDocument } from '../../../../src/formats/pidf/index.ts';
+import type { Method } from '../../endpoint.ts';
+import { type DevicePresence, devicesOf } from '../../mapping/presence.ts';
+import type { TimerWheel } from '../../timer-wheel.ts';
+import type { EventPackage, Notifications } from '../notifier/package.ts';
+import { Compositor, type CompositorOptions } from '../publication/compositor.ts';
+import { Shelf } from '../publication/shelf.ts';
+import { Audience, type AudienceOptions, type AudienceParts } from './audience.ts';
+import { Contacts } from './contacts.ts';
+import { NativePackage } from './native-package.ts';
+
+export interface NativeOptions extends CompositorOptions, AudienceOptions {
+  /** Who may watch: everybody, or those whom the person watches too. */
+  allow: 'everybody' | 'contacts';
+  /** How long SIP watchers subscribe. */
+  watching: EventPackage['expires'];
+  pauseMs: number;
+}
+
+export interface NativeParts {
+  hub: Hub;
+  wheel: TimerWheel;
+  notifications: Notifications;
+  moved: AudienceParts['moved'];
+  /** One spelling for each person of another network. */
+  canonical(address: Address): Address;
+}
+
+export class NativePresence {
+  readonly eventPackage: NativePackage;
+  readonly #options: NativeOptions;
+  readonly #parts: NativeParts;
+  readonly #contacts: Contacts;
+  readonly #shelf: Shelf;
+  readonly #compositor: Compositor;
+  readonly #audience: Audience;
+
+  constructor(options: NativeOptions, parts: NativeParts) {
+    const { hub, wheel, notifications, moved } = parts;
+    this.#options = options;
+    this.#parts = parts;
+    this.#contacts = new Contacts(hub.state);
+    const changed = (presentity: Address) => this.#changed(presentity);
+    this.#shelf = new Shelf({ state: hub.state, wheel, now: () => hub.now(), changed });
+    this.#compositor = new Compositor(options, { hub, shelf: this.#shelf, changed });
+    const allows = (presentity: Address, watcher: Address) => this.#allows(presentity, watcher);
+    const devices = (presentity: Address) => devicesIn(this.#shelf.document(presentity));
+    const told = (presentity: Address) => devicesIn(this.#shelf.document(presentity, 'expired too'));
+    this.#audience = new Audience(options, { hub, wheel, allows, devices, told, moved });
+    this.eventPackage = new NativePackage(
+      { ...options, expires: options.watching },
+      { hub, notifications, allows, document: (presentity) => this.#shelf.document(presentity) },
+    );
+  }
+
+  get method(): Method {
+    return { handle: (inbound) => this.#compositor.handle(inbound), isPassedOn: false, wantsProof: true };
+  }
+
+  /** Whether the person is ours to speak for. */
+  serves(person: Address): boolean {
+    return this.#options.nativeDomains.has(splitAddress(person).domain);
+  }
+
+  async start(): Promise<void> {
+    await this.#shelf.read();
+    await this.#audience.start();
+    this.#shelf.start();
+  }
+
+  stop(): void {
+    this.#shelf.stop();
+    this.#audience.stop();
+  }
+
+  /** `request`, `cancel` and `fetch` of somebody who watches one of ours. Throws GatewayError. */
+  deliver(event: EventOf<'subscription'>): Promise<void> {
+    return this.#audience.deliver(event);
+  }
+
+  /** One of ours has begun to watch somebody, who may watch back from now on. */
+  async watches(user: Address, contact: Address): Promise<void> {
+    if (!this.serves(user)) return;
+    const canonical = this.#parts.canonical(contact);
+    if (!(await this.#contacts.remember(user, canonical))) return;
+    this.eventPackage.admit(user, contact);
+    await this.#audience.admit(user, canonical);
+  }
+
+  async #allows(presentity: Address, watcher: Address): Promise<boolean> {
+    if (this.#options.allow === 'everybody' || watcher.toLowerCase() === presentity.toLowerCase()) return true;
+    return this.#contacts.knows(presentity, this.#parts.canonical(watcher));
+  }
+
+  #changed(presentity: Address): void {
+    this.eventPackage.changed(presentity);
+    this.#audience.changed(presentity);
+  }
+}
+
+function devicesIn(document: PidfDocument): DevicePresence[] {
+  return document.tuples.length === 0 ? [] : devicesOf(document);
+}
