@@ -4,8 +4,10 @@ import { type PduOf, type Tlv, tlvs } from './codec/index.ts';
 
 const known: ReadonlySet<number> = new Set(Object.values(tlvs).map(([tag]) => tag));
 
+type MessagePdu = PduOf<'deliver_sm'> | PduOf<'submit_sm'> | PduOf<'submit_multi'> | PduOf<'data_sm'>;
+
 /** service_type, protocol_id, replace_if_present_flag, and every optional parameter that SMPP does not define. */
-export function hintsOf({ body, tlvs: all }: PduOf<'deliver_sm'> | PduOf<'submit_sm'> | PduOf<'data_sm'>): SmsHints {
+export function hintsOf({ body, tlvs: all }: MessagePdu): SmsHints {
   const strangers = all.filter(({ tag }) => !known.has(tag));
   const named = strangers.map(({ tag, value }) => [nameOf(tag), value.toString('hex')] as const);
   return {

@@ -13,7 +13,16 @@ import { fromSme, type SmeAddress, toSme } from './addresses.ts';
 import { type Body, formatRelativeTime, formatTime, intTlv, octetsTlv, parseTime, type Tlv } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { attachmentOf, describeAttachment } from './media.ts';
-import type { Content, Part, Plan } from './text/index.ts';
+import {
+  type Content,
+  type MessageClass,
+  type Part,
+  type Plan,
+  parseElements,
+  planBinary,
+  planText,
+  type SplitOptions,
+} from './text/index.ts';
 
 export type SubmitFields = Partial<Body<'submit_sm'>>;
 
@@ -32,6 +41,14 @@ export function textOf(message: Message): string {
   else if (said !== '') lines.push(said);
   for (const attachment of message.attachments ?? []) lines.push(describeAttachment(attachment));
   return lines.join('\n');
+}
+
+/** How it becomes short messages. Throws GatewayError `too-large`, `unsupported`, or `malformed` for a header that is none. */
+export function planOf(event: Message, options: SplitOptions): Plan {
+  const { binary, messageClass, udh } = event.sms ?? {};
+  if (binary) return planBinary(binary, options.concat, options.maxParts);
+  const elements = udh === undefined ? [] : parseElements(Buffer.from(udh, 'hex'));
+  return planText(textOf(event), options, { messageClass: messageClass as MessageClass | undefined, elements });
 }
 
 /** What all parts of one message have in common. */
@@ -108,22 +125,29 @@ export interface MobileRules {
 
 /** A message from a phone. Throws GatewayError `malformed` when it has no sender or recipient. */
 export function toEvent(mobile: Mobile, rules: MobileRules): DraftOf<'message'> {
-  const { text, binary } = mobile.content;
-  const sms = smsOf(mobile);
   return {
     type: 'message',
     from: fromSme(mobile.source, rules),
     to: fromSme(mobile.destination, rules),
     nativeId: mobile.nativeId,
-    text: binary ? {} : { '': text },
-    ...(binary ? { attachments: [attachmentOf(binary)] } : {}),
+    ...saidBy(mobile.content, mobile.hints),
     wants: [],
-    ...(Object.keys(sms).length === 0 ? {} : { sms }),
     ...(mobile.dedupeKey === undefined ? {} : { dedupeKey: mobile.dedupeKey }),
   };
 }
 
-function smsOf({ content, hints }: Mobile): SmsHints {
+/** What a message says: text, or octets as a file; and what only short messages have. */
+export function saidBy(content: Content, hints: SmsHints): Pick<DraftOf<'message'>, 'text' | 'attachments' | 'sms'> {
+  const { text, binary } = content;
+  const sms = smsOf(content, hints);
+  return {
+    text: binary ? {} : { '': text },
+    ...(binary ? { attachments: [attachmentOf(binary)] } : {}),
+    ...(Object.keys(sms).length === 0 ? {} : { sms }),
+  };
+}
+
+function smsOf(content: Content, hints: SmsHints): SmsHints {
   const { messageClass, udh, binary } = content;
   const octets = binary && {
     data: binary.data.toString('base64'),

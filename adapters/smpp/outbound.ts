@@ -14,10 +14,10 @@ import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
 import { type Exchange, SessionError } from './exchange.ts';
 import { configuredTlvs, tlvsFor } from './hints.ts';
-import { fromEvent, noticeOf, type SubmitFields, textOf, toReceipt, toSubmission } from './mapping.ts';
+import { fromEvent, noticeOf, planOf, type SubmitFields, toReceipt, toSubmission } from './mapping.ts';
 import type { ReceiptBook } from './receipts/book.ts';
 import type { PartRecord } from './receipts/records.ts';
-import { type MessageClass, type Part, type Plan, parseElements, planBinary, planText, toParts } from './text/index.ts';
+import { type Part, type Plan, planText, toParts } from './text/index.ts';
 
 export interface OutboundParts {
   readonly options: SmppOptions;
@@ -243,13 +243,6 @@ export class Outbound {
 }
 
 /** Octets go as they are; `text` is empty then. */
-function planOf(event: Message, options: SmppOptions): Plan {
-  const { binary, messageClass, udh } = event.sms ?? {};
-  if (binary) return planBinary(binary, options.concat, options.maxParts);
-  const elements = udh === undefined ? [] : parseElements(Buffer.from(udh, 'hex'));
-  return planText(textOf(event), options, { messageClass: messageClass as MessageClass | undefined, elements });
-}
-
 function progressKey(event: Message): string {
   return `progress/${event.id}`;
 }

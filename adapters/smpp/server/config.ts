@@ -42,7 +42,7 @@ const account = z.strictObject({
   window: count(100).describe('requests of its that wait for our answer; we read no further above'),
   deliverWindow: count(10).describe('requests of ours that wait for its answer, on each bind'),
   alphabet0: z
-    .enum(['gsm', 'latin1', 'ia5', 'gsm-packed'])
+    .enum(['gsm', 'latin1', 'ia5', 'gsm-packed', 'utf-8'])
     .default('gsm')
     .describe('what data_coding 0 means, both ways'),
   deliverWith: z.enum(['deliver_sm', 'data_sm']).default('deliver_sm').describe('which PDU carries messages to it'),

@@ -1,13 +1,14 @@
 // Messages from ESMEs: each is in the ledger before it is published, a part is durable before it is answered, and a long
 // text is published once, when its last part is there.
-import { asGatewayError, type GatewayError, type Hub } from '../../../src/contract/index.ts';
+import { asGatewayError, type DraftOf, type GatewayError, type Hub } from '../../../src/contract/index.ts';
 import type { SmeAddress } from '../addresses.ts';
 import { textRanges } from '../codec/index.ts';
 import { Rejoin, type Whole } from '../rejoin.ts';
+import { contentOf, type PartOf } from '../text/index.ts';
 import type { Account, Accounts } from './account.ts';
 import type { Agenda } from './agenda.ts';
 import { type Entry, type Ledger, nameOf } from './ledger.ts';
-import { binaryOf, headOf, toDraft, withContent } from './mapping.ts';
+import { headOf, toDraft, withContent } from './mapping.ts';
 import type { Owed } from './owed.ts';
 import { networkErrors, Refusal, stateOf, submitStatuses } from './statuses.ts';
 import type { Submission } from './submission.ts';
@@ -20,6 +21,9 @@ export interface IntakeParts {
   readonly owed: Owed;
   readonly rejoinWaitMs: number;
 }
+
+/** Without what it says. */
+type Bare = DraftOf<'message'>;
 
 /** One message to one recipient, as it came. */
 export interface Handed {
@@ -60,7 +64,7 @@ export class Intake {
     if (!to) throw new Refusal('ESME_RINVDSTADR', 'nobody, or nobody that this account may write to');
     const { ledger } = this.#parts;
     const { tracked, alphabet0 } = account.options;
-    const { source, serviceType, registered, payload, dataCoding } = submission;
+    const { source, serviceType, registered, piece } = submission;
     const name = nameOf(place === undefined ? { id } : { id, place });
     const entry: Entry = {
       id,
@@ -71,12 +75,13 @@ export class Intake {
       serviceType,
       registered,
       at: this.#parts.hub.now(),
-      head: headOf(payload, dataCoding, alphabet0),
+      head: headOf(piece, alphabet0),
       state: 'ENROUTE',
     };
     const draft = toDraft(submission, { from, to, nativeId: nativeIdOf(account.name, name) }, tracked);
     try {
-      if (submission.part) await this.#takePart(handed, entry, draft);
+      const { part } = submission;
+      if (part) await this.#takePart(handed, part, entry, draft);
       else await this.#takeWhole(handed, entry, draft);
     } catch (thrown) {
       await ledger.forget(name).catch(() => {});
@@ -85,40 +90,26 @@ export class Intake {
     }
   }
 
-  async #takeWhole({ account, submission, what, frame }: Handed, entry: Entry, bare: Entry['draft'] & object) {
+  async #takeWhole({ account, submission, what, frame }: Handed, entry: Entry, bare: Bare): Promise<void> {
     const { hub, ledger } = this.#parts;
-    const { alphabet0 } = account.options;
-    const { payload, dataCoding, header: udh, notBefore } = submission;
-    const piece = { payload, dataCoding, ...(udh ? { udh } : {}) };
-    const draft = withContent(bare, [piece], alphabet0, binaryOf(submission, alphabet0));
+    const { piece, notBefore } = submission;
+    const draft = withContent(bare, contentOf([piece], account.options.alphabet0));
     await ledger.put(entry);
     const { id: event } = await hub.publish(draft);
     const wire = Buffer.from(frame);
     hub.trace.hop(event, { direction: 'inbound', what, wire, hidden: textRanges(wire) });
+    const { dataCoding } = piece;
     if (notBefore !== undefined) await this.#schedule({ ...entry, draft: bare, dataCoding }, event, notBefore);
   }
 
-  async #takePart({ account, submission }: Handed, entry: Entry, draft: Entry['draft'] & object): Promise<void> {
-    const { ledger } = this.#parts;
-    const { part, payload, dataCoding, header: udh, source } = submission;
-    if (!part) return;
-    const binary = binaryOf(submission, account.options.alphabet0);
-    const sms = binary ? { ...draft.sms, binary: { ...binary, data: '' } } : draft.sms;
-    await ledger.put({ ...entry, draft: { ...draft, ...(sms ? { sms } : {}) } });
+  async #takePart({ account, submission }: Handed, part: PartOf, entry: Entry, draft: Bare): Promise<void> {
+    const { piece, source } = submission;
+    await this.#parts.ledger.put({ ...entry, draft });
     const name = nameOf(entry);
     const reference = `${account.name} ${part.reference}`;
     this.#answering.add(name);
     try {
-      await this.rejoin.add({
-        ...part,
-        reference,
-        source,
-        destination: entry.destination,
-        payload,
-        dataCoding,
-        ...(udh ? { udh } : {}),
-        note: name,
-      });
+      await this.rejoin.add({ ...part, ...piece, reference, source, destination: entry.destination, note: name });
     } finally {
       this.#answering.delete(name);
     }
@@ -134,12 +125,8 @@ export class Intake {
     const account = first && accounts.get(first.account);
     if (!first?.draft || !account) return;
     const wants = new Set(entries.flatMap(({ draft }) => draft?.wants ?? []));
-    const draft = withContent(
-      { ...first.draft, wants: [...wants], dedupeKey: key },
-      pieces,
-      account.options.alphabet0,
-      first.draft.sms?.binary,
-    );
+    const bare = { ...first.draft, wants: [...wants], dedupeKey: key };
+    const draft = withContent(bare, contentOf(pieces, account.options.alphabet0));
     await ledger.put({ ...first, parts: names });
     try {
       const { id: event } = await hub.publish(draft);

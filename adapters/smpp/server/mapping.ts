@@ -1,22 +1,13 @@
 // What an ESME hands in as an event, and what is sent to an ESME: messages and the receipts of Appendix B. Pure.
 import type { Address, DraftOf, Message, Receipt, SmsHints } from '../../../src/contract/index.ts';
 import { type SmeAddress, toSme } from '../addresses.ts';
-import { type Body, intTlv, octetsTlv, type Tlv, textTlv } from '../codec/index.ts';
-import { textOf } from '../mapping.ts';
-import {
-  type Concat,
-  type DefaultAlphabet,
-  type Piece,
-  planText,
-  readDataCoding,
-  textOfPieces,
-  toParts,
-} from '../text/index.ts';
+import { type Body, formatTime, intTlv, octetsTlv, type Tlv, textTlv } from '../codec/index.ts';
+import { planOf, saidBy } from '../mapping.ts';
+import { type Concat, type Content, type DefaultAlphabet, type Piece, textOfPieces, toParts } from '../text/index.ts';
 import type { AccountOptions } from './config.ts';
 import { type Entry, formatId } from './ledger.ts';
 import { messageStates, networkErrors, type StateWord } from './statuses.ts';
 import type { Submission } from './submission.ts';
-import { formatReceiptTime } from './times.ts';
 
 /** s.5.2.14, GSM: 0 is low, 1 normal, 2 urgent, 3 emergency. */
 const priorities = ['normal', 'normal', 'urgent', 'emergency'] as const;
@@ -38,13 +29,13 @@ export interface Parties {
   readonly nativeId: string;
 }
 
-/** All of it but the text. */
+/** All of it but what it says. */
 export function toDraft(
   submission: Submission,
   { from, to, nativeId }: Parties,
   isTracked: boolean,
 ): DraftOf<'message'> {
-  const { notBefore, expiresAt, priority, sms, registered } = submission;
+  const { notBefore, expiresAt, priority, hints, registered } = submission;
   return {
     type: 'message',
     from,
@@ -55,50 +46,13 @@ export function toDraft(
     ...(priorities[priority] === 'normal' ? {} : { priority: priorities[priority] }),
     ...(notBefore === undefined ? {} : { notBefore: new Date(notBefore).toISOString() }),
     ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
-    ...(Object.keys(sms).length === 0 ? {} : { sms }),
+    ...(Object.keys(hints).length === 0 ? {} : { sms: hints }),
   };
 }
 
-/** The draft with what all pieces say: a text, or octets that are none. */
-export function withContent(
-  draft: DraftOf<'message'>,
-  pieces: readonly Piece[],
-  alphabet0: DefaultAlphabet,
-  binary: Binary | undefined,
-): DraftOf<'message'> {
-  if (!binary) return { ...draft, text: { '': textOfPieces(pieces, alphabet0) } };
-  const octets = Buffer.concat(pieces.map((piece) => piece?.payload ?? Buffer.alloc(0)));
-  const data = octets.toString('base64');
-  const attachment = {
-    url: `data:application/octet-stream;base64,${data}`,
-    name: 'message.bin',
-    mediaType: 'application/octet-stream',
-    bytes: octets.length,
-  };
-  return { ...draft, text: {}, attachments: [attachment], sms: { ...draft.sms, binary: { ...binary, data } } };
-}
-
-type Binary = Omit<NonNullable<SmsHints['binary']>, 'data'>;
-
-/** Undefined for text. */
-export function binaryOf(
-  { dataCoding, header, isForApplication }: Pick<Submission, 'dataCoding' | 'header' | 'isForApplication'>,
-  alphabet0: DefaultAlphabet,
-): Binary | undefined {
-  if (!isForApplication && readDataCoding(dataCoding, alphabet0).alphabet) return undefined;
-  const udh = header && withoutConcatenation(header);
-  return { dataCoding, ...(udh && udh.length > 0 ? { udh: udh.toString('hex') } : {}) };
-}
-
-// TS 23.040 s.9.2.3.24.1, 9.2.3.24.8: the whole is no part any more.
-function withoutConcatenation(header: Buffer): Buffer {
-  const kept: Buffer[] = [];
-  for (let at = 0; at + 2 <= header.length; ) {
-    const end = at + 2 + (header[at + 1] as number);
-    if (header[at] !== 0x00 && header[at] !== 0x08) kept.push(header.subarray(at, end));
-    at = end;
-  }
-  return Buffer.concat(kept);
+/** The draft with what all pieces say. */
+export function withContent(draft: DraftOf<'message'>, content: Content): DraftOf<'message'> {
+  return { ...draft, ...saidBy(content, draft.sms ?? {}) };
 }
 
 function wantsOf(registered: number, isTracked: boolean): Message['wants'] {
@@ -110,9 +64,10 @@ function wantsOf(registered: number, isTracked: boolean): Message['wants'] {
 }
 
 /** How the text begins, in what a receipt can carry. */
-export function headOf(payload: Buffer, dataCoding: number, alphabet0: DefaultAlphabet): string {
-  const text = textOfPieces([{ payload, dataCoding }], alphabet0);
-  return text.slice(0, headLength).replace(/[^ -~]/g, '.');
+export function headOf(piece: Piece, alphabet0: DefaultAlphabet): string {
+  return textOfPieces([piece], alphabet0)
+    .slice(0, headLength)
+    .replace(/[^ -~]/g, '.');
 }
 
 /** Whether the ESME asked to hear of it. */
@@ -140,7 +95,7 @@ export function toReceiptPdu(
 ): DeliverPdu {
   const id = formatId(entry.id, messageIds);
   const error = reason === undefined || word === 'DELIVRD' ? 0 : networkErrors[reason];
-  const dates = `submit date:${formatReceiptTime(entry.at)} done date:${formatReceiptTime(now)}`;
+  const dates = `submit date:${receiptTime(entry.at)} done date:${receiptTime(now)}`;
   const counts = `sub:001 dlvrd:${word === 'DELIVRD' ? '001' : '000'}`;
   const code = String(error).padStart(3, '0');
   const text = `id:${id} ${counts} ${dates} stat:${word} err:${code} text:${entry.head}`;
@@ -183,22 +138,16 @@ export function toDeliverPdus(event: Message, { options, takesTlvs, reference }:
     const payload = short_message.length > 0 ? [octetsTlv('message_payload', short_message)] : [];
     return { command: 'data_sm', body: { ...common, ...body }, tlvs: [...all, ...payload] };
   };
-  if (sms?.binary) {
-    const { data, udh, dataCoding } = sms.binary;
-    const header = udh === undefined ? Buffer.alloc(0) : Buffer.from(udh, 'hex');
-    const prefix = udh === undefined ? header : Buffer.concat([Buffer.from([header.length]), header]);
-    const octets = Buffer.concat([prefix, Buffer.from(data, 'base64')]);
-    const body = { esm_class: udh === undefined ? 0 : udhi, data_coding: dataCoding };
-    // s.5.3.2.32: what is longer than a short_message travels as a payload.
-    return octets.length <= 140 || !takesTlvs
-      ? [carry(body, octets, [])]
-      : [carry(body, Buffer.alloc(0), [octetsTlv('message_payload', octets)])];
-  }
   const concat: Concat = takesTlvs ? options.concat : 'udh8';
-  const plan = planText(textOf(event), { ...options, ucs2: true, concat });
+  const plan = planOf(event, { ...options, ucs2: true, concat });
   return toParts(plan, concat, reference).map(({ short_message, hasHeader, tlvs }) => {
     return carry({ esm_class: hasHeader ? udhi : 0, data_coding: plan.dataCoding }, short_message, tlvs);
   });
+}
+
+/** `YYMMDDhhmm`, in UTC. */
+function receiptTime(ms: number): string {
+  return formatTime(ms).slice(0, 10);
 }
 
 function addressed(source: SmeAddress, destination: SmeAddress) {

@@ -45,10 +45,17 @@ export class Outbound {
   async message(event: Message, signal: AbortSignal): Promise<Delivery> {
     const account = this.#accounts.ownerOf(event.to);
     if (!account) throw new GatewayError('not-found', `no account has ${event.to}`);
-    const bind = receiverOf(account);
+    const { options } = account;
     const known = this.#underWay.get(event.id);
-    const reference = known?.reference ?? (await this.#reference(event));
-    const pdus = toDeliverPdus(event, { options: account.options, takesTlvs: bind.takesTlvs, reference });
+    let reference = known?.reference ?? 0;
+    let bind = receiverOf(account);
+    let pdus = toDeliverPdus(event, { options, takesTlvs: bind.takesTlvs, reference });
+    if (pdus.length > 1 && !known) {
+      reference = await this.#reference(event);
+      // Chosen in the turn in which it is used, so that it is the freest.
+      bind = receiverOf(account);
+      pdus = toDeliverPdus(event, { options, takesTlvs: bind.takesTlvs, reference });
+    }
     await this.#sendAll(event.id, bind, pdus, { reference, taken: known?.taken ?? new Set() }, signal);
     // The application is whom it was for.
     return { state: 'delivered', facts: { parts: pdus.length, account: account.name } };

@@ -1,7 +1,8 @@
 // What an ESME asks about a message that it handed in: how it fares (s.4.8), to take it back (s.4.9), to say it anew (s.4.10).
 import { asGatewayError, type DraftOf, type Hub } from '../../../src/contract/index.ts';
-import type { PduOf } from '../codec/index.ts';
+import { formatTime, type PduOf } from '../codec/index.ts';
 import type { Answer } from '../exchange.ts';
+import { contentOf } from '../text/index.ts';
 import type { Account } from './account.ts';
 import type { Agenda } from './agenda.ts';
 import type { Connection } from './connection.ts';
@@ -9,7 +10,6 @@ import { type Entry, type Ledger, nameOf, parseId } from './ledger.ts';
 import { headOf, withContent } from './mapping.ts';
 import { isFinal, messageStates, Refusal, type StateWord, submitStatuses } from './statuses.ts';
 import { readInstants } from './submission.ts';
-import { formatTime } from './times.ts';
 
 export interface RevisionParts {
   readonly hub: Hub;
@@ -92,15 +92,16 @@ export class Revisions {
     const { hub, agenda } = this.#parts;
     const { draft, event, dataCoding = 0 } = entry;
     const dueAt = notBefore ?? entry.dueAt;
-    if (!draft || event === undefined || dueAt === undefined || entry.parts || draft.sms?.binary) return false;
     const { alphabet0 } = account.options;
+    const piece = { payload: body.short_message, dataCoding };
+    const content = contentOf([piece], alphabet0);
+    if (!draft || event === undefined || dueAt === undefined || entry.parts || content.binary) return false;
     const bare: DraftOf<'message'> = {
       ...draft,
       notBefore: new Date(dueAt).toISOString(),
       ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
     };
-    const pieces = [{ payload: body.short_message, dataCoding }];
-    const published = await hub.publish(withContent(bare, pieces, alphabet0, undefined)).catch((thrown: unknown) => {
+    const published = await hub.publish(withContent(bare, content)).catch((thrown: unknown) => {
       const error = asGatewayError(thrown);
       throw new Refusal(submitStatuses[error.reason], error.message);
     });
@@ -113,7 +114,7 @@ export class Revisions {
       event: published.id,
       dueAt,
       registered: body.registered_delivery,
-      head: headOf(body.short_message, dataCoding, alphabet0),
+      head: headOf(piece, alphabet0),
     });
     await agenda.add(entry, dueAt);
     return true;

@@ -1,10 +1,17 @@
 // What a submit_sm, data_sm or submit_multi asks for, with every field looked at: each bad one has the status of its own.
 import type { SmsHints } from '../../../src/contract/index.ts';
 import type { SmeAddress } from '../addresses.ts';
-import { type PduOf, type StatusName, type Tlv, tlvInt, tlvOctets, tlvs } from '../codec/index.ts';
-import { type DefaultAlphabet, readDataCoding, readSegment } from '../text/index.ts';
+import { type PduOf, parseTime, type StatusName, type Tlv, tlvInt, tlvOctets, tlvs } from '../codec/index.ts';
+import { hintsOf } from '../hints.ts';
+import {
+  type DefaultAlphabet,
+  headerBytesOf,
+  type PartOf,
+  type Piece,
+  readDataCoding,
+  readSegment,
+} from '../text/index.ts';
 import { Refusal } from './statuses.ts';
-import { parseTime } from './times.ts';
 
 export type SubmitPdu = PduOf<'submit_sm'> | PduOf<'data_sm'> | PduOf<'submit_multi'>;
 
@@ -12,18 +19,14 @@ export type SubmitPdu = PduOf<'submit_sm'> | PduOf<'data_sm'> | PduOf<'submit_mu
 export interface Submission {
   readonly source: SmeAddress;
   readonly serviceType: string;
-  readonly payload: Buffer;
-  readonly dataCoding: number;
-  /** The user data header, without its length octet. */
-  readonly header?: Buffer;
-  readonly part?: { readonly reference: string; readonly total: number; readonly index: number };
-  readonly isForApplication: boolean;
+  readonly piece: NonNullable<Piece>;
+  readonly part?: PartOf;
   /** s.5.2.17. */
   readonly registered: number;
   readonly notBefore?: number;
   readonly expiresAt?: number;
   readonly priority: number;
-  readonly sms: SmsHints;
+  readonly hints: SmsHints;
 }
 
 export interface Reading {
@@ -45,7 +48,6 @@ const numberingPlans: ReadonlySet<number> = new Set([0, 1, 3, 4, 6, 8, 9, 10, 14
 const version5 = 0x50;
 // TS 23.038 s.4: these groups are reserved.
 const reservedCodings: readonly [number, number] = [0x80, 0xbf];
-const known: ReadonlySet<number> = new Set(Object.values(tlvs).map(([tag]) => tag));
 
 /** Throws Refusal. */
 export function readSubmission(pdu: SubmitPdu, { alphabet0, version, now }: Reading): Submission {
@@ -63,22 +65,20 @@ export function readSubmission(pdu: SubmitPdu, { alphabet0, version, now }: Read
   refuseIf(isReserved || coding.isCompressed, 'ESME_RINVDCS', `data_coding ${body.data_coding}`);
   const octets = userData(pdu);
   const hasHeader = (body.esm_class & udhi) !== 0;
-  refuseIf(hasHeader && 1 + (octets[0] ?? 255) > octets.length, 'ESME_RINVESMCLASS', 'there is no user data header');
+  refuseIf(hasHeader && headerBytesOf(octets) === 0, 'ESME_RINVESMCLASS', 'there is no user data header');
   checkSar(pdu.tlvs);
-  const segment = readSegment(octets, hasHeader, pdu.tlvs, coding);
-  refuseIf(segment.payload.length === 0 && !hasHeader, 'ESME_RINVMSGLEN', 'there is no text');
+  const { payload, part, udh } = readSegment(octets, hasHeader, pdu.tlvs, coding);
+  // An indication that something waits says it without a text.
+  refuseIf(payload.length === 0 && !hasHeader && !coding.waiting, 'ESME_RINVMSGLEN', 'there is no text');
   return {
     source: { ton: body.source_addr_ton, npi: body.source_addr_npi, addr: body.source_addr },
     serviceType: body.service_type,
-    payload: segment.payload,
-    dataCoding: body.data_coding,
-    ...(hasHeader ? { header: octets.subarray(1, 1 + (octets[0] as number)) } : {}),
-    ...(segment.part ? { part: segment.part } : {}),
-    isForApplication: segment.isForApplication,
+    piece: { payload, dataCoding: body.data_coding, ...(udh ? { udh } : {}) },
+    ...(part ? { part } : {}),
     registered: body.registered_delivery,
     priority: 'priority_flag' in body ? body.priority_flag : 0,
     ...readTimes(pdu, now),
-    sms: readHints(pdu, coding.messageClass),
+    hints: hintsOf(pdu),
   };
 }
 
@@ -160,21 +160,6 @@ function checkSar(all: readonly Tlv[]): void {
   const [, total = 0, index = 0] = sar;
   refuseIf(sar.includes(undefined), 'ESME_RMISSINGOPTPARAM', 'one of the sar_ parameters is missing');
   refuseIf(total < 1 || index < 1 || index > total, 'ESME_RINVOPTPARAMVAL', `segment ${index} of ${total}`);
-}
-
-function readHints(pdu: SubmitPdu, messageClass: 0 | 1 | 2 | 3 | undefined): SmsHints {
-  const { service_type } = pdu.body;
-  const strangers = pdu.tlvs.filter(({ tag }) => !known.has(tag));
-  const named = strangers.map(({ tag, value }) => [`0x${tag.toString(16).padStart(4, '0')}`, value.toString('hex')]);
-  return {
-    ...(messageClass === undefined ? {} : { messageClass }),
-    ...(service_type === '' ? {} : { serviceType: service_type }),
-    ...('protocol_id' in pdu.body && pdu.body.protocol_id !== 0 ? { protocolId: pdu.body.protocol_id } : {}),
-    ...('replace_if_present_flag' in pdu.body && pdu.body.replace_if_present_flag === 1
-      ? { replaceIfPresent: true }
-      : {}),
-    ...(named.length === 0 ? {} : { tlvs: Object.fromEntries(named) }),
-  };
 }
 
 function refuseIf(isBad: boolean, status: StatusName, why: string): void {
