@@ -194,6 +194,7 @@ function settings(folder: string, peers: Peers, sipPort: number, redisUrl: strin
         listen: [{ transport: 'udp', host: '127.0.0.1', port: sipPort }],
         domains: [{ domain: 'gw.example', shows: ['xmpp', 'tel'] }],
         outboundProxy: `sip:127.0.0.1:${peers.sip.port};transport=udp`,
+        trusted: ['127.0.0.1'],
         holdMs: 0,
       },
       carrier: {

@@ -51,6 +51,15 @@ const trunk = z.strictObject({
     .describe('what comes from its registrar is not challenged, and P-Asserted-Identity counts'),
 });
 
+const rate = (perSecond: number, burst: number, what: string) =>
+  z
+    .strictObject({
+      perSecond: z.number().nonnegative().default(perSecond).describe('in the long run'),
+      burst: count.default(burst).describe('at once, after a pause'),
+    })
+    .prefault({})
+    .describe(what);
+
 const takes = (what: string) => z.boolean().optional().describe(`whether they take ${what}; default: learnt`);
 
 const pin = z.strictObject({
@@ -140,6 +149,18 @@ export const options = z.strictObject({
     .array(z.string())
     .default([])
     .describe('addresses of proxies: not challenged, their P-Asserted-Identity counts'),
+  acceptSips: z
+    .boolean()
+    .default(false)
+    .describe('take sips: for people of other networks, where TLS cannot be kept up'),
+  rates: z
+    .strictObject({
+      source: rate(100, 1000, 'requests from one address that is not trusted; beyond it 503'),
+      target: rate(20, 200, 'messages of strangers to one person; beyond it 480'),
+      wrongPasswords: rate(0.1, 20, 'wrong answers to our challenges from one address; beyond it 403'),
+    })
+    .prefault({})
+    .describe('token buckets; 0 per second: no limit'),
   recipient: z.enum(['request-uri', 'to']).default('request-uri').describe('where the recipient of a MESSAGE is read'),
   holdMs: milliseconds
     .max(3000)

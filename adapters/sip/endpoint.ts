@@ -4,7 +4,9 @@ import { createResponse, SipParseError, type SipRequest } from './codec/message.
 import { tagOf } from './codec/name-addr.ts';
 import type { DigestServer } from './digest/index.ts';
 import { statusOf } from './errors.ts';
+import { type Rate, TokenBuckets } from './token-buckets.ts';
 import { newTag } from './tokens.ts';
+import { isLooped } from './transaction/keys.ts';
 import type { ServerTransaction } from './transaction/server.ts';
 import type { Flow } from './transport/flow.ts';
 
@@ -44,11 +46,14 @@ export interface EndpointOptions {
   supported: readonly string[];
   /** Event packages (RFC 6665 s.4.4.4); none: no Allow-Events. */
   events: readonly string[];
-  trusted: ReadonlySet<string>;
+  /** Proxies and providers: not challenged, not counted. */
+  isTrusted(address: string): boolean;
   digest?: DigestServer | undefined;
   /** Requests under way, in all and from one address, beyond which 503 is the answer. */
   maxPending: number;
   maxPendingPerSource: number;
+  /** Of one address that is not trusted: requests, and answers to our challenges that are wrong. */
+  rates: { source: Rate; wrongPasswords: Rate };
   now(): number;
   /** `bytes` are what went out; undefined when it was too late for an answer. */
   answered(request: SipRequest, answer: Answer, bytes: Uint8Array | undefined): void;
@@ -65,10 +70,14 @@ export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #allow: string;
   readonly #pendingBySource = new Map<string, number>();
+  readonly #sources: TokenBuckets;
+  readonly #wrongPasswords: TokenBuckets;
   #pending = 0;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
+    this.#sources = new TokenBuckets(options.rates.source, options.now);
+    this.#wrongPasswords = new TokenBuckets(options.rates.wrongPasswords, options.now);
     this.#allow = [...options.methods.keys(), 'OPTIONS', 'CANCEL'].join(', ');
   }
 
@@ -116,8 +125,9 @@ export class Endpoint {
     return headers;
   }
 
-  #refusal({ method, uri, headers }: SipRequest, source: string): Answer | undefined {
+  #refusal(request: SipRequest, source: string): Answer | undefined {
     const { methods, supported } = this.#options;
+    const { method, uri, headers } = request;
     if (method === 'CANCEL') return { status: 481 };
     const known = methods.get(method);
     if (!known && method !== 'OPTIONS') {
@@ -125,6 +135,7 @@ export class Endpoint {
     }
     if (!schemes.test(uri)) return { status: 416 };
     if (known?.isPassedOn && headers.get('Max-Forwards') === '0') return { status: 483 };
+    if (known?.isPassedOn && isLooped(request)) return { status: 482 };
     const missing = headers.all('Require').filter((tag) => tag !== '' && !supported.includes(tag.toLowerCase()));
     if (missing.length > 0) return { status: 420, headers: [['Unsupported', missing.join(', ')]] };
     // s.12.2.2: in a dialog that we have never had.
@@ -135,9 +146,9 @@ export class Endpoint {
   async #handle(request: SipRequest, flow: Flow): Promise<Answer> {
     if (request.method === 'OPTIONS') return { status: 200, headers: this.capabilities };
     const method = this.#options.methods.get(request.method) as Method;
-    const inbound: Inbound = { request, flow, isTrusted: this.#options.trusted.has(flow.remote.address) };
+    const inbound: Inbound = { request, flow, isTrusted: this.#options.isTrusted(flow.remote.address) };
     if (method.wantsProof && !inbound.isTrusted) {
-      const proof = this.#prove(request);
+      const proof = this.#prove(request, flow.remote.address);
       if (proof && 'status' in proof) return proof;
       if (proof) inbound.user = proof.user;
     }
@@ -150,19 +161,24 @@ export class Endpoint {
     }
   }
 
-  #prove({ method, uri, body, headers }: SipRequest): { user: string } | Answer | undefined {
+  #prove({ method, uri, body, headers }: SipRequest, source: string): { user: string } | Answer | undefined {
     const { digest, now } = this.#options;
     if (!digest) return undefined;
-    const verdict = digest.verify(headers.all('Authorization'), { method, uri, body }, now());
+    const answers = headers.all('Authorization');
+    // Who guesses is no longer told whether it was right.
+    if (answers.length > 0 && this.#wrongPasswords.isEmpty(source)) return { status: 403, reason: 'Too Many Guesses' };
+    const verdict = digest.verify(answers, { method, uri, body }, now());
     if (verdict.user !== undefined) return { user: verdict.user };
+    if (answers.length > 0 && !verdict.isStale) this.#wrongPasswords.take(source);
     const challenges = digest.challenge(now(), verdict.isStale);
     return { status: 401, headers: challenges.map((value) => ['WWW-Authenticate', value]) };
   }
 
   #isFull(source: string): boolean {
-    const { maxPending, maxPendingPerSource, trusted } = this.#options;
+    const { maxPending, maxPendingPerSource, isTrusted } = this.#options;
     if (this.#pending >= maxPending) return true;
-    return !trusted.has(source) && (this.#pendingBySource.get(source) ?? 0) >= maxPendingPerSource;
+    if (isTrusted(source)) return false;
+    return (this.#pendingBySource.get(source) ?? 0) >= maxPendingPerSource || this.#sources.take(source) > 0;
   }
 
   #enter(source: string): void {

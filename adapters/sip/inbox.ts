@@ -1,12 +1,21 @@
 // A MESSAGE on its way in: who it is from, what it says, and the answer its sender gets, which is never more than the truth.
-import { type Address, bareAddress, type DraftOf, type Hub, type Receipt } from '../../src/contract/index.ts';
+import {
+  type Address,
+  bareAddress,
+  type DraftOf,
+  type Hub,
+  type Receipt,
+  splitAddress,
+} from '../../src/contract/index.ts';
 import type { AskedStore } from './asked.ts';
 import { type Answer, type Inbound, oneLine } from './endpoint.ts';
 import { statusOf } from './errors.ts';
+import type { Guard } from './guard.ts';
 import { type Holds, holdKey } from './holds.ts';
 import { isAnonymous, type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
 import { type Asked, toIncoming } from './mapping/inbound.ts';
 import type { Peers } from './peers.ts';
+import type { Relay } from './relay.ts';
 import type { TypingWatch } from './typing-watch.ts';
 import { traceMessage } from './wire-trace.ts';
 
@@ -25,6 +34,8 @@ export interface InboxParts {
   typing: TypingWatch;
   peers: Peers;
   peerOf(address: Address): string;
+  guard: Guard;
+  relay: Relay;
 }
 
 export class Inbox {
@@ -40,10 +51,16 @@ export class Inbox {
   async handle(inbound: Inbound): Promise<Answer> {
     const { request, isTrusted, user } = inbound;
     const { recipient, domains, nativeDomains } = this.#options;
-    const { hub, typing } = this.#parts;
+    const { hub, typing, guard, relay } = this.#parts;
     const people = peopleOf(request, { recipient, domains, isTrusted });
     if (user !== undefined && !speaksAs(user, people.from, nativeDomains))
       return { status: 403, reason: 'Not Your Address' };
+    const refusal = guard.refusal(inbound, people);
+    if (refusal) return refusal;
+    if (nativeDomains.has(splitAddress(people.to).domain)) {
+      const relayed = await relay.pass(inbound, people.to);
+      if (relayed) return relayed;
+    }
     const incoming = toIncoming(request, people, hub.now());
     const pair = `${bareAddress(people.from)}|${bareAddress(people.to)}`;
     switch (incoming.kind) {

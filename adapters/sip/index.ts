@@ -17,6 +17,7 @@ import { diagnose } from './diagnose.ts';
 import { DigestServer } from './digest/index.ts';
 import { Directions } from './directions.ts';
 import { type Answer, Endpoint, type Method } from './endpoint.ts';
+import { Guard } from './guard.ts';
 import { Holds } from './holds.ts';
 import { Inbox } from './inbox.ts';
 import { acceptedTypes } from './mapping/inbound.ts';
@@ -26,6 +27,7 @@ import { Presence } from './presence/index.ts';
 import { ProxyWatch, type Way } from './proxy-watch.ts';
 import { Registrar } from './registrar.ts';
 import { Registration } from './registration.ts';
+import { Relay } from './relay.ts';
 import { Session } from './session.ts';
 import { sessionOptions } from './session-options.ts';
 import { TypingWatch } from './typing-watch.ts';
@@ -44,7 +46,7 @@ interface Running {
 }
 
 /** What requests are handed to. */
-type Answering = { inbox: Inbox } & Pick<Running, 'presence' | 'registrar'>;
+type Answering = { inbox: Inbox; trunks: readonly Registration[] } & Pick<Running, 'presence' | 'registrar'>;
 
 export class SipAdapter implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set<EventType>([
@@ -142,7 +144,13 @@ export class SipAdapter implements Adapter {
     const domains = new Set([...nativeDomains, ...settings.domains.map(({ domain }) => domain)]);
     const inbox = new Inbox(
       { ...settings, domains, nativeDomains },
-      { hub, holds, asked, typing: new TypingWatch(wheel), peers, peerOf: (address) => directions.peerOf(address) },
+      {
+        ...{ hub, holds, asked, peers },
+        typing: new TypingWatch(wheel),
+        peerOf: (address) => directions.peerOf(address),
+        guard: new Guard({ ...settings, domains, now: () => hub.now() }),
+        relay: new Relay({ hub, requester, directions, patienceMs: 50 * settings.t1Ms }),
+      },
     );
     const stopping = this.#stopping.signal;
     const outbox = wayOut(settings, {
@@ -153,12 +161,12 @@ export class SipAdapter implements Adapter {
       { ...settings, ...settings.watchers, domains, nativeDomains, gatewayDomains: gatewayDomains(settings) },
       { hub, requester, transports, directions, wheel },
     );
-    const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar });
+    const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar, trunks });
     return { hub, session, endpoint, outbox, presence, directions, registrar, peers, ways };
   }
 
-  #endpoint(hub: Hub, session: Session, { inbox, presence, registrar }: Answering): Endpoint {
-    const { auth, trusted, nativeDomains, maxPending, maxPendingPerSource } = this.#options;
+  #endpoint(hub: Hub, session: Session, { inbox, presence, registrar, trunks }: Answering): Endpoint {
+    const { auth, trusted, nativeDomains, maxPending, maxPendingPerSource, rates } = this.#options;
     const methods = new Map<string, Method>([
       ['MESSAGE', { handle: (inbound) => inbox.handle(inbound), isPassedOn: true, wantsProof: true }],
       ...presence.methods(),
@@ -171,7 +179,7 @@ export class SipAdapter implements Adapter {
       accept: acceptedTypes,
       supported: nativeDomains.length > 0 ? ['path'] : [],
       events: presence.events,
-      trusted: new Set(trusted),
+      isTrusted: (address) => trusted.includes(address) || trunks.some((trunk) => trunk.isTrusted(address)),
       digest:
         auth &&
         new DigestServer({
@@ -180,6 +188,7 @@ export class SipAdapter implements Adapter {
         }),
       maxPending,
       maxPendingPerSource,
+      rates,
       now: () => hub.now(),
       answered: (request, answer, bytes) => answered(hub, session, request, answer, bytes),
       failed: (request, error) => hub.log.error({ method: request.method, error }, 'a request failed in our hands'),

@@ -74,6 +74,11 @@ export class Registration implements Way {
     return [parseUri(this.options.aor).host, ...this.options.domains];
   }
 
+  /** What comes from its registrar is believed. */
+  isTrusted(address: string): boolean {
+    return this.options.trusted && this.isRegistered && this.#flow?.remote.address === address;
+  }
+
   start(): void {
     void this.#register();
   }

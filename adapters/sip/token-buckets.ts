@@ -29,17 +29,26 @@ export class TokenBuckets {
     return this.#buckets.size;
   }
 
+  isEmpty(key: string): boolean {
+    return this.#rate.perSecond > 0 && this.#tokensOf(key, this.#now()) < 1;
+  }
+
   /** 0 when one token was taken; else the milliseconds until there is one, and none is taken. */
   take(key: string): number {
-    const { perSecond, burst } = this.#rate;
+    const { perSecond } = this.#rate;
     if (perSecond === 0) return 0;
     const now = this.#now();
-    const { tokens: left, at } = this.#buckets.get(key) ?? { tokens: burst, at: now };
-    const tokens = Math.min(burst, left + (Math.max(now - at, 0) * perSecond) / 1000);
+    const tokens = this.#tokensOf(key, now);
     // Taken out first: the order of the map is that of last use.
     this.#buckets.delete(key);
     this.#buckets.set(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
     if (this.#buckets.size > maxBuckets) this.#buckets.delete(this.#buckets.keys().next().value as string);
     return tokens < 1 ? Math.ceil(((1 - tokens) * 1000) / perSecond) : 0;
+  }
+
+  #tokensOf(key: string, now: number): number {
+    const { perSecond, burst } = this.#rate;
+    const { tokens, at } = this.#buckets.get(key) ?? { tokens: burst, at: now };
+    return Math.min(burst, tokens + (Math.max(now - at, 0) * perSecond) / 1000);
   }
 }

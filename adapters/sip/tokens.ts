@@ -15,8 +15,11 @@ export function newTag(): string {
   return pool.toString('hex', used - 8, used);
 }
 
-/** RFC 3261 s.8.1.1.7: a counter keeps branches of this process apart for certain, 64 random bits those of others. */
-export function newBranch(): string {
+/**
+ * RFC 3261 s.8.1.1.7: a counter keeps branches of this process apart for certain, 64 random bits those of others. `mark`
+ * is said last (RFC 5393 s.4.2.2).
+ */
+export function newBranch(mark: string): string {
   count++;
-  return `z9hG4bK${count.toString(36)}.${newTag()}`;
+  return `z9hG4bK${count.toString(36)}.${newTag()}.${mark}`;
 }

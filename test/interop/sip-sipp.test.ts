@@ -45,7 +45,7 @@ function sipp(t: TestContext, scenario: string, args: readonly string[]): Run {
 async function site(t: TestContext, more: Settings = {}) {
   const hub = fakeHub();
   // sipp's scenario takes nothing but what it expects: no OPTIONS.
-  const sip = create({ ...more, holdMs: 0, t1Ms: 500, t2Ms: 4000, t4Ms: 5000 }, 0);
+  const sip = create({ trusted: ['127.0.0.1'], ...more, holdMs: 0, t1Ms: 500, t2Ms: 4000, t4Ms: 5000 }, 0);
   t.after(() => sip.stop());
   await sip.start(hub);
   return { hub, sip };

@@ -1,8 +1,10 @@
 // What a message is matched to its transaction by (RFC 3261 s.17.1.3, 17.2.3, 8.2.2.2).
+import { crc32 } from 'node:zlib';
 import { parseCSeq } from '../codec/cseq.ts';
 import type { Headers, SipRequest, SipResponse } from '../codec/message.ts';
 import { tagOf } from '../codec/name-addr.ts';
 import { parseVia, type Via } from '../codec/via.ts';
+import { newTag } from '../tokens.ts';
 
 const cookie = 'z9hG4bK';
 
@@ -37,6 +39,25 @@ export function responseKey({ headers }: SipResponse): string {
 export function mergedKey({ headers }: SipRequest): string | undefined {
   if (tagOf(headers.get('To')) !== undefined) return undefined;
   return flat(`${headers.get('Call-ID')}|${tagOf(headers.get('From')) ?? ''}|${headers.get('CSeq')}`);
+}
+
+const ofThisProcess = newTag();
+
+/**
+ * The same for a request that has come back to us as it left (RFC 5393 s.4.2.2): what decides where it goes, and whose it
+ * is. One that comes back for somebody else is a spiral, which ends by Max-Forwards.
+ */
+export function loopMark({ uri, headers }: SipRequest): string {
+  const parts = [ofThisProcess, uri];
+  for (const name of ['From', 'To', 'Call-ID', 'CSeq']) parts.push(headers.get(name) ?? '');
+  return crc32(parts.join('|')).toString(36);
+}
+
+export function isLooped(request: SipRequest): boolean {
+  const vias = request.headers.all('Via');
+  if (vias.length < 2) return false;
+  const mark = `.${loopMark(request)}`;
+  return vias.some((via) => via.includes(mark) && parseVia(via).branch?.endsWith(mark) === true);
 }
 
 const scratch = Buffer.alloc(1024);

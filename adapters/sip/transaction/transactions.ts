@@ -6,7 +6,7 @@ import { newBranch, newTag } from '../tokens.ts';
 import type { Flow } from '../transport/flow.ts';
 import { type ClientTransaction, type ClientUser, InviteClient, NonInviteClient } from './client.ts';
 import type { TimerValues, TransactionParts } from './clockwork.ts';
-import { clientKey, mergedKey, responseKey, serverKey, topVia } from './keys.ts';
+import { clientKey, loopMark, mergedKey, responseKey, serverKey, topVia } from './keys.ts';
 import { InviteServer, NonInviteServer, type ReplyWay, type ServerTransaction } from './server.ts';
 
 export interface TransactionUser {
@@ -55,7 +55,7 @@ export class Transactions {
 
   /** Sends a request that has no Via yet. */
   request(request: SipRequest, flow: Flow, user: ClientUser): ClientTransaction {
-    const branch = newBranch();
+    const branch = newBranch(loopMark(request));
     const { host, port } = flow.sentBy;
     const via = { transport: flow.transport, host, port, branch, rport: true as const, parameters: new Map() };
     request.headers.prepend('Via', formatVia(via));

@@ -78,7 +78,12 @@ function* mutants(port: number, seed: number): Generator<string> {
 }
 
 async function site(t: TestContext) {
-  return open(t, { nativeDomains: ['native.example'], holdMs: 0, maxConnectionsPerSource: 10_000 });
+  return open(t, {
+    nativeDomains: ['native.example'],
+    holdMs: 0,
+    maxConnectionsPerSource: 10_000,
+    rates: { source: { perSecond: 0 } },
+  });
 }
 
 test('broken datagrams', async (t) => {

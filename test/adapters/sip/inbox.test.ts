@@ -241,7 +241,7 @@ test('RFC 3325 s.5: P-Asserted-Identity counts only from a trusted address', asy
 });
 
 test('tel:, im: and pres: are taken as such, a telephone number in a SIP URI is told by its form', async (t) => {
-  const { ask, hub } = await open(t);
+  const { ask, hub } = await open(t, { trusted: ['127.0.0.1'] });
   await ask({ uri: 'tel:+44-7700-900123', from: '<tel:+447700900001>;tag=x' });
   await ask({ uri: 'im:alice@xmpp.example' });
   await ask({ uri: 'pres:alice@xmpp.example' });

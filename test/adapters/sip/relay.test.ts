@@ -1,0 +1,108 @@
+// Phones of one domain of ours that write to each other: passed on as a proxy does, and never lost in between.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type PeerMessage, requestText, responseTo, type SipPeer, startSipPeer } from '../../peers/sip-peer.ts';
+import { open, type Settings } from './adapter-fixtures.ts';
+
+const bob = 'sip:bob@native.example';
+const carol = 'sip:carol@native.example';
+
+async function register(phone: SipPeer, aor: string, port: number): Promise<void> {
+  const parts = { method: 'REGISTER', uri: 'sip:native.example', from: `<${aor}>;tag=r`, to: `<${aor}>`, body: '' };
+  const more = [`Contact: <${aor.replace(/@.*/, '')}@127.0.0.1:${phone.port}>`, 'Expires: 600'];
+  phone.sendUdp(requestText({ port: phone.port, callId: `reg-${aor}-${phone.port}`, ...parts, more }), port);
+  await phone.until(({ first, header }) => first === 'SIP/2.0 200 OK' && header('CSeq').endsWith('REGISTER'));
+}
+
+/** Bob's phone, and one or two of Carol's. */
+async function site(t: TestContext, phones = 1, settings: Settings = {}) {
+  const opened = await open(t, { nativeDomains: ['native.example'], ...settings });
+  await register(opened.peer, bob, opened.port);
+  const carols: SipPeer[] = [];
+  for (let index = 0; index < phones; index++) {
+    const phone = await startSipPeer();
+    t.after(() => phone.stop());
+    await register(phone, carol, opened.port);
+    carols.push(phone);
+  }
+  const write = (more: Partial<Parameters<typeof requestText>[0]> = {}) =>
+    opened.ask({ uri: carol, from: `<${bob}>;tag=b`, ...more });
+  return { ...opened, carols, write };
+}
+
+const isMessage = ({ first }: PeerMessage) => first.startsWith('MESSAGE');
+
+test('RFC 3261 s.16: a MESSAGE from phone to phone is passed on octet for octet, and its answer comes back', async (t) => {
+  const { carols, write, hub } = await site(t);
+  const [phone] = carols as [SipPeer];
+  const body = 'From: <sip:bob@native.example>\r\nX-Odd:  spaces\r\n\r\nContent-Type: text/plain\r\n\r\nh\u00e9llo';
+  phone.onRequest = (request) => responseTo(request, '202 Later');
+  const more = [
+    'Subject: lunch',
+    'X-Unknown: kept',
+    'Authorization: Digest username="bob"',
+    'Route: <sip:127.0.0.1;lr>',
+  ];
+  const answer = await write({ type: 'message/cpim', body, callId: 'kept', more });
+  assert.equal(answer.first, 'SIP/2.0 202 Later');
+  const [passed] = phone.heard.filter(isMessage) as [PeerMessage];
+  assert.equal(passed.first, `MESSAGE sip:carol@127.0.0.1:${phone.port} SIP/2.0`);
+  assert.equal(passed.body, body);
+  assert.deepEqual(
+    ['Call-ID', 'From', 'CSeq', 'Subject', 'X-Unknown', 'Max-Forwards', 'Authorization', 'Route'].map(passed.header),
+    ['kept', `<${bob}>;tag=b`, '1 MESSAGE', 'lunch', 'kept', '69', '', ''],
+  );
+  assert.equal(passed.text.match(/^Via:/gm)?.length, 2);
+  assert.equal(hub.drafts.length, 0);
+  assert.equal(hub.counters.get('relayed_total{status=202}'), 1);
+});
+
+test('what the other phone refuses is refused with its own words, and what explains them', async (t) => {
+  const { carols, write } = await site(t);
+  carols[0]!.onRequest = (request) => responseTo(request, '415 Not That', ['Accept: text/plain', 'Contact: <sip:x@y>']);
+  const answer = await write();
+  assert.deepEqual(
+    [answer.first, answer.header('Accept'), answer.header('Contact')],
+    ['SIP/2.0 415 Not That', 'text/plain', ''],
+  );
+});
+
+test('RFC 3261 s.16.7: of several phones the first 2xx counts, else the best refusal', async (t) => {
+  const { carols, write } = await site(t, 2);
+  const [one, two] = carols as [SipPeer, SipPeer];
+  one.onRequest = (request) => responseTo(request, '486 Busy');
+  assert.equal((await write({ callId: 'first' })).first, 'SIP/2.0 200 OK');
+  two.onRequest = (request) => responseTo(request, '404 Nobody');
+  assert.equal((await write({ callId: 'second' })).first, 'SIP/2.0 404 Nobody');
+  two.onRequest = (request) => responseTo(request, '603 No');
+  assert.equal((await write({ callId: 'third' })).first, 'SIP/2.0 603 No');
+});
+
+test('RFC 4320 s.4.2: a phone that is silent is 480, never 408', async (t) => {
+  const { carols, write } = await site(t);
+  carols[0]!.onRequest = () => undefined;
+  assert.match((await write()).first, /^SIP\/2\.0 480 /);
+});
+
+test('RFC 5393 s.5: Max-Breadth is shared among the phones, and none left is 440', async (t) => {
+  const { carols, write } = await site(t, 2);
+  assert.equal((await write({ callId: 'none', more: ['Max-Breadth: 0'] })).first, 'SIP/2.0 440 Max-Breadth Exceeded');
+  await write({ callId: 'all' });
+  const breadths = carols.map(({ heard }) => heard.find(isMessage)?.header('Max-Breadth'));
+  assert.deepEqual(breadths, ['30', '30']);
+  await write({ callId: 'one', more: ['Max-Breadth: 1'] });
+  const reached = carols.filter(({ heard }) => heard.some((one) => isMessage(one) && one.header('Call-ID') === 'one'));
+  assert.equal(reached.length, 1);
+});
+
+test('who has no phone registered is the hub’s to find or refuse', async (t) => {
+  const { ask, hub } = await site(t, 0);
+  await ask({ uri: carol, from: `<${bob}>;tag=b` });
+  assert.equal(hub.drafts[0]?.to, carol);
+});
+
+test('RFC 3325 s.5: what a stranger asserts is not passed on', async (t) => {
+  const { carols, write } = await site(t);
+  await write({ more: ['P-Asserted-Identity: <sip:boss@native.example>'] });
+  assert.equal(carols[0]!.heard.find(isMessage)?.header('P-Asserted-Identity'), '');
+});
