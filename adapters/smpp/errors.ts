@@ -3,7 +3,7 @@ import { type FailureReason, GatewayError, type ReceiptState } from '../../src/c
 import { type StatusName, statuses, statusName } from './codec/index.ts';
 import { gsmErrors, networkKinds } from './receipts/network-errors.ts';
 
-/** SMPP 3.4 s.5.1.3. What is about our own session rather than the message is worth another try. */
+/** SMPP 3.4 s.5.1.3, SMPP 5.0 s.4.7.6. What is about our own session rather than the message is worth another try. */
 const failures: Readonly<Record<Exclude<StatusName, 'ESME_ROK'>, readonly [FailureReason, string]>> = {
   ESME_RINVMSGLEN: ['too-large', 'the message is too long for the SMS centre'],
   ESME_RINVCMDLEN: ['malformed', 'the SMS centre could not read the request'],
@@ -54,7 +54,23 @@ const failures: Readonly<Record<Exclude<StatusName, 'ESME_ROK'>, readonly [Failu
   ESME_RUNKNOWNERR: ['unavailable', 'the SMS centre has a fault without a name'],
   ESME_RSERTYPUNAUTH: ['not-allowed', 'the account may not use the service_type'],
   ESME_RPROHIBITED: ['not-allowed', 'the account may not do this'],
+  ESME_RSERTYPUNAVAIL: ['unavailable', 'the service_type is not available now'],
+  ESME_RSERTYPDENIED: ['not-allowed', 'the service_type is denied'],
   ESME_RINVDCS: ['unsupported', 'the SMS centre does not take the alphabet'],
+  ESME_RINVSRCADDRSUBUNIT: ['malformed', "the SMS centre does not take the sender's subunit"],
+  ESME_RINVDSTADDRSUBUNIT: ['malformed', "the SMS centre does not take the recipient's subunit"],
+  ESME_RINVBCASTFREQINT: ['malformed', 'the SMS centre does not take the interval of the broadcast'],
+  ESME_RINVBCASTALIAS_NAME: ['malformed', 'the SMS centre does not take the alias of the broadcast'],
+  ESME_RINVBCASTAREAFMT: ['malformed', 'the SMS centre does not take the form of the broadcast area'],
+  ESME_RINVNUMBCAST_AREAS: ['malformed', 'the SMS centre does not take the number of broadcast areas'],
+  ESME_RINVBCASTCNTTYPE: ['malformed', 'the SMS centre does not take the content of the broadcast'],
+  ESME_RINVBCASTMSGCLASS: ['malformed', 'the SMS centre does not take the class of the broadcast'],
+  ESME_RBCASTFAIL: ['unavailable', 'the SMS centre could not broadcast'],
+  ESME_RBCASTQUERYFAIL: ['unavailable', 'the SMS centre could not answer about the broadcast'],
+  ESME_RBCASTCANCELFAIL: ['not-allowed', 'the broadcast could not be cancelled'],
+  ESME_RINVBCAST_REP: ['malformed', 'the SMS centre does not take the repetitions of the broadcast'],
+  ESME_RINVBCASTSRVGRP: ['malformed', 'the SMS centre does not take the service group of the broadcast'],
+  ESME_RINVBCASTCHANIND: ['malformed', 'the SMS centre does not take the channel of the broadcast'],
 };
 
 type Overrides = Readonly<Record<string, FailureReason>>;

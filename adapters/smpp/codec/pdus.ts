@@ -153,6 +153,25 @@ export const commands = {
     ],
   },
   data_sm_resp: { id: 0x80000103, fields: [messageId] },
+  // SMPP 5.0 s.4.4 and 4.6: read so that they can be refused in their own response.
+  broadcast_sm: {
+    id: 0x111,
+    fields: [
+      serviceType,
+      ...source,
+      messageId,
+      ['priority_flag', 'int8'],
+      ...times,
+      ['replace_if_present_flag', 'int8'],
+      ['data_coding', 'int8'],
+      ['sm_default_msg_id', 'int8'],
+    ],
+  },
+  broadcast_sm_resp: { id: 0x80000111, fields: [messageId] },
+  query_broadcast_sm: { id: 0x112, fields: [messageId, ...source] },
+  query_broadcast_sm_resp: { id: 0x80000112, fields: [messageId] },
+  cancel_broadcast_sm: { id: 0x113, fields: [serviceType, messageId, ...source] },
+  cancel_broadcast_sm_resp: { id: 0x80000113, fields: [] },
 } as const satisfies Record<string, Layout>;
 
 export type CommandName = keyof typeof commands;

@@ -53,6 +53,13 @@ const probes: Array<[what: string, octets: Buffer, answer: 'closed' | [command: 
     encode({ command: 'submit_sm', sequence_number: 42 }),
     ['submit_sm_resp', statuses.ESME_RINVCMDID],
   ],
+  ...(['broadcast_sm', 'query_broadcast_sm', 'cancel_broadcast_sm'] as const).map(
+    (command): [string, Buffer, [string, number]] => [
+      `a ${command} of SMPP 5.0`,
+      encode({ command, sequence_number: 42 }),
+      [`${command}_resp`, statuses.ESME_RINVCMDID],
+    ],
+  ),
   [
     'a second bind',
     encode({ command: 'bind_transceiver', sequence_number: 42 }),
@@ -97,7 +104,7 @@ async function works(peer: WirePeer): Promise<void> {
 
 describe('a hostile SMSC', () => {
   for (const [what, octets, answer] of probes) {
-    test(`${what}: ${answer === 'closed' ? 'generic_nack, close, and bound again' : answer.join(' ')}`, async (t) => {
+    test(`reference smpp 3: ${what}: ${answer === 'closed' ? 'generic_nack, close, and bound again' : answer.join(' ')}`, async (t) => {
       const { smsc, hub, peer } = await open(t);
       peer.raw(octets);
       if (answer === 'closed') {
@@ -154,7 +161,7 @@ describe('a hostile SMSC', () => {
     assert.equal(hub.drafts.length, 1);
   });
 
-  test('a hub that throws nonsense answers that message and not the session', async (t) => {
+  test('reference smpp 3: a hub that throws nonsense answers that message and not the session', async (t) => {
     const { hub, peer } = await open(t);
     hub.onPublish = () => {
       throw new TypeError('a fault of ours');
