@@ -9,9 +9,39 @@ const ms = (fallback: number) => z.number().int().nonnegative().default(fallback
 const tag = z.string().regex(/^0x[0-9a-f]{4}$/i);
 const typeOf = z.strictObject({ ton: z.number().int().min(0).max(255), npi: z.number().int().min(0).max(255) });
 
-export const options = z.strictObject({
+const endpointPattern = /^(\[[0-9a-f:.]+\]|[^:\s]+)(?::(\d{1,5}))?$/i;
+
+const outbind = z.strictObject({
+  listen: z.string().regex(endpointPattern, 'write address:port').describe('where the SMS centre connects to us'),
+  from: z.array(z.string()).default([]).describe('addresses that it may come from; default: any'),
+  systemId: z.string().max(15).optional().describe('what it calls itself; default: anything'),
+  password: z.string().max(64).describe('what it must say'),
+  bind: z.enum(['receiver', 'transceiver']).default('receiver').describe('how we bind on its connection'),
+  tls: z
+    .strictObject({
+      cert: z.string().describe('file with our certificate, PEM'),
+      key: z.string().describe('file with its key, PEM'),
+      ca: z
+        .string()
+        .optional()
+        .describe('file with the CA certificates; given, the SMS centre must show a certificate'),
+    })
+    .optional()
+    .describe('TLS on that port'),
+});
+
+const fields = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('the SMS centre'),
   port: z.number().int().min(1).max(65535).default(2775).describe('2775 is the registered port; with TLS often 3550'),
+  hosts: z
+    .array(z.string().regex(endpointPattern, 'write name or name:port'))
+    .default([])
+    .describe('more SMS centres of the same account, `name` or `name:port`'),
+  hostUse: z
+    .enum(['failover', 'share'])
+    .default('failover')
+    .describe('failover: the first of the hosts that takes us, and back when it does again; share: binds are spread'),
+  binds: z.number().int().min(1).max(32).default(1).describe('how many binds of each kind; they share window and rate'),
   tls: z
     .union([
       z.boolean(),
@@ -28,16 +58,23 @@ export const options = z.strictObject({
   password: z.string().max(64).default('').describe('its password; 8 characters in the specification, more with some'),
   systemType: z.string().max(12).default('').describe('what the carrier asks for, usually empty'),
   bind: z
-    .enum(['transceiver', 'transmitter', 'receiver', 'pair'])
+    .enum(['transceiver', 'transmitter', 'receiver', 'pair', 'none'])
     .default('transceiver')
-    .describe('pair: one transmitter and one receiver that share all state'),
-  interfaceVersion: z.number().int().min(0).max(255).default(0x34).describe('52 (0x34) is SMPP 3.4'),
+    .describe('pair: one transmitter and one receiver that share all state; none: only outbind'),
+  outbind: outbind.optional().describe('an SMS centre that connects to us and says outbind when it has messages'),
+  interfaceVersion: z
+    .number()
+    .int()
+    .min(0)
+    .max(255)
+    .default(0x34)
+    .describe('51 (0x33), 52 (0x34) or 80 (0x50): SMPP 3.3, 3.4 or 5.0; lowered to what the SMS centre says it speaks'),
   source: typeOf.optional().describe('TON and NPI of senders; default: by the form of the number'),
   destination: typeOf.optional().describe('TON and NPI of recipients; default: by the form of the number'),
   addressRange: z.string().max(40).default('').describe('numbers whose messages the SMS centre should send here'),
   serviceType: z.string().max(5).default('').describe('service_type of what we submit'),
-  window: z.number().int().min(1).max(1000).default(10).describe('requests without a response at once'),
-  ratePerSecond: z.number().positive().optional().describe('parts a second at most; default: no limit'),
+  window: z.number().int().min(1).max(1000).default(10).describe('requests without a response at once, over all binds'),
+  ratePerSecond: z.number().positive().optional().describe('parts a second at most, over all binds; default: no limit'),
   responseTimeoutMs: ms(15_000).describe('a request unanswered for so long has an unknown outcome'),
   enquireLinkMs: ms(30_000).describe('silence after which the link is asked whether it lives; 0: never'),
   reconnect: z
@@ -102,9 +139,12 @@ export const options = z.strictObject({
   rejoinWaitMs: ms(10 * 60_000).describe('how long the missing parts of a text from the network are waited for'),
   recordMs: ms(3 * 24 * 3_600_000).describe('how long beyond its validity a message waits for its receipt'),
   unknownOutcome: z
-    .enum(['report', 'resend'])
+    .enum(['report', 'resend', 'query'])
     .default('report')
-    .describe('a submit without a response when the link drops: say so, or send again (may double)'),
+    .describe('a submit without a response when the link drops: say so, send again (may double), or find out first'),
+  repeatWindowMs: ms(5 * 60_000).describe(
+    'a message answered just before a link was lost, and sent again within this time, is the same one; 0: never',
+  ),
   notices: z.boolean().default(true).describe('tell an SMS sender by SMS when the message could not be delivered'),
   defaultCountry: z.string().length(2).optional().describe('ISO 3166 country of numbers in national form'),
   shortCodeContext: z.string().optional().describe('phone-context of short codes; default: <instance>.invalid'),
@@ -114,7 +154,32 @@ export const options = z.strictObject({
     .describe("what the carrier's own command_status values mean: { '0x412': throttled }"),
 });
 
+export const options = fields.superRefine(({ bind, interfaceVersion, outbind }, context) => {
+  if (interfaceVersion < 0x34 && (bind === 'transceiver' || outbind)) {
+    const message = 'SMPP 3.3 has neither bind_transceiver nor outbind: use pair, transmitter or receiver';
+    context.addIssue({ code: 'custom', path: ['interfaceVersion'], message });
+  }
+  if (bind === 'none' && !outbind) {
+    context.addIssue({ code: 'custom', path: ['bind'], message: 'without a bind of our own outbind is needed' });
+  }
+});
+
 export type SmppOptions = z.output<typeof options>;
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export function endpointOf(text: string, defaultPort: number): Endpoint {
+  const [, host = '', port] = endpointPattern.exec(text) ?? [];
+  return { host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? defaultPort : Number(port) };
+}
+
+/** Every host of the account, the first one first. */
+export function endpointsOf({ host, port, hosts }: SmppOptions): Endpoint[] {
+  return [{ host, port }, ...hosts.map((text) => endpointOf(text, port))];
+}
 
 export type BindCommand = 'bind_transceiver' | 'bind_transmitter' | 'bind_receiver';
 
@@ -123,7 +188,13 @@ export const bindsOf: Readonly<Record<SmppOptions['bind'], readonly BindCommand[
   transmitter: ['bind_transmitter'],
   receiver: ['bind_receiver'],
   pair: ['bind_transmitter', 'bind_receiver'],
+  none: [],
 };
+
+/** Whether we can send anything at all. */
+export function isSubmitting({ bind, outbind }: SmppOptions): boolean {
+  return bind !== 'receiver' && (bind !== 'none' || outbind?.bind === 'transceiver');
+}
 
 /** The files of the TLS options, read now so that a renewed certificate serves the next connection. */
 export function tlsFiles({ tls }: SmppOptions): { ca?: Buffer; cert?: Buffer; key?: Buffer } {

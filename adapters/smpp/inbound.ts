@@ -11,6 +11,7 @@ import { type MobileRules, toEvent } from './mapping.ts';
 import type { ReceiptBook } from './receipts/book.ts';
 import { isMarkedReceipt, type ParsedReceipt, parseReceipt } from './receipts/dialects.ts';
 import type { Rejoin, Whole } from './rejoin.ts';
+import { type Repeats, sealOf } from './repeats.ts';
 import { contentOf, type DataCoding, headerBytesOf, type Piece, readDataCoding, readSegment } from './text/index.ts';
 
 export interface InboundParts {
@@ -19,6 +20,7 @@ export interface InboundParts {
   readonly hub: Hub;
   readonly book: ReceiptBook;
   readonly rejoin: Rejoin;
+  readonly repeats: Repeats;
 }
 
 type Mobile = PduOf<'deliver_sm'> | PduOf<'data_sm'>;
@@ -32,12 +34,13 @@ export class Inbound {
     this.#parts = parts;
   }
 
-  async request(pdu: RequestPdu, frame: Buffer): Promise<Answer> {
+  /** `link`: the session that it came by. */
+  async request(pdu: RequestPdu, frame: Buffer, link: object): Promise<Answer> {
     if (pdu.command === 'alert_notification' || pdu.command === 'outbind') return 'silent';
     // An ESME is asked for nothing else.
     if (pdu.command !== 'deliver_sm' && pdu.command !== 'data_sm') return { status: 'ESME_RINVCMDID' };
     try {
-      await this.#take(pdu, frame);
+      await this.#take(pdu, frame, link);
       return { status: 'ESME_ROK' };
     } catch (error) {
       const reason = error instanceof GatewayError ? error.reason : 'internal';
@@ -54,8 +57,8 @@ export class Inbound {
     await this.#publish(source, destination, pieces, hints, key);
   }
 
-  async #take(pdu: Mobile, frame: Buffer): Promise<void> {
-    const { options, hub, book } = this.#parts;
+  async #take(pdu: Mobile, frame: Buffer, link: object): Promise<void> {
+    const { options, hub, book, repeats } = this.#parts;
     const octets = userData(pdu);
     const coding = readDataCoding(pdu.body.data_coding, options.alphabet0);
     const receipt = parseReceipt(pdu, receiptTexts(pdu, octets, coding));
@@ -73,7 +76,10 @@ export class Inbound {
       hub.log.warn({ source: pdu.body.source_addr }, 'a receipt without an id or a state');
       return;
     }
-    await this.#text(pdu, octets, coding, frame);
+    const seal = sealOf(pdu, frame);
+    if (repeats.take(seal)) hub.metrics.count('repeats_total');
+    else await this.#text(pdu, octets, coding, frame);
+    repeats.answered(link, seal);
   }
 
   async #noteDialect({ dialect, doneDate }: ParsedReceipt): Promise<void> {

@@ -2,24 +2,31 @@
 import {
   type Adapter,
   type AdapterModule,
+  type AdapterStatus,
   type Delivery,
   type EventType,
   GatewayError,
   type GatewayEvent,
   type Hub,
+  type ViewRow,
 } from '../../src/contract/index.ts';
-import { Link } from './binds/link.ts';
+import { Fleet } from './binds/fleet.ts';
 import { Pacer } from './binds/pacer.ts';
+import { askOver } from './binds/query.ts';
+import { versionName } from './binds/versions.ts';
 import type { ResponsePdu } from './codec/index.ts';
-import { type BindCommand, bindsOf, options, type SmppOptions } from './config.ts';
+import { isSubmitting, options, type SmppOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
 import { isThrottling } from './errors.ts';
+import { lostWords } from './fates.ts';
 import { Inbound } from './inbound.ts';
 import { type Conclusion, toReceipt } from './mapping.ts';
 import { Outbound } from './outbound.ts';
 import { ReceiptBook } from './receipts/book.ts';
+import type { PartRecord } from './receipts/records.ts';
+import { Unsure } from './receipts/unsure.ts';
 import { Rejoin } from './rejoin.ts';
-import type { Session } from './session.ts';
+import { Repeats } from './repeats.ts';
 
 const tickMs = 50;
 const goodbyeMs = 2000;
@@ -28,9 +35,9 @@ const goodbyeMs = 2000;
 interface Running {
   readonly hub: Hub;
   readonly outbound: Outbound;
-  readonly inbound: Inbound;
   readonly pacer: Pacer;
-  readonly links: Map<BindCommand, Link>;
+  readonly book: ReceiptBook;
+  readonly fleet: Fleet;
   readonly ticker: NodeJS.Timeout;
 }
 
@@ -43,8 +50,10 @@ export class Smpp implements Adapter {
   constructor(name: string, settings: SmppOptions) {
     this.#name = name;
     this.#options = settings;
-    this.accepts = new Set(settings.bind === 'receiver' ? [] : ['message', 'receipt']);
+    this.accepts = new Set(isSubmitting(settings) ? ['message', 'receipt'] : []);
   }
+
+  readonly views = { binds: () => this.#bindRows(), peers: () => this.#peerRows() };
 
   /** The carrier as a whole: one that is throttling or gone holds back all its numbers. */
   destination(): string {
@@ -54,32 +63,33 @@ export class Smpp implements Adapter {
   async start(hub: Hub): Promise<void> {
     const now = () => hub.now();
     const settings = this.#options;
-    const conclude = async (conclusion: Conclusion) => void (await hub.publish(toReceipt(conclusion)));
-    const book = new ReceiptBook(hub.state, settings, conclude, now);
+    const pacer = new Pacer(
+      {
+        ...settings,
+        isThrottling: (status: number) => isThrottling(status, settings.statusReasons),
+        late: (response: ResponsePdu, context: unknown) => outbound.late(response, context),
+      },
+      now,
+    );
+    const { book, unsure } = this.#records(hub, pacer);
+    const repeats = new Repeats(settings.repeatWindowMs, now);
     const rejoin = new Rejoin(hub.state, settings.rejoinWaitMs, (whole) => inbound.handOn(whole), now);
-    const rules = {
-      defaultCountry: settings.defaultCountry,
-      shortCodeContext: settings.shortCodeContext ?? `${this.#name.toLowerCase()}.invalid`,
-    };
-    const inbound = new Inbound({ options: settings, rules, hub, book, rejoin });
-    const limits = {
-      ...settings,
-      isThrottling: (status: number) => isThrottling(status, settings.statusReasons),
+    const inbound = new Inbound({ options: settings, rules: this.#rules, hub, book, rejoin, repeats });
+    const handler = {
+      status: (state: AdapterStatus, why?: string) => hub.status(state, why),
+      request: inbound.request.bind(inbound),
       late: (response: ResponsePdu, context: unknown) => outbound.late(response, context),
+      lost: (session: object) => repeats.lost(session),
     };
-    const pacer = new Pacer(limits, now);
-    const outbound = new Outbound({ options: settings, hub, pacer, book });
-    await Promise.all([book.open(), rejoin.open()]);
-    const links = new Map<BindCommand, Link>();
+    const fleet = new Fleet(settings, { handler, pacer, log: hub.log, now });
+    const outbound = new Outbound({ options: settings, hub, pacer, book, unsure, version: () => fleet.version });
+    await Promise.all([book.open(), unsure.open(), rejoin.open()]);
     const ticker = setInterval(() => {
-      for (const part of [...links.values(), pacer, book, rejoin]) part.tick();
+      for (const part of [fleet, pacer, book, unsure, rejoin]) part.tick();
       hub.metrics.gauge('window', pacer.inFlight);
     }, tickMs);
-    const running: Running = { hub, outbound, inbound, pacer, links, ticker };
-    for (const command of bindsOf[settings.bind]) links.set(command, this.#link(command, running));
-    this.#running = running;
-    hub.status('connecting');
-    await Promise.all([...links.values()].map((link) => link.start()));
+    this.#running = { hub, outbound, pacer, book, fleet, ticker };
+    await fleet.start();
   }
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
@@ -97,40 +107,68 @@ export class Smpp implements Adapter {
     this.#running = undefined;
     // Nothing new goes out; what is in flight may still be answered.
     running.pacer.detach('stopped');
-    const goodbye = Promise.all([...running.links.values()].map((link) => link.stop()));
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise((resolve) => {
       timer = setTimeout(resolve, goodbyeMs);
     });
-    await Promise.race([goodbye, patience]);
+    await Promise.race([running.fleet.stop(), patience]);
     clearTimeout(timer);
-    for (const link of running.links.values()) link.cut();
+    running.fleet.cut();
     clearInterval(running.ticker);
     running.hub.status('down', 'stopped');
   }
 
-  #link(command: BindCommand, running: Running): Link {
-    const { hub, pacer, inbound, outbound, links } = running;
-    const isSubmitting = command !== 'bind_receiver';
-    return new Link(
-      command,
-      this.#options,
-      {
-        up: (session: Session) => {
-          if (isSubmitting) pacer.attach(session);
-          hub.log.info({ command }, 'bound');
-          if ([...links.values()].every((link) => link.isUp)) hub.status('up');
-        },
-        down: (why) => {
-          if (isSubmitting) pacer.detach(why);
-          hub.status('down', why);
-        },
-        request: (pdu, frame) => inbound.request(pdu, frame),
-        oddity: (what) => hub.log.warn({ command, what }, 'oddity on the wire'),
-        late: (response, context) => outbound.late(response, context),
-      },
-      () => hub.now(),
-    );
+  get #rules() {
+    const { defaultCountry, shortCodeContext } = this.#options;
+    return { defaultCountry, shortCodeContext: shortCodeContext ?? `${this.#name.toLowerCase()}.invalid` };
+  }
+
+  /** What is remembered of messages on their way. */
+  #records(hub: Hub, pacer: Pacer): { book: ReceiptBook; unsure: Unsure } {
+    const settings = this.#options;
+    const now = () => hub.now();
+    const conclude = async (conclusion: Conclusion) => void (await hub.publish(toReceipt(conclusion)));
+    const ask = askOver(pacer, now);
+    const hooks =
+      settings.unknownOutcome === 'query' ? { ask, lost: (who: readonly string[]) => unsure.between(who) } : {};
+    const book = new ReceiptBook(hub.state, settings, conclude, now, hooks);
+    const unsure = new Unsure({
+      state: hub.state,
+      waitMs: settings.responseTimeoutMs,
+      ask,
+      isBound: () => pacer.session !== undefined,
+      answered: (messageId, record, outcome) => book.answered(messageId, record, outcome),
+      unknown: ({ e: event, f: from, t: to }: PartRecord) =>
+        conclude({ event, from, to, state: 'unknown', words: lostWords }),
+      now,
+    });
+    return { book, unsure };
+  }
+
+  async *#bindRows(): AsyncIterable<ViewRow> {
+    const running = this.#running;
+    if (!running) return;
+    const { flow, inFlight } = running.pacer;
+    const common = {
+      window: flow.window,
+      windowMost: this.#options.window,
+      inFlightAll: inFlight,
+      ratePerSecond: flow.rate === undefined ? 'no limit' : Math.round(flow.rate),
+      latencyMs: flow.latencyMs,
+      pressure: flow.pressure(running.hub.now()),
+      idRule: running.book.learnt.row().idRule ?? '',
+      alphabet0: this.#options.alphabet0,
+    };
+    for (const row of running.fleet.rows()) yield { ...row, ...common };
+  }
+
+  /** One row: what was learnt of the carrier, and what was told us of it. */
+  async *#peerRows(): AsyncIterable<ViewRow> {
+    const running = this.#running;
+    if (!running) return;
+    const { systemId, alphabet0, concat, unknownOutcome } = this.#options;
+    const version = versionName(running.fleet.version);
+    yield { peer: this.#name, systemId, version, ...running.book.learnt.row(), alphabet0, concat, unknownOutcome };
   }
 }
 

@@ -1,22 +1,18 @@
 // One event to the SMSC: split, submitted part by part, its parts remembered for their receipts. A retry of the event
 // sends only what the SMSC has not taken yet, under the same reference.
-import {
-  asGatewayError,
-  type Delivery,
-  GatewayError,
-  type Hub,
-  type Message,
-  type Receipt,
-} from '../../src/contract/index.ts';
-import { NotSent, type Pacer, type Submission, type Ticket } from './binds/pacer.ts';
+import { type Delivery, GatewayError, type Hub, type Message, type Receipt } from '../../src/contract/index.ts';
+import type { Pacer, Submission, Ticket } from './binds/pacer.ts';
+import { inVersion, optionsFor } from './binds/versions.ts';
 import { type ResponsePdu, statuses, statusName, type Tlv, textRanges } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
-import { type Exchange, SessionError } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import { type Fate, fateOf, lostWords, worstOf } from './fates.ts';
 import { configuredTlvs, tlvsFor } from './hints.ts';
 import { fromEvent, noticeOf, planOf, type SubmitFields, toReceipt, toSubmission } from './mapping.ts';
 import type { ReceiptBook } from './receipts/book.ts';
 import type { PartRecord } from './receipts/records.ts';
+import type { Unsure } from './receipts/unsure.ts';
 import { type Part, type Plan, planText, toParts } from './text/index.ts';
 
 export interface OutboundParts {
@@ -24,6 +20,9 @@ export interface OutboundParts {
   readonly hub: Hub;
   readonly pacer: Pacer;
   readonly book: ReceiptBook;
+  readonly unsure: Unsure;
+  /** What every bind can take. */
+  readonly version: () => number;
 }
 
 /** How far earlier attempts came. */
@@ -44,8 +43,6 @@ interface Context {
   readonly isUntracked: boolean;
 }
 
-type Fate = 'taken' | 'unknown' | GatewayError;
-
 const referenceMs = 3 * 86_400_000;
 
 export class Outbound {
@@ -57,8 +54,14 @@ export class Outbound {
     this.#tlvs = configuredTlvs(parts.options.tlvs);
   }
 
+  /** As the SMSC takes it now. */
+  get #options(): SmppOptions {
+    return optionsFor(this.#parts.version(), this.#parts.options);
+  }
+
   async message(event: Message, signal: AbortSignal): Promise<Delivery> {
-    const { options, hub } = this.#parts;
+    const { hub } = this.#parts;
+    const options = this.#options;
     const plan = planOf(event, options);
     const common = fromEvent(event, options, hub.now());
     const progress = await this.#progress(event, common, plan);
@@ -68,12 +71,12 @@ export class Outbound {
       .filter((index) => ![...progress.taken, ...progress.assumed].includes(index));
     refuseAborted(signal);
     const submissions = left.map((index) => this.#submission(event, common, plan, parts, index));
-    const fates = await this.#submit(submissions, signal);
+    const fates = await this.#submit(submissions, event.id, signal);
     left.forEach((index, at) => {
       if (fates[at] === 'taken') progress.taken.push(index);
-      else if (fates[at] === 'unknown' && options.unknownOutcome === 'report') progress.assumed.push(index);
+      else if (fates[at] === 'unknown' && options.unknownOutcome !== 'resend') progress.assumed.push(index);
     });
-    await this.#conclude(event, progress, parts.length, fates);
+    await this.#conclude(event, progress, common, parts.length, fates);
     hub.log.debug({ event: event.id, parts: plan.count, why: plan.reason }, 'submitted');
     return { facts: { parts: plan.count, alphabet: plan.alphabet, reason: plan.reason } };
   }
@@ -88,9 +91,9 @@ export class Outbound {
     const parts = toParts(plan, 'udh8', plan.bodies.length > 1 ? await this.#reference(common) : 0);
     refuseAborted(signal);
     const submissions = parts.map((part) => {
-      return { ...toSubmission(options, common, plan, part, 0, this.#tlvs), context: undefined };
+      return { ...toSubmission(this.#options, common, plan, part, 0, this.#tlvs), context: undefined };
     });
-    const fates = await this.#submit(submissions, signal);
+    const fates = await this.#submit(submissions, receipt.id, signal);
     // A notice whose outcome is unknown is not worth a double.
     for (const fate of fates) if (fate instanceof GatewayError) throw fate;
     return {};
@@ -112,9 +115,14 @@ export class Outbound {
     const { hub } = this.#parts;
     hub.metrics.count('late_responses_total', { status: statusName(response.command_status) });
     if (context === undefined || response.command_status !== statuses.ESME_ROK) return;
-    this.#remember(response, context as Context).catch((error: Error) => {
+    this.#named(response, context as Context).catch((error: Error) => {
       hub.log.warn({ why: error.message }, 'a late response could not be remembered');
     });
+  }
+
+  async #named(response: ResponsePdu, context: Context): Promise<void> {
+    await this.#remember(response, context);
+    if ('message_id' in response.body) await this.#parts.unsure.named(response.body.message_id, context.record);
   }
 
   async #progress(event: Message, common: SubmitFields, plan: Plan): Promise<Progress> {
@@ -140,22 +148,26 @@ export class Outbound {
     const isLast = index === parts.length - 1;
     const isAsked = receipts === 'last-part' ? isLast : receipts !== 'none';
     const asked = isAsked ? (receipts === 'failure' ? 2 : 1) : 0;
-    const record: PartRecord = {
-      e: event.id,
-      f: event.from,
-      t: event.to,
-      d: common.destination_addr ?? '',
-      o: [common.source_addr_ton ?? 0, common.source_addr_npi ?? 0, common.source_addr ?? ''],
-      i: index,
-      n: receipts === 'last-part' ? 1 : parts.length,
-    };
+    const record = this.#record(event, common, index, parts.length);
     const overdue = asked === 1 && event.wants.includes('delivered') ? this.#dueAt(event) : {};
     const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked, ...overdue };
     const tlvs = tlvsFor(event.sms, passTlvs, this.#tlvs);
-    return { ...toSubmission(this.#parts.options, common, plan, part, asked, tlvs), context };
+    return { ...toSubmission(this.#options, common, plan, part, asked, tlvs), context };
   }
 
-  async #submit(submissions: readonly Submission[], signal: AbortSignal): Promise<Fate[]> {
+  #record(event: Message, { destination_addr = '', ...common }: SubmitFields, i: number, parts: number): PartRecord {
+    return {
+      e: event.id,
+      f: event.from,
+      t: event.to,
+      d: destination_addr,
+      o: [common.source_addr_ton ?? 0, common.source_addr_npi ?? 0, common.source_addr ?? ''],
+      i,
+      n: this.#parts.options.receipts === 'last-part' ? 1 : parts,
+    };
+  }
+
+  async #submit(submissions: readonly Submission[], message: string, signal: AbortSignal): Promise<Fate[]> {
     const tickets: Ticket[] = [];
     const cancel = () => {
       for (const ticket of tickets) ticket.cancel();
@@ -166,7 +178,11 @@ export class Outbound {
     const refused = (status: number) => {
       if (statusError(status, options.statusReasons).isFinal) cancel();
     };
-    for (const submission of submissions) tickets.push(pacer.submit({ ...submission, refused }));
+    for (const submission of submissions) {
+      const { source_addr, destination_addr } = submission.body;
+      const lane = `${source_addr}/${destination_addr}`;
+      tickets.push(pacer.submit({ ...inVersion(this.#parts.version(), submission), lane, message, refused }));
+    }
     const fates = tickets.map(async ({ done }, at): Promise<Fate> => {
       try {
         return await this.#answered(await done, submissions[at]?.context as Context | undefined);
@@ -213,17 +229,25 @@ export class Outbound {
   }
 
   /** Ends the attempt: returns when the SMSC has all parts, or may have; throws what stands in the way otherwise. */
-  async #conclude(event: Message, progress: Progress, count: number, fates: readonly Fate[]): Promise<void> {
-    const { hub } = this.#parts;
+  async #conclude(
+    event: Message,
+    progress: Progress,
+    common: SubmitFields,
+    count: number,
+    fates: readonly Fate[],
+  ): Promise<void> {
+    const { hub, options, unsure } = this.#parts;
     const { taken, assumed } = progress;
     if (taken.length + assumed.length < count) {
       if (count > 1) await hub.state.set(progressKey(event), JSON.stringify(progress), this.#lifeMs(event));
       throw worstOf(fates);
     }
-    if (assumed.length > 0) {
-      const words = 'the link to the SMS centre broke before it answered: the message may have arrived';
+    if (assumed.length > 0 && options.unknownOutcome === 'query') {
+      const records = assumed.map((index) => this.#record(event, common, index, count));
+      await unsure.add(event.id, records);
+    } else if (assumed.length > 0) {
       const { id, from, to } = event;
-      await hub.publish(toReceipt({ event: id, from, to, state: 'unknown', words }));
+      await hub.publish(toReceipt({ event: id, from, to, state: 'unknown', words: lostWords }));
     }
     if (count > 1) await hub.state.delete(progressKey(event));
   }
@@ -249,25 +273,4 @@ function progressKey(event: Message): string {
 
 function refuseAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new GatewayError('unavailable', 'given up before it was sent');
-}
-
-function fateOf(error: unknown): Fate {
-  if (error instanceof SessionError && error.isSent) return 'unknown';
-  if (error instanceof NotSent) {
-    return new GatewayError(error.isThrottled ? 'throttled' : 'unavailable', error.message);
-  }
-  if (error instanceof SessionError) return new GatewayError('unavailable', error.message);
-  if (error instanceof RangeError) return new GatewayError('malformed', `SMPP cannot say it: ${error.message}`);
-  return asGatewayError(error);
-}
-
-/** What decides about the whole: a final refusal, else what asks for patience, else whatever failed. */
-function worstOf(fates: readonly Fate[]): GatewayError {
-  const failures = fates.filter((fate) => fate instanceof GatewayError);
-  return (
-    failures.find(({ isFinal }) => isFinal) ??
-    failures.find(({ reason }) => reason === 'throttled') ??
-    failures[0] ??
-    new GatewayError('unavailable', 'the link to the SMS centre broke before it answered')
-  );
 }

@@ -1,20 +1,17 @@
-// Flow control towards the SMSC: the order of submits, the window, the rate, and what ESME_RTHROTTLED does to them.
-// A throttled PDU goes out first when the pause is over; the window starts at 1 and grows with each acceptance, so that an
-// SMSC that throttles from the start has nothing of ours out of order.
-import type { Body, ResponsePdu, Tlv } from '../codec/index.ts';
+// What is sent next, and on which bind: one window and one rate for all binds of an account, in the order of submission.
+// What was throttled goes out first when the pause is over; nothing overtakes between two numbers (reference smpp 0, fact 8).
+import { type Body, type ResponsePdu, statusName, type Tlv } from '../codec/index.ts';
 import { type Exchange, SessionError } from '../exchange.ts';
 import type { Session } from '../session.ts';
+import { Flow, type FlowLimits } from './flow.ts';
+import { type Laned, Lanes } from './lanes.ts';
 
-export interface PacerLimits {
-  readonly window: number;
-  readonly ratePerSecond?: number | undefined;
-  readonly throttle: { readonly firstMs: number; readonly maxMs: number };
-  isThrottling(status: number): boolean;
+export interface PacerLimits extends FlowLimits {
   /** A response that came after its submit was given up. */
   late(response: ResponsePdu, context: unknown): void;
 }
 
-export interface Submission {
+export interface Submission extends Laned {
   readonly command: 'submit_sm' | 'data_sm';
   readonly body: Partial<Body<'submit_sm'>>;
   readonly tlvs: readonly Tlv[];
@@ -23,10 +20,11 @@ export interface Submission {
   refused?(status: number): void;
 }
 
-interface Item {
+interface Item extends Laned {
   readonly submission: Submission;
   readonly order: number;
   state: 'queued' | 'sent' | 'settled';
+  hasPlace: boolean;
   /** Taken back while it was with the SMSC. */
   cancelledAt: number | undefined;
   resolve(exchange: Exchange): void;
@@ -44,6 +42,11 @@ export class NotSent extends Error {
   }
 }
 
+interface Load {
+  inFlight: number;
+  lastStatus: string;
+}
+
 export interface Ticket {
   /** Rejects with NotSent, or SessionError when nobody knows what became of it. */
   readonly done: Promise<Exchange>;
@@ -51,67 +54,76 @@ export interface Ticket {
   cancel(): void;
 }
 
-// The pump runs by tick: so much of a second's allowance may be saved up.
-const burstSeconds = 0.1;
 // Less than the hub waits for an attempt that it has aborted.
 const graceMs = 1500;
 
 export class Pacer {
+  readonly flow: Flow;
   readonly #limits: PacerLimits;
   readonly #now: () => number;
-  #session: Session | undefined;
-  #queue: Item[] = [];
-  #head = 0;
-  /** Throttled, in their old order: at most one window. */
+  /** The binds that take submits, and how much each has in flight. */
+  readonly #sessions = new Map<Session, Load>();
+  readonly #lanes = new Lanes<Item>();
+  /** First to last: throttled, in their old order (at most one window); what its lane let go; what is new. */
   #again: Item[] = [];
+  readonly #ready = new Fifo();
+  readonly #queue = new Fifo();
   /** In flight and taken back, oldest first. */
   readonly #leaving = new Set<Item>();
   #order = 0;
   #inFlight = 0;
-  #window = 1;
-  #slowStartUntil: number;
-  #pauseMs = 0;
-  #pausedUntil = 0;
-  #epoch = 0;
-  #tokens = 1;
-  #tokensAt: number;
 
   constructor(limits: PacerLimits, now: () => number) {
     this.#limits = limits;
     this.#now = now;
-    this.#tokensAt = now();
-    this.#slowStartUntil = limits.window;
+    this.flow = new Flow(limits, now());
   }
 
   get inFlight(): number {
     return this.#inFlight;
   }
 
+  loadOf(session: Session): Readonly<Load> {
+    return this.#sessions.get(session) ?? { inFlight: 0, lastStatus: '' };
+  }
+
+  /** A bind that takes submits, the least busy one. */
+  get session(): Session | undefined {
+    let least: Session | undefined;
+    for (const [session, { inFlight }] of this.#sessions) {
+      if (least === undefined || inFlight < this.loadOf(least).inFlight) least = session;
+    }
+    return least;
+  }
+
   attach(session: Session): void {
-    this.#session = session;
-    this.#inFlight = 0;
-    this.#window = 1;
-    this.#slowStartUntil = this.#limits.window;
-    this.#pausedUntil = 0;
-    this.#pauseMs = 0;
-    this.#epoch++;
+    if (this.#sessions.size === 0) this.flow.restart();
+    this.#sessions.set(session, { inFlight: 0, lastStatus: '' });
     this.#pump();
   }
 
-  /** The link is gone: what was never sent fails, so that the hub may go another way. */
-  detach(why: string): void {
-    this.#session = undefined;
-    const waiting = [...this.#again, ...this.#queue.slice(this.#head)];
+  /** A bind is gone (undefined: all are). With the last one what was never sent fails, so that the hub may go another way. */
+  detach(why: string, session?: Session): void {
+    for (const gone of session ? [session] : [...this.#sessions.keys()]) {
+      this.#inFlight -= this.loadOf(gone).inFlight;
+      this.#sessions.delete(gone);
+    }
+    if (this.#sessions.size > 0) {
+      this.#pump();
+      return;
+    }
+    const waiting = [...this.#again, ...this.#ready.clear(), ...this.#lanes.clear(), ...this.#queue.clear()];
     this.#again = [];
-    this.#queue = [];
-    this.#head = 0;
     for (const item of waiting) this.#giveUp(item, why);
   }
 
   submit(submission: Submission): Ticket {
     const { promise: done, resolve, reject } = Promise.withResolvers<Exchange>();
-    const item: Item = { submission, order: this.#order++, state: 'queued', cancelledAt: undefined, resolve, reject };
-    if (this.#session) {
+    const { lane, message } = submission;
+    const order = this.#order++;
+    const fresh = { state: 'queued', hasPlace: false, cancelledAt: undefined } as const;
+    const item: Item = { submission, lane, message, order, ...fresh, resolve, reject };
+    if (this.#sessions.size > 0) {
       this.#queue.push(item);
       this.#pump();
     } else this.#giveUp(item, 'not bound to the SMS centre');
@@ -139,57 +151,53 @@ export class Pacer {
   #giveUp(item: Item, why: string): void {
     if (item.state === 'settled') return;
     const isSent = item.state === 'sent';
+    this.#settled(item);
+    item.reject(isSent ? new SessionError('timeout', why, true) : new NotSent(why, this.#sessions.size > 0));
+  }
+
+  #settled(item: Item): void {
     item.state = 'settled';
-    item.reject(isSent ? new SessionError('timeout', why, true) : new NotSent(why, this.#session !== undefined));
+    if (!item.hasPlace) return;
+    item.hasPlace = false;
+    for (const next of this.#lanes.left(item)) this.#ready.push(next);
   }
 
   #pump(): void {
-    if (this.#head === this.#queue.length && this.#again.length === 0) return;
+    if (this.#queue.isEmpty && this.#ready.isEmpty && this.#again.length === 0) return;
     const now = this.#now();
-    if (now < this.#pausedUntil) return;
-    this.#refill(now);
-    while (this.#session && this.#inFlight < Math.floor(this.#window) && this.#tokens >= 1) {
-      const item = this.#take();
+    if (!this.flow.mayNow(now)) return;
+    const isStrict = this.flow.isCongested(now);
+    while (this.#sessions.size > 0 && this.flow.mayOneMore(this.#inFlight)) {
+      const item = this.#again.shift() ?? this.#ready.shift() ?? this.#queue.shift();
       if (!item) return;
-      if (item.state !== 'settled') this.#send(item, this.#session);
+      if (item.state === 'settled') continue;
+      item.hasPlace ||= this.#lanes.enter(item, isStrict);
+      if (item.hasPlace) this.#send(item);
     }
   }
 
-  #take(): Item | undefined {
-    const again = this.#again.shift();
-    if (again) return again;
-    const item = this.#queue[this.#head];
-    if (!item) return undefined;
-    this.#head++;
-    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
+  #sessionFor(item: Item): Session | undefined {
+    const pinned = this.#lanes.sessionOf(item);
+    const session = pinned && this.#sessions.has(pinned) ? pinned : this.session;
+    if (session && session !== pinned) this.#lanes.pin(item, session);
+    return session;
   }
 
-  #refill(now: number): void {
-    const { ratePerSecond } = this.#limits;
-    if (ratePerSecond === undefined) {
-      this.#tokens = Number.POSITIVE_INFINITY;
-      return;
-    }
-    const earned = ((now - this.#tokensAt) / 1000) * ratePerSecond;
-    this.#tokens = Math.min(Math.max(1, ratePerSecond * burstSeconds), this.#tokens + Math.max(0, earned));
-    this.#tokensAt = now;
-  }
-
-  #send(item: Item, session: Session): void {
-    const epoch = this.#epoch;
+  #send(item: Item): void {
+    const session = this.#sessionFor(item);
+    const load = session && this.#sessions.get(session);
+    if (!load) return;
+    const { epoch } = this.flow;
     const { command, body, tlvs, context } = item.submission;
     item.state = 'sent';
     this.#inFlight++;
-    this.#tokens--;
+    load.inFlight++;
+    this.flow.sent();
     session.request<'submit_sm' | 'data_sm'>(command, body, tlvs, context).then(
       (exchange) => this.#answered(item, exchange, session, epoch),
       (error: Error) => {
         if (item.state !== 'settled') {
-          item.state = 'settled';
+          this.#settled(item);
           item.reject(error);
         }
         this.#left(item, session);
@@ -198,35 +206,21 @@ export class Pacer {
   }
 
   #answered(item: Item, exchange: Exchange, session: Session, epoch: number): void {
-    const { command_status } = exchange.response;
-    const isThrottled = this.#limits.isThrottling(command_status);
-    const isCurrent = session === this.#session;
-    if (isCurrent && isThrottled && epoch === this.#epoch) this.#slowDown();
-    if (isCurrent && command_status === 0) this.#speedUp(epoch);
-    if (item.state === 'settled') this.#limits.late(exchange.response, item.submission.context);
-    else if (isThrottled && isCurrent) this.#repeat(item);
+    const { response, tookMs } = exchange;
+    const isThrottled = this.#limits.isThrottling(response.command_status);
+    const load = this.#sessions.get(session);
+    if (load) {
+      load.lastStatus = statusName(response.command_status);
+      this.flow.answered(response, tookMs, epoch, this.#now());
+    }
+    if (item.state === 'settled') this.#limits.late(response, item.submission.context);
+    else if (isThrottled && this.#sessions.size > 0) this.#repeat(item);
     else {
-      item.state = 'settled';
-      if (command_status !== 0) item.submission.refused?.(command_status);
+      this.#settled(item);
+      if (response.command_status !== 0) item.submission.refused?.(response.command_status);
       item.resolve(exchange);
     }
     this.#left(item, session);
-  }
-
-  // One pause for all that were refused together: those sent before it tell nothing new.
-  #slowDown(): void {
-    const { firstMs, maxMs } = this.#limits.throttle;
-    this.#epoch++;
-    this.#pauseMs = Math.min(maxMs, this.#pauseMs === 0 ? firstMs : this.#pauseMs * 2);
-    this.#pausedUntil = this.#now() + this.#pauseMs;
-    this.#window = Math.max(1, this.#window / 2);
-    this.#slowStartUntil = this.#window;
-  }
-
-  #speedUp(epoch: number): void {
-    const step = this.#window < this.#slowStartUntil ? 1 : 1 / this.#window;
-    this.#window = Math.min(this.#limits.window, this.#window + step);
-    if (epoch === this.#epoch) this.#pauseMs = 0;
   }
 
   #repeat(item: Item): void {
@@ -241,8 +235,42 @@ export class Pacer {
 
   #left(item: Item, session: Session): void {
     this.#leaving.delete(item);
-    if (session !== this.#session) return;
+    const load = this.#sessions.get(session);
+    if (!load) return;
     this.#inFlight--;
+    load.inFlight--;
     this.#pump();
+  }
+}
+
+/** A queue that forgets what it gave without moving the rest each time. */
+class Fifo {
+  #items: Item[] = [];
+  #head = 0;
+
+  get isEmpty(): boolean {
+    return this.#head === this.#items.length;
+  }
+
+  push(item: Item): void {
+    this.#items.push(item);
+  }
+
+  shift(): Item | undefined {
+    const item = this.#items[this.#head];
+    if (!item) return undefined;
+    this.#head++;
+    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  clear(): Item[] {
+    const left = this.#items.slice(this.#head);
+    this.#items = [];
+    this.#head = 0;
+    return left;
   }
 }

@@ -20,12 +20,19 @@ export interface BookOptions extends TallyLimits, Pins {
   readonly errorWords: Readonly<Record<string, string>>;
 }
 
+export interface BookHooks {
+  /** Tried before a message whose receipts never came is called unknown. */
+  readonly ask?: Ask;
+  /** The one part between two numbers whose response was lost: a receipt that nobody knows is its. */
+  readonly lost?: (numbers: readonly string[]) => PartRecord | undefined;
+}
+
 export class ReceiptBook {
   readonly learnt: Learnt;
   readonly #state: State;
   readonly #options: BookOptions;
   readonly #conclude: (conclusion: Conclusion) => Promise<void>;
-  readonly #ask: Ask;
+  readonly #hooks: BookHooks;
   readonly #turns = new Turns();
   readonly #early: EarlyReceipts;
   readonly #nameless: Nameless;
@@ -33,18 +40,17 @@ export class ReceiptBook {
   readonly #overdue: Overdue;
   #last: { key: string; record: PartRecord; ttlMs: number } | undefined;
 
-  /** `ask` is tried before a message whose receipts never came is called unknown. */
   constructor(
     state: State,
     options: BookOptions,
     conclude: (conclusion: Conclusion) => Promise<void>,
     now: () => number,
-    ask: Ask = async () => undefined,
+    hooks: BookHooks = {},
   ) {
     this.#state = state;
     this.#options = options;
     this.#conclude = conclude;
-    this.#ask = ask;
+    this.#hooks = hooks;
     this.learnt = new Learnt(state, options);
     this.#early = new EarlyReceipts(state, now);
     this.#nameless = new Nameless(state);
@@ -94,7 +100,17 @@ export class ReceiptBook {
     if (!receipt.isCertain) return 'unknown';
     if (await this.#matchNumbers(numbers, outcome, matched)) return 'settled';
     const candidates = receipt.ids.filter((id) => !this.learnt.isConstant(idKey(id))).flatMap((id) => this.#keysOf(id));
-    if (!outcome || candidates.length === 0) return 'unknown';
+    if (candidates.length === 0) return 'unknown';
+    const lost = this.#hooks.lost?.(numbers);
+    if (lost) {
+      await this.accepted(receipt.ids[0] as string, lost, this.#options.recordMs);
+      return this.#heard(
+        { rule: 'same', key: partKey(idKey(receipt.ids[0] as string)), record: lost },
+        outcome,
+        matched,
+      );
+    }
+    if (!outcome) return 'unknown';
     if (!(await this.#early.keep(receipt, candidates, numbers))) return 'unknown';
     // The response may have come in between: whoever of the two is second finds the other.
     const now = await this.#find(receipt, numbers);
@@ -222,7 +238,7 @@ export class ReceiptBook {
     const record = await this.#record({ k: key, e: event });
     if (!record) return;
     const messageId = record.m ?? key.slice(partKey('').length);
-    const outcome = await this.#ask(messageId, record);
+    const outcome = await this.#hooks.ask?.(messageId, record);
     if (outcome !== undefined && outcome !== 'on its way') await this.#settle({ rule: 'same', key, record }, outcome);
   }
 

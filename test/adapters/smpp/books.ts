@@ -1,8 +1,8 @@
 // A receipt book on a store in memory, with a clock that the test moves.
 import type { Conclusion } from '../../../adapters/smpp/mapping.ts';
-import { type BookOptions, ReceiptBook } from '../../../adapters/smpp/receipts/book.ts';
+import { type BookHooks, type BookOptions, ReceiptBook } from '../../../adapters/smpp/receipts/book.ts';
 import type { ParsedReceipt } from '../../../adapters/smpp/receipts/dialects.ts';
-import type { Ask, PartRecord } from '../../../adapters/smpp/receipts/records.ts';
+import type { PartRecord } from '../../../adapters/smpp/receipts/records.ts';
 import { MemoryState } from '../../peers/hub.ts';
 
 export class CountingState extends MemoryState {
@@ -29,7 +29,7 @@ export function openBook(
   state: MemoryState = new MemoryState(),
   clock = { now: 1_000_000 },
   more: Partial<BookOptions> = {},
-  ask?: Ask,
+  hooks: BookHooks = {},
 ) {
   const told: Conclusion[] = [];
   const limits: BookOptions = {
@@ -46,7 +46,7 @@ export function openBook(
     if (refusal) throw refusal;
     told.push(conclusion);
   };
-  const book = new ReceiptBook(state, limits, conclude, () => clock.now, ask);
+  const book = new ReceiptBook(state, limits, conclude, () => clock.now, hooks);
   const refuse = (error: Error | undefined) => {
     refusal = error;
   };

@@ -1,6 +1,7 @@
 // Messages of several parts, and submits whose outcome nobody knows, against an SMSC (npm smpp).
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { parseAddress } from '../../../src/contract/index.ts';
 import type { NpmSmsc } from '../../peers/smpp-npm.ts';
 import { until } from '../../servers/process.ts';
 import { dlr, fails, open, signal } from './carrier.ts';
@@ -116,10 +117,11 @@ describe('outcome unknown', () => {
   });
   test('a link that drops is bound again, and 100 in flight are each settled', async (t) => {
     const { smsc, hub, smpp } = await open(t, { window: 100 });
-    await Promise.all(Array.from({ length: 200 }, () => smpp.deliver(message('warm'), signal)));
+    const hi = (n: number) => smpp.deliver(message('hi', { to: parseAddress(`tel:+447700900${100 + n}`) }), signal);
+    await Promise.all(Array.from({ length: 200 }, (_, n) => hi(n)));
     const before = smsc.submits.length;
     smsc.onSubmit = () => undefined;
-    const deliveries = Array.from({ length: 150 }, () => smpp.deliver(message('hi'), signal));
+    const deliveries = Array.from({ length: 150 }, (_, n) => hi(n));
     const settled = Promise.allSettled(deliveries);
     await until(() => smsc.submits.length === before + 100, '100 in flight');
     smsc.drop();

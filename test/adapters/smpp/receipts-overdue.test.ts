@@ -117,10 +117,17 @@ describe('overdue', () => {
       '00Ab': { state: 'delivered', words: 'delivered' },
       2: 'on its way',
     };
-    const { book, states, clock } = openBook(undefined, undefined, {}, async (messageId) => {
-      asked.push(messageId);
-      return answers[messageId];
-    });
+    const { book, states, clock } = openBook(
+      undefined,
+      undefined,
+      {},
+      {
+        ask: async (messageId) => {
+          asked.push(messageId);
+          return answers[messageId];
+        },
+      },
+    );
     await book.open();
     for (const [at, id] of ['00Ab', '2', '3'].entries()) await book.accepted(id, part(`e${at}`), day, clock.now + hour);
     clock.now += 2 * hour;

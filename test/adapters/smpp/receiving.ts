@@ -6,6 +6,7 @@ import { toReceipt } from '../../../adapters/smpp/mapping.ts';
 import { ReceiptBook } from '../../../adapters/smpp/receipts/book.ts';
 import type { PartRecord } from '../../../adapters/smpp/receipts/records.ts';
 import { Rejoin } from '../../../adapters/smpp/rejoin.ts';
+import { Repeats } from '../../../adapters/smpp/repeats.ts';
 import { fakeHub } from '../../peers/hub.ts';
 import { ours, theirs } from './event.ts';
 
@@ -26,7 +27,7 @@ export async function receiving(more: Record<string, unknown> = {}) {
   );
   const rejoin = new Rejoin(hub.state, settings.rejoinWaitMs, (whole) => inbound.handOn(whole), now);
   const rules = { shortCodeContext: 'carrier.invalid' };
-  const inbound = new Inbound({ options: settings, rules, hub, book, rejoin });
+  const inbound = new Inbound({ options: settings, rules, hub, book, rejoin, repeats: new Repeats(0, now) });
   await Promise.all([book.open(), rejoin.open()]);
   /** The SMSC took part `i` of `n` of that event. */
   const accepted = (messageId: string, event = 'e1', i = 0, n = 1) => {
@@ -39,7 +40,7 @@ export async function receiving(more: Record<string, unknown> = {}) {
     const frame = encode({ ...pdu, sequence_number: 1, body });
     const decoded = decode(frame);
     if (isFault(decoded)) throw new Error(decoded.fault);
-    return inbound.request(decoded as RequestPdu, frame);
+    return inbound.request(decoded as RequestPdu, frame, hub);
   };
   /** `e1 delivered`, in the order in which it was told. */
   const told = () => hub.draftsOf('receipt').map(({ of, state }) => `${of} ${state}`);

@@ -1,0 +1,134 @@
+// All binds of one account: how many, to which hosts, whether enough of them are up, and what operators see of them.
+import type { AdapterStatus, Log, ViewRow } from '../../../src/contract/index.ts';
+import { bindsOf, endpointsOf, type SmppOptions } from '../config.ts';
+import type { Session } from '../session.ts';
+import type { Smsc } from './dial.ts';
+import { Link, type LinkHandler } from './link.ts';
+import { OutbindListener } from './outbind.ts';
+import type { Pacer } from './pacer.ts';
+import { versionName } from './versions.ts';
+
+export interface FleetHandler extends Pick<LinkHandler, 'request' | 'late'> {
+  status(state: AdapterStatus, why?: string): void;
+  /** A bound session is gone. */
+  lost(session: Session): void;
+}
+
+export class Fleet {
+  readonly #options: SmppOptions;
+  readonly #handler: FleetHandler;
+  readonly #pacer: Pacer;
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #links: Link[];
+  readonly #outbind: OutbindListener | undefined;
+  /** What the SMSCs of the binds that are up said of themselves. */
+  readonly #smscs = new Map<Session, Smsc>();
+
+  constructor(options: SmppOptions, parts: { handler: FleetHandler; pacer: Pacer; log: Log; now: () => number }) {
+    this.#options = options;
+    this.#handler = parts.handler;
+    this.#pacer = parts.pacer;
+    this.#log = parts.log;
+    this.#now = parts.now;
+    this.#links = this.#build();
+    const { outbind } = options;
+    if (outbind) this.#outbind = new OutbindListener(options, outbind, this.#handlerOf(outbind.bind), this.#now);
+  }
+
+  /** The version that every bind which submits can take. */
+  get version(): number {
+    return Math.min(this.#options.interfaceVersion, ...[...this.#smscs.values()].map(({ version }) => version));
+  }
+
+  /** Port of the outbind listener, 0 without one. */
+  get outbindPort(): number {
+    return this.#outbind?.port ?? 0;
+  }
+
+  /** Resolves after a first attempt of each; rejects when the outbind listener cannot listen. */
+  async start(): Promise<void> {
+    await this.#outbind?.start();
+    this.#handler.status('connecting');
+    await Promise.all(this.#links.map((link) => link.start()));
+    if (this.#links.length === 0) this.#handler.status('up');
+  }
+
+  /** Called a few times a second. */
+  tick(): void {
+    for (const link of this.#links) link.tick();
+    this.#outbind?.tick();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#links, ...(this.#outbind ? [this.#outbind] : [])].map((part) => part.stop()));
+  }
+
+  cut(): void {
+    for (const link of this.#links) link.cut();
+    this.#outbind?.cut();
+  }
+
+  /** One row a bind. */
+  *rows(): Iterable<ViewRow> {
+    for (const [at, link] of this.#links.entries()) {
+      const bind = `${link.command} ${(at % this.#options.binds) + 1}`;
+      yield { bind, state: link.state, host: link.host, ...this.#sessionRow(link.session) };
+    }
+    for (const { session, host } of this.#outbind?.bound ?? []) {
+      const bind = `${this.#outbind?.command} by outbind`;
+      yield { bind, state: 'bound', host, ...this.#sessionRow(session) };
+    }
+  }
+
+  #sessionRow(session: Session | undefined): ViewRow {
+    const smsc = session && this.#smscs.get(session);
+    if (!session || !smsc) return { smsc: '', version: '', inFlight: 0, lastStatus: '' };
+    const { inFlight, lastStatus } = this.#pacer.loadOf(session);
+    return { smsc: smsc.systemId, version: versionName(smsc.version), inFlight, lastStatus };
+  }
+
+  #build(): Link[] {
+    const options = this.#options;
+    const hosts = endpointsOf(options);
+    return bindsOf[options.bind].flatMap((command) =>
+      Array.from({ length: options.binds }, (_, at) => {
+        const home = options.hostUse === 'share' ? at % hosts.length : 0;
+        return new Link(command, options, hosts, home, this.#handlerOf(command), this.#now);
+      }),
+    );
+  }
+
+  #handlerOf(kind: string): LinkHandler {
+    const submits = !kind.endsWith('receiver');
+    return {
+      up: (session, smsc) => {
+        this.#smscs.set(session, smsc);
+        if (submits) this.#pacer.attach(session);
+        this.#log.info({ kind, smsc: smsc.systemId, version: versionName(smsc.version) }, 'bound');
+        if (this.#isEnough) this.#handler.status('up');
+      },
+      down: (why, session) => {
+        if (session) this.#gone(session, why, submits);
+        if (this.#isEnough) this.#log.warn({ kind, why }, 'a bind is down, others are up');
+        else this.#handler.status('down', why);
+      },
+      request: (pdu, frame, session) => this.#handler.request(pdu, frame, session),
+      oddity: (what) => this.#log.warn({ kind, what }, 'oddity on the wire'),
+      late: (response, context) => this.#handler.late(response, context),
+    };
+  }
+
+  #gone(session: Session, why: string, submits: boolean): void {
+    this.#smscs.delete(session);
+    if (submits) this.#pacer.detach(why, session);
+    this.#handler.lost(session);
+  }
+
+  /** Of each kind of bind one is up; what comes by outbind is up to the SMSC. */
+  get #isEnough(): boolean {
+    return bindsOf[this.#options.bind].every((command) =>
+      this.#links.some((link) => link.command === command && link.isUp),
+    );
+  }
+}
