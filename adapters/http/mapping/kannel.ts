@@ -72,7 +72,8 @@ function contentOf(
   if (coding !== 1 && (udh === undefined || udh.length === 0)) {
     return { text: { '': textOf(octets, coding, form.get('charset')?.toString()) }, ...optional(hints) };
   }
-  const header = udh && udh.length > 0 ? { udh: udh.toString('hex') } : {};
+  // Kannel's begins with its length octet; an event has the elements.
+  const header = udh && udh.length > 1 ? { udh: udh.toString('hex', 1) } : {};
   const binary = { data: octets.toString('base64'), dataCoding: dataCodings[coding ?? 0] as number, ...header };
   const url = `data:application/octet-stream;base64,${binary.data}`;
   return { text: {}, attachments: [{ url, bytes: octets.length }], ...optional({ ...hints, binary }) };

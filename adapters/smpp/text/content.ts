@@ -1,7 +1,7 @@
 // What the parts of one message say once they are together, complete or with gaps: a text, or octets for a program.
 import { type Alphabet, gsm } from './alphabets.ts';
 import { type DataCoding, type DefaultAlphabet, type MessageClass, readDataCoding } from './data-coding.ts';
-import { formatElements, type Header, parseElements, readHeader, type WaitingKind } from './header.ts';
+import { formatElements, type Header, noHeader, parseElements, readHeader, type WaitingKind } from './header.ts';
 import { nationalAlphabet } from './national.ts';
 
 /** Part of a message from the network, or a gap where a part never came. `udh`: the elements of its header. */
@@ -57,7 +57,7 @@ export function textOfPieces(pieces: readonly Piece[], alphabet0: DefaultAlphabe
 
 function read({ payload, dataCoding, udh }: NonNullable<Piece>, alphabet0: DefaultAlphabet): Read {
   const coding = readDataCoding(dataCoding, alphabet0);
-  const header = readHeader(udh ? parseElements(udh) : []);
+  const header = udh ? readHeader(parseElements(udh)) : noHeader;
   const { shift, port } = header;
   const isShifted = shift.locking !== undefined || shift.single !== undefined;
   // Data for a program on the phone is no text whatever its coding says; the tables replace the default alphabet only.

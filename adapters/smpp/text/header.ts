@@ -37,6 +37,10 @@ export const identifiers = {
   locking: 0x25,
 } as const;
 
+const nothing = Buffer.alloc(0);
+/** What no header says. */
+export const noHeader: Header = { shift: {}, waiting: new Map(), rest: [] };
+
 /** Octets of the header, its length octet among them; 0 when it says more than there are: then it is none. */
 export function headerBytesOf(octets: Buffer): number {
   const end = 1 + (octets[0] ?? octets.length);
@@ -62,9 +66,10 @@ export function formatElements(elements: readonly Element[]): Buffer {
 
 /** With the length octet; nothing for no elements. Throws RangeError above 255 octets. */
 export function formatHeader(elements: readonly Element[]): Buffer {
+  if (elements.length === 0) return nothing;
   const octets = formatElements(elements);
   if (octets.length > 0xff) throw new RangeError('a user data header holds at most 255 octets');
-  return octets.length === 0 ? octets : Buffer.concat([Buffer.from([octets.length]), octets]);
+  return Buffer.concat([Buffer.from([octets.length]), octets]);
 }
 
 /** What the elements mean. Of one that may stand only once, the last counts (s.9.2.3.24). */

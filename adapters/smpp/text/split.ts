@@ -7,6 +7,8 @@ export type Concat = 'udh8' | 'udh16' | 'sar' | 'payload';
 const userDataBytes = 140;
 // What `sar` and `payload` need is added by the SMS centre; 16-bit references are assumed, the longer ones.
 const concatBytes: Readonly<Record<Concat, number>> = { udh8: 5, udh16: 6, sar: 6, payload: 6 };
+/** Below U+0300 nothing joins but CR and LF. */
+const firstMark = 0x300;
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** Units beside header elements of so many octets; `concat` when it is one part of several. */
@@ -22,13 +24,23 @@ export function capacity(alphabet: Pick<Alphabet, 'isSeptets'>, elementBytes: nu
  */
 export function split(text: string, alphabet: Alphabet, limit: number, firstLimit = limit): string[] {
   const parts: string[] = [];
-  const segments = graphemes.segment(text);
   for (let from = 0; from < text.length; ) {
     const fits = alphabet.fit(text, from, parts.length === 0 ? firstLimit : limit);
-    const border = fits < text.length ? (segments.containing(fits)?.index ?? fits) : fits;
+    const border = borderAt(text, from, fits);
     const end = border > from ? border : Math.max(fits, from + 1);
     parts.push(text.slice(from, end));
     from = end;
   }
   return parts.length === 0 ? [''] : parts;
+}
+
+/** `at`, or where the grapheme begins that spans it. `from` is the border before. */
+function borderAt(text: string, from: number, at: number): number {
+  if (at >= text.length) return at;
+  const before = text.charCodeAt(at - 1);
+  const after = text.charCodeAt(at);
+  if (before < firstMark && after < firstMark && !(before === 0x0d && after === 0x0a)) return at;
+  // No rule of UAX 29 looks past the character after the border.
+  const around = graphemes.segment(text.slice(from, at + 2)).containing(at - from);
+  return around ? from + around.index : at;
 }
