@@ -63,6 +63,7 @@ export class Outbound {
     const { hub } = this.#parts;
     const options = this.#options;
     const plan = planOf(event, options);
+    hub.trace.hop(event.id, { direction: 'outbound', what: plan.reason });
     const common = fromEvent(event, options, hub.now());
     const progress = await this.#progress(event, common, plan);
     const parts = toParts(plan, options.concat, progress.reference);

@@ -70,7 +70,7 @@ function textOfReads(reads: readonly (Read | undefined)[]): string {
   for (let at = 0; at < reads.length; ) {
     const first = reads[at];
     let end = at + 1;
-    while (end < reads.length && first && reads[end]?.alphabet === first.alphabet) end++;
+    while (first && reads[end] && reads[end]?.alphabet === first.alphabet) end++;
     if (first) {
       const octets = Buffer.concat(reads.slice(at, end).map((one) => one?.payload ?? Buffer.alloc(0)));
       text += first.alphabet?.decode(octets).toWellFormed() ?? `[binary message, ${octets.length} octets]`;
