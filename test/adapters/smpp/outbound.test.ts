@@ -236,7 +236,8 @@ test('the trace holds submit, response and receipt, the texts hidden, and the co
   const event = message('secret words');
   await smpp.deliver(event, signal);
   await smsc.tell('deliver_sm', dlr(1));
-  const [out, back, receipted] = hub.hops.filter((hop) => hop.event === event.id).map(({ hop }) => hop);
+  const [planned, out, back, receipted] = hub.hops.filter((hop) => hop.event === event.id).map(({ hop }) => hop);
+  assert.equal(planned?.what, '1 part GSM 7-bit');
   const [range] = out?.hidden ?? [];
   assert.ok(range && Buffer.isBuffer(out?.wire));
   assert.equal(out.wire.subarray(...range).toString(), 'secret words');
