@@ -69,7 +69,7 @@ async function answer({ request, prepare, onSent }: Outgoing): Promise<SipRespon
 }
 
 const subscriber = new Subscriber(
-  { domains: [], expires: 3600, perDestination: 20, max: subscriptions, t1Ms: 500 },
+  { domains: [], expires: 3600, perDestination: 20, max: subscriptions, maxPerWatcher: 1, t1Ms: 500 },
   {
     hub,
     wheel,

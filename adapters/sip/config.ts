@@ -94,6 +94,7 @@ const watching = z.strictObject({
   expires: z.number().int().min(60).max(86_400).default(3600).describe('seconds that a subscription is asked for'),
   perDestination: count.default(20).describe('SUBSCRIBE requests under way to one destination; more wait'),
   max: count.default(200_000).describe('contacts watched in all; beyond it people are told to wait'),
+  maxPerWatcher: count.default(1000).describe('of one watcher; beyond it refused'),
 });
 
 const publications = z.strictObject({

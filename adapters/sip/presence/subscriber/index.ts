@@ -13,7 +13,7 @@ import type { Directions } from '../../directions.ts';
 import type { Answer, Inbound } from '../../endpoint.ts';
 import type { Requester } from '../../requester.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
-import { Life } from './life.ts';
+import { type Behalf, Life } from './life.ts';
 import { Notified } from './notified.ts';
 import type { Phase } from './phases.ts';
 import { Sender } from './sender.ts';
@@ -28,6 +28,8 @@ export interface WatchingOptions {
   perDestination: number;
   /** Subscriptions of our people in all; beyond it they are refused. */
   max: number;
+  /** Of one watcher; beyond it they are refused for good. */
+  maxPerWatcher: number;
 }
 
 export interface SubscriberOptions extends WatchingOptions {
@@ -91,7 +93,7 @@ export class Subscriber {
 
   /** `subscription` of somebody here towards a SIP contact: `request`, `cancel` and `fetch`. Throws GatewayError. */
   async deliver(event: EventOf<'subscription'>, signal: AbortSignal): Promise<void> {
-    const behalf = { signal, event: event.id };
+    const behalf: Behalf = { signal, event: event.id, hops: event.hops };
     const watching = this.#store.find(pairOf(event.from, event.to));
     switch (event.action) {
       case 'request':
@@ -193,8 +195,12 @@ export class Subscriber {
     if (this.#store.size >= this.#options.max) {
       throw new GatewayError('throttled', `${this.#store.size} subscriptions are the most we keep`);
     }
+    if (this.#store.countOf(watch.watcher) >= this.#options.maxPerWatcher) {
+      throw new GatewayError('not-allowed', `${watch.watcher} watches ${this.#options.maxPerWatcher} contacts already`);
+    }
     const watching = new Watching(watch, this.#due);
     this.#store.add(watching);
+    this.#hub.metrics.gauge('watches', this.#store.size);
     return watching;
   }
 
@@ -212,8 +218,6 @@ export class Subscriber {
     watching.heardAt = this.#hub.now();
   }
 }
-
-type Behalf = { signal: AbortSignal; event: string };
 
 function without(devices: readonly string[], resource: string): string[] {
   return devices.filter((device) => device !== resource && device !== '');

@@ -5,7 +5,7 @@ import { errorOf, retryAfterOf } from '../../errors.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
 import { pauseMs, probeWaitMs, recentMs, refreshDelayMs, settledMs, startSpreadMs } from './pace.ts';
 import { type Act, type Ending, type Happening, outcomeOf, type Phase, steps } from './phases.ts';
-import { type Sender, targetIn } from './sender.ts';
+import { type Sender, targetIn, type Wish } from './sender.ts';
 import type { WatchStore } from './store.ts';
 import type { Teller } from './teller.ts';
 import type { Watching } from './watch.ts';
@@ -30,6 +30,7 @@ export interface LifeOptions {
 export interface Behalf {
   signal: AbortSignal;
   event?: string;
+  hops?: number;
 }
 
 const awaitsNotify: ReadonlySet<Phase> = new Set(['subscribing', 'refreshing', 'leaving']);
@@ -156,13 +157,14 @@ export class Life {
     watching.phase = 'over';
     this.#parts.wheel.cancel(watching);
     await this.#parts.store.remove(watching);
+    this.#parts.hub.metrics.gauge('watches', this.#parts.store.size);
   }
 
   // The answer, unless something newer was sent meanwhile.
   async #ask(
     watching: Watching,
-    { signal, event }: Behalf,
-    send: (wish: { signal: AbortSignal; event: string | undefined; sent(): void }) => Promise<SipResponse>,
+    { signal, event, hops = 0 }: Behalf,
+    send: (wish: Omit<Wish, 'seconds'>) => Promise<SipResponse>,
   ): Promise<SipResponse | undefined> {
     const { hub, wheel } = this.#parts;
     watching.tries++;
@@ -173,7 +175,7 @@ export class Life {
       if (isCurrent() && awaitsNotify.has(watching.phase)) wheel.set(watching, 64 * this.#options.t1Ms);
     };
     try {
-      const response = await send({ signal, event, sent });
+      const response = await send({ signal, event, hops, sent });
       hub.metrics.count('answers_total', { method: 'SUBSCRIBE', status: String(response.status) });
       return isCurrent() ? response : undefined;
     } catch (thrown) {

@@ -2,7 +2,7 @@
 import { contentOf, MimeError, mediaTypeOf } from '../../../../src/formats/mime.ts';
 import { decodePidf, pidfType, xpidfType } from '../../../../src/formats/pidf/index.ts';
 import { XmlError } from '../../../../src/formats/xml.ts';
-import { SipParseError, type SipRequest } from '../../codec/message.ts';
+import { type Headers, SipParseError, type SipRequest } from '../../codec/message.ts';
 import { parseParameterised } from '../../codec/parameters.ts';
 import { decodeContentEncoding } from '../../imdn.ts';
 import { type DevicePresence, devicesOf } from '../../mapping/presence.ts';
@@ -57,11 +57,19 @@ function documentOf({ headers, body }: SipRequest): DevicePresence[] | undefined
       throw new SipParseError('a body that was not asked for', { status: 415 });
     }
     const plain = decodeContentEncoding(contentOf(part), encodings, maxBodyBytes);
-    return bounded(devicesOf(decodePidf(plain)));
+    return bounded(devicesOf(decodePidf(plain))).map((device) => inLanguage(device, headers));
   } catch (error) {
     if (error instanceof XmlError || error instanceof MimeError) throw new SipParseError(error.message);
     throw error;
   }
+}
+
+/** RFC 8048 s.5, table 1: Content-Language is the language of words that name none. */
+function inLanguage(device: DevicePresence, headers: Headers): DevicePresence {
+  const language = headers.all('Content-Language')[0] ?? '';
+  const { '': unnamed, ...notes } = device.notes ?? {};
+  if (unnamed === undefined || Object.hasOwn(notes, language) || !/^[A-Za-z0-9-]{1,35}$/.test(language)) return device;
+  return { ...device, notes: { ...notes, [language]: unnamed } };
 }
 
 /** What nobody here understands is the first to go, then the words. */

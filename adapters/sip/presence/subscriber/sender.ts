@@ -8,6 +8,7 @@ import { type Dialog, requestIn } from '../../dialog.ts';
 import type { Direction, Directions } from '../../directions.ts';
 import { assertSender } from '../../dispatch.ts';
 import { uriOf } from '../../mapping/addresses.ts';
+import { maxForwardsOf } from '../../mapping/hops.ts';
 import type { Requester } from '../../requester.ts';
 import { newTag } from '../../tokens.ts';
 import type { Flow } from '../../transport/flow.ts';
@@ -34,15 +35,15 @@ export interface Wish {
   /** 0 ends it. */
   seconds: number;
   signal: AbortSignal;
-  /** The event behind it, for its trace. */
+  /** The event behind it, for its trace, and how many gateways that has passed. */
   event?: string | undefined;
+  hops: number;
   /** Called with each copy that leaves. */
   sent(): void;
 }
 
 /** Longer than this no notifier may make us stay (RFC 6665 s.4.2.1.1 lets it ask for at most an hour). */
 const mostSeconds = 86_400;
-const gatewayHops = '70';
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -66,7 +67,7 @@ export class Sender {
         watching.attempt = attempt;
         delete watching.watch.dialog;
       });
-      const build = (seconds: number) => this.#initial(watching, attempt, direction, seconds);
+      const build = (seconds: number) => this.#initial(watching, attempt, direction, { ...wish, seconds });
       const used = (cseq: number) => {
         attempt.cseq = cseq;
         // A NOTIFY that came before the answer has made the dialog already.
@@ -110,12 +111,12 @@ export class Sender {
     return ask(least);
   }
 
-  #initial({ watch }: Watching, attempt: Attempt, direction: Direction, seconds: number): SipRequest {
+  #initial({ watch }: Watching, attempt: Attempt, direction: Direction, { hops, seconds }: Wish): SipRequest {
     const { domains } = this.#options;
     const contact = uriOf(watch.contact, domains);
     const from = direction.showAs ?? uriOf(watch.watcher, domains);
     const headers = new Headers()
-      .add('Max-Forwards', gatewayHops)
+      .add('Max-Forwards', String(maxForwardsOf(hops)))
       .add('From', formatNameAddr({ uri: from, parameters: new Map([['tag', attempt.localTag]]) }))
       .add('To', formatNameAddr({ uri: contact, parameters: new Map() }))
       .add('Call-ID', attempt.callId)

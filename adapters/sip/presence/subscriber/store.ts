@@ -1,6 +1,6 @@
 // Every watch there is: by the pair of people, by Call-ID, and in the store, so that its dialog goes on after a restart.
 import { createHash } from 'node:crypto';
-import type { State } from '../../../../src/contract/index.ts';
+import type { Address, State } from '../../../../src/contract/index.ts';
 import { Turns } from '../../turns.ts';
 import { pairOfWatch, type Watch, type Watching } from './watch.ts';
 
@@ -15,6 +15,7 @@ export class WatchStore {
   readonly #state: State;
   readonly #byPair = new Map<string, Watching>();
   readonly #byCallId = new Map<string, Watching>();
+  readonly #byWatcher = new Map<Address, number>();
   readonly #turns = new Turns();
 
   constructor(state: State) {
@@ -23,6 +24,11 @@ export class WatchStore {
 
   get size(): number {
     return this.#byPair.size;
+  }
+
+  /** How many contacts somebody watches. */
+  countOf(watcher: Address): number {
+    return this.#byWatcher.get(watcher) ?? 0;
   }
 
   values(): Iterable<Watching> {
@@ -38,7 +44,9 @@ export class WatchStore {
   }
 
   add(watching: Watching): void {
+    const { watcher } = watching.watch;
     this.#byPair.set(pairOfWatch(watching.watch), watching);
+    this.#byWatcher.set(watcher, this.countOf(watcher) + 1);
     if (watching.callId !== undefined) this.#byCallId.set(watching.callId, watching);
   }
 
@@ -72,6 +80,10 @@ export class WatchStore {
     const pair = pairOfWatch(watching.watch);
     if (this.#byPair.get(pair) !== watching) return;
     this.#byPair.delete(pair);
+    const { watcher } = watching.watch;
+    const left = this.countOf(watcher) - 1;
+    if (left > 0) this.#byWatcher.set(watcher, left);
+    else this.#byWatcher.delete(watcher);
     if (watching.watch.standing !== 'polled') await this.#turns.run(pair, never, () => this.#state.delete(keyOf(pair)));
   }
 

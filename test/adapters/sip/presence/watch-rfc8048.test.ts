@@ -377,3 +377,72 @@ test('reference sip 1.3: each SUBSCRIBE is watched for its answer, and a failure
   made.reply = () => ({ status: 408 });
   await assert.rejects(made.ask('request'), { reason: 'unreachable', native: '408' });
 });
+
+test('reference sip 1.3: a full address may ask to watch, and devices keep their names both ways', async (t) => {
+  const made = await bench(t);
+  await made.ask('request', `${watcher};gr=balcony`);
+  assert.match(made.last().headers.get('Contact') ?? '', /;gr=balcony>/);
+  await made.notify('active;expires=3600', { body: pidf({ 'ID-orchard': 'open' }) });
+  assert.deepEqual(told(made.hub), ['approve', 'bob/orchard available']);
+});
+
+test('reference sip 1.3: the words of a contact arrive by language, and the priority as a whole number', async (t) => {
+  const made = await watched(t);
+  const tuple =
+    '<tuple id="t"><status><basic>open</basic></status><contact priority="0.5">sip:bob@192.0.2.9</contact>' +
+    '<note>in the garden</note><note xml:lang="de">im Garten</note></tuple>';
+  await made.notify('active', { body: pidf({}, tuple), more: ['Content-Language: en'] });
+  const presence = made.hub.draftsOf('presence').find(({ from }) => from.endsWith('gr=t'));
+  assert.deepEqual(presence?.notes, { en: 'in the garden', de: 'im Garten' });
+  assert.equal(presence?.priority, 64);
+});
+
+test('RFC 8048 s.5: Content-Language is the language of words that name none, and no other', async (t) => {
+  const made = await watched(t);
+  const noted = (id: string, note: string) => `<tuple id="${id}"><status><basic>open</basic></status>${note}</tuple>`;
+  const inside = noted('x', '<note xml:lang="fr">au jardin</note>') + noted('y', '<note>im Garten</note>');
+  await made.notify('active', { body: pidf({}, inside), more: ['Content-Language: de'] });
+  assert.deepEqual(
+    made.hub.draftsOf('presence').map(({ notes }) => notes),
+    [undefined, { fr: 'au jardin' }, { de: 'im Garten' }, undefined],
+  );
+});
+
+test('reference sip 1.3: a NOTIFY that cannot be passed on is answered with why, never with silence', async (t) => {
+  const made = await watched(t);
+  made.hub.onPublish = () => {
+    throw new Error('the disk is gone');
+  };
+  await assert.rejects(made.notify('active', { body: pidf({ a: 'away' }) }), /the disk is gone/);
+  made.hub.onPublish = undefined;
+  assert.equal(await made.notify('active', { body: pidf({ a: 'away' }) }), 200);
+  assert.deepEqual(told(made.hub, 2), ['bob/a away']);
+});
+
+test('reference sip 2: operators see every subscription: who, whom, its standing, its phase and how long it lasts', async (t) => {
+  const made = await watched(t);
+  assert.deepEqual(
+    [...made.subscriber.rows()],
+    [
+      {
+        ...{ direction: 'outbound', watcher, contact, standing: 'granted', phase: 'live' },
+        ...{ expiresInSeconds: 3600, devices: 1, watcherDevices: 1, failures: 0 },
+      },
+    ],
+  );
+});
+
+test('RFC 8048 s.8.1: one watcher cannot have a subscription to everybody', async (t) => {
+  const made = await bench(t, { options: { maxPerWatcher: 2 } });
+  await made.ask('request', watcher, 'sip:one@sip.example');
+  await made.ask('request', watcher, 'sip:two@sip.example');
+  await assert.rejects(made.ask('request', watcher, 'sip:three@sip.example'), { reason: 'not-allowed' });
+  await made.ask('cancel', watcher, 'sip:one@sip.example');
+  await made.ask('request', watcher, 'sip:three@sip.example');
+});
+
+test('RFC 7247 s.8: how many gateways a wish has passed travels on as Max-Forwards', async (t) => {
+  const made = await bench(t);
+  await made.ask('request');
+  assert.equal(made.last().headers.get('Max-Forwards'), '63');
+});
