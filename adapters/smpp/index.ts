@@ -22,7 +22,7 @@ import { lostWords } from './fates.ts';
 import { Inbound } from './inbound.ts';
 import { type Conclusion, toReceipt } from './mapping.ts';
 import { Outbound } from './outbound.ts';
-import { ReceiptBook } from './receipts/book.ts';
+import { type BookHooks, ReceiptBook } from './receipts/book.ts';
 import type { PartRecord } from './receipts/records.ts';
 import { Unsure } from './receipts/unsure.ts';
 import { Rejoin } from './rejoin.ts';
@@ -129,9 +129,12 @@ export class Smpp implements Adapter {
     const now = () => hub.now();
     const conclude = async (conclusion: Conclusion) => void (await hub.publish(toReceipt(conclusion)));
     const ask = askOver(pacer, now);
-    const hooks =
-      settings.unknownOutcome === 'query' ? { ask, lost: (who: readonly string[]) => unsure.between(who) } : {};
-    const book = new ReceiptBook(hub.state, settings, conclude, now, hooks);
+    const hooks: BookHooks = {
+      ask,
+      lost: (numbers) => unsure.between(numbers),
+      found: (messageId, record) => unsure.named(messageId, record),
+    };
+    const book = new ReceiptBook(hub.state, settings, conclude, now, settings.unknownOutcome === 'query' ? hooks : {});
     const unsure = new Unsure({
       state: hub.state,
       waitMs: settings.responseTimeoutMs,

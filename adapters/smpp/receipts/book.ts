@@ -25,6 +25,8 @@ export interface BookHooks {
   readonly ask?: Ask;
   /** The one part between two numbers whose response was lost: a receipt that nobody knows is its. */
   readonly lost?: (numbers: readonly string[]) => PartRecord | undefined;
+  /** And that is its id. */
+  readonly found?: (messageId: string, record: PartRecord) => Promise<void>;
 }
 
 export class ReceiptBook {
@@ -102,14 +104,7 @@ export class ReceiptBook {
     const candidates = receipt.ids.filter((id) => !this.learnt.isConstant(idKey(id))).flatMap((id) => this.#keysOf(id));
     if (candidates.length === 0) return 'unknown';
     const lost = this.#hooks.lost?.(numbers);
-    if (lost) {
-      await this.accepted(receipt.ids[0] as string, lost, this.#options.recordMs);
-      return this.#heard(
-        { rule: 'same', key: partKey(idKey(receipt.ids[0] as string)), record: lost },
-        outcome,
-        matched,
-      );
-    }
+    if (lost) return this.#found(receipt.ids[0] as string, lost, outcome, matched);
     if (!outcome) return 'unknown';
     if (!(await this.#early.keep(receipt, candidates, numbers))) return 'unknown';
     // The response may have come in between: whoever of the two is second finds the other.
@@ -120,6 +115,17 @@ export class ReceiptBook {
   /** What the SMSC said of a part that it was asked about. */
   async answered(messageId: string, record: PartRecord, outcome: Outcome): Promise<void> {
     await this.#settle({ rule: 'same', key: partKey(idKey(messageId)), record }, outcome);
+  }
+
+  async #found(
+    messageId: string,
+    record: PartRecord,
+    outcome: Outcome | undefined,
+    matched: (event: string) => void,
+  ): Promise<'settled'> {
+    await this.accepted(messageId, record, this.#options.recordMs);
+    await this.#hooks.found?.(messageId, record);
+    return this.#heard({ rule: 'same', key: partKey(idKey(messageId)), record }, outcome, matched);
   }
 
   async #heard(hit: Hit, outcome: Outcome | undefined, matched: (event: string) => void): Promise<'settled'> {

@@ -59,7 +59,7 @@ export class Unsure {
     await this.#write(event, { at: this.#parts.now(), records, ids: {} });
   }
 
-  /** A response came after all. */
+  /** A response came after all, or a receipt that can only be its. */
   async named(messageId: string, { e: event, i }: PartRecord): Promise<void> {
     const doubt = this.#doubts.get(event);
     if (doubt && messageId !== '') await this.#write(event, { ...doubt, ids: { ...doubt.ids, [i]: messageId } });
@@ -116,7 +116,8 @@ export class Unsure {
     if (messageId === undefined) return false;
     const outcome = await this.#parts.ask(messageId, record);
     if (outcome !== undefined && outcome !== 'on its way') await this.#parts.answered(messageId, record, outcome);
-    return outcome !== undefined;
+    // With an id it was taken, whatever the SMSC can say of it now: its receipt will be understood.
+    return true;
   }
 
   async #write(event: string, doubt: Doubt): Promise<void> {

@@ -140,4 +140,118 @@ describe('pacer', () => {
       [3],
     );
   });
+
+  const between = (lane: string, message: string, n: number) => ({ ...submit(n), lane, message });
+  const wide = async (window = 10) => {
+    const all = await open({ window });
+    all.peer.onPdu = (pdu) => all.peer.answer(pdu, 0, { message_id: '1' });
+    await Promise.all(Array.from({ length: 30 }, () => all.pacer.submit(submit(0)).done));
+    all.peer.heard.length = 0;
+    return all;
+  };
+  test('reference smpp 0, fact 8: between two numbers 1,2,3,4,5 stays 1,2,3,4,5 when the first is throttled in an open window', async () => {
+    const { pacer, peer, clock, order } = await wide();
+    const taken: number[] = [];
+    let refused = 0;
+    peer.onPdu = (pdu) => {
+      if (pdu.command !== 'submit_sm') return;
+      if (refused++ === 0) return peer.answer(pdu, 0x58);
+      taken.push(Number(pdu.body.short_message));
+      peer.answer(pdu, 0, { message_id: '1' });
+    };
+    const tickets = [1, 2, 3, 4, 5].map((n) => pacer.submit(between('a/b', `m${n}`, n)));
+    await turn();
+    assert.deepEqual(order(), [1]);
+    clock.now += 500;
+    pacer.tick();
+    await Promise.all(tickets.map(({ done }) => done));
+    assert.deepEqual(taken, [1, 2, 3, 4, 5]);
+  });
+  test('reference smpp 7.3: a message between two numbers waits for the one before it, others do not', async () => {
+    const { pacer, peer, order } = await wide();
+    const held: Parameters<WirePeer['answer']>[0][] = [];
+    peer.onPdu = (pdu) => void held.push(pdu);
+    for (const [lane, n] of [
+      ['a/b', 1],
+      ['a/b', 2],
+      ['a/c', 3],
+      ['a/b', 4],
+    ] as const)
+      pacer.submit(between(lane, `m${n}`, n));
+    await turn();
+    assert.deepEqual(order(), [1, 3]);
+    for (const pdu of held.splice(0)) peer.answer(pdu, 0, { message_id: '1' });
+    await turn();
+    assert.deepEqual(order(), [1, 3, 2]);
+  });
+  test('reference smpp 7.3: the parts of one message go out together, nothing of that conversation between them', async () => {
+    const { pacer, peer, order } = await wide();
+    peer.onPdu = () => {};
+    for (const n of [1, 2, 3]) pacer.submit(between('a/b', 'long', n));
+    pacer.submit(between('a/b', 'next', 4));
+    await turn();
+    assert.deepEqual(order(), [1, 2, 3]);
+  });
+  test('reference smpp 7.3: after a refusal the parts of one message wait for each other, so that not even a refused one is overtaken', async () => {
+    const { pacer, peer, clock } = await wide();
+    const taken: number[] = [];
+    let count = 0;
+    peer.onPdu = (pdu) => {
+      if (pdu.command !== 'submit_sm') return;
+      // The first of the warning message and the second part of the long one.
+      if (++count === 1 || count === 4) return peer.answer(pdu, 0x58);
+      taken.push(Number(pdu.body.short_message));
+      peer.answer(pdu, 0, { message_id: '1' });
+    };
+    const warning = pacer.submit(between('x/y', 'warning', 9));
+    await turn();
+    clock.now += 500;
+    pacer.tick();
+    await warning.done;
+    const tickets = [1, 2, 3, 4].map((n) => pacer.submit(between('a/b', 'long', n)));
+    for (let ticks = 0; ticks < 30; ticks++) {
+      clock.now += 100;
+      pacer.tick();
+      await turn();
+    }
+    await Promise.all(tickets.map(({ done }) => done));
+    assert.deepEqual(taken, [9, 1, 2, 3, 4]);
+  });
+  test('two binds share one window; the parts of one message take the same bind', async () => {
+    const { pacer, peer, session } = await wide(6);
+    const other = await bound();
+    pacer.attach(other.session);
+    peer.onPdu = () => {};
+    other.peer.onPdu = () => {};
+    for (let n = 0; n < 3; n++) pacer.submit(between('a/b', 'long', n));
+    for (let n = 3; n < 12; n++) pacer.submit(between(`a/${n}`, `m${n}`, n));
+    await turn();
+    assert.equal(pacer.inFlight, 6);
+    assert.equal(session.outstanding + other.session.outstanding, 6);
+    assert.deepEqual([session.outstanding, other.session.outstanding], [3, 3]);
+    const sent = [peer, other.peer].map(({ heard }) => heard.length);
+    assert.ok(sent.every((count) => count > 0));
+  });
+  test('one bind of two goes: what it had in flight is unknown, what waits goes out on the other', async () => {
+    const { pacer, peer, session } = await wide(2);
+    const other = await bound();
+    pacer.attach(other.session);
+    peer.onPdu = () => {};
+    other.peer.onPdu = () => {};
+    const tickets = [1, 2, 3, 4].map((n) => pacer.submit(between(`a/${n}`, `m${n}`, n)));
+    const fates = tickets.map(({ done }) =>
+      done.then(
+        () => 'taken',
+        (error: Error) => error.name,
+      ),
+    );
+    await turn();
+    assert.deepEqual([session.outstanding, other.session.outstanding], [1, 1]);
+    other.peer.onPdu = (pdu) => other.peer.answer(pdu, 0, { message_id: '1' });
+    const waiting = other.peer.heard.find(({ command }) => command === 'submit_sm');
+    session.close('gone');
+    pacer.detach('gone', session);
+    if (waiting) other.peer.answer(waiting, 0, { message_id: '1' });
+    assert.deepEqual((await Promise.all(fates)).sort(), ['SessionError', 'taken', 'taken', 'taken']);
+  });
 });
