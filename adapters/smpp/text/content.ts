@@ -1,5 +1,5 @@
 // What the parts of one message say once they are together, complete or with gaps: a text, or octets for a program.
-import { type Alphabet, gsm } from './alphabets.ts';
+import { type Alphabet, gsm, ia5 } from './alphabets.ts';
 import { type DataCoding, type DefaultAlphabet, type MessageClass, readDataCoding } from './data-coding.ts';
 import { formatElements, type Header, noHeader, parseElements, readHeader, type WaitingKind } from './header.ts';
 import { nationalAlphabet } from './national.ts';
@@ -60,9 +60,15 @@ function read({ payload, dataCoding, udh }: NonNullable<Piece>, alphabet0: Defau
   const header = udh ? readHeader(parseElements(udh)) : noHeader;
   const { shift, port } = header;
   const isShifted = shift.locking !== undefined || shift.single !== undefined;
-  // Data for a program on the phone is no text whatever its coding says; the tables replace the default alphabet only.
+  // Data for a program on the phone is no text whatever its coding says. The tables replace the default alphabet, which
+  // some call IA5.
   const alphabet = port !== undefined ? undefined : coding.alphabet;
-  return { payload, coding, header, alphabet: alphabet === gsm && isShifted ? nationalAlphabet(shift) : alphabet };
+  return {
+    payload,
+    coding,
+    header,
+    alphabet: isShifted && (alphabet === gsm || alphabet === ia5) ? nationalAlphabet(shift) : alphabet,
+  };
 }
 
 function textOfReads(reads: readonly (Read | undefined)[]): string {
