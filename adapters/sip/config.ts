@@ -112,6 +112,15 @@ const publications = z.strictObject({
   maxPerPerson: count.default(10).describe('of one person; beyond it 503'),
 });
 
+const presenceServer = z.strictObject({
+  domain: z.string().describe('whose people watch through a presence server of their own'),
+  mode: z
+    .enum(['publish', 'both'])
+    .default('publish')
+    .describe('PUBLISH people of other networks there, in place of NOTIFY or as well; other domains: NOTIFY'),
+  expires: z.number().int().min(60).max(86_400).default(3600).describe('seconds that a publication is asked for'),
+});
+
 export const options = z.strictObject({
   listen: z
     .array(listener)
@@ -186,6 +195,10 @@ export const options = z.strictObject({
   watchers: watchers.prefault({}).describe('people of this network who watch others'),
   watching: watching.prefault({}).describe('people of other networks who watch others here'),
   publications: publications.prefault({}).describe('what people of nativeDomains publish of themselves'),
+  presenceServers: z
+    .array(presenceServer)
+    .default([])
+    .describe('domains whose presence server decides who sees the people of other networks'),
   maxConnections: count.default(10_000).describe('connections in all'),
   maxConnectionsPerSource: count.default(200).describe('connections from one address'),
   maxPending: count.default(5000).describe('requests under way; beyond it 503'),

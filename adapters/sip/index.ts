@@ -159,7 +159,7 @@ export class SipAdapter implements Adapter {
     });
     const presence = new Presence(
       { ...settings, ...settings.watchers, domains, nativeDomains, gatewayDomains: gatewayDomains(settings) },
-      { hub, requester, transports, directions, wheel },
+      { hub, requester, transports, directions, peers, wheel },
     );
     const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar, trunks });
     return { hub, session, endpoint, outbox, presence, directions, registrar, peers, ways };

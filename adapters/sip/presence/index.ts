@@ -5,6 +5,7 @@ import { NativePresence } from './native/index.ts';
 import { Notifier, type NotifierOptions, type NotifierParts } from './notifier/notifier.ts';
 import type { EventPackage, Notifications, Watch } from './notifier/package.ts';
 import { canonical, PresencePackage } from './notifier/presence-package.ts';
+import { Agent, type AgentParts, type PresenceServer } from './publication/agent.ts';
 import { Subscriber, type SubscriberParts, type WatchingOptions } from './subscriber/index.ts';
 import { Enrolled, enrolling, Roll, watcherId } from './winfo/roll.ts';
 import { WinfoPackage } from './winfo/winfo-package.ts';
@@ -20,6 +21,7 @@ export interface PresenceOptions extends NotifierOptions {
   /** T1 of RFC 3261. */
   t1Ms: number;
   publications: PublicationOptions;
+  presenceServers: readonly PresenceServer[];
 }
 
 /** Of people of our own domains. */
@@ -33,7 +35,7 @@ export interface PublicationOptions {
   watchers: 'everybody' | 'contacts';
 }
 
-export type PresenceParts = NotifierParts & SubscriberParts;
+export type PresenceParts = NotifierParts & SubscriberParts & Pick<AgentParts, 'peers'>;
 
 /** RFC 3856 s.6.4. */
 const usualSeconds = 3600;
@@ -44,6 +46,7 @@ export class Presence {
   readonly #subscriber: Subscriber;
   /** Where people of our own domains publish with us. */
   readonly #native: NativePresence | undefined;
+  readonly #agent: Agent;
 
   constructor(options: PresenceOptions, parts: PresenceParts) {
     const notifier = new Notifier(options, parts);
@@ -59,6 +62,7 @@ export class Presence {
     notifier.add(new Enrolled(this.#watched, roll, began));
     notifier.add(new WinfoPackage(expires, { roll, notifications: notifier }));
     this.#notifier = notifier;
+    this.#agent = new Agent(options.presenceServers, options.publications.max, parts);
     this.#subscriber = new Subscriber({ ...options.watching, domains, t1Ms: options.t1Ms }, parts);
   }
 
@@ -86,7 +90,9 @@ export class Presence {
     signal.throwIfAborted();
     if (event.type === 'presence') {
       this.#subscriber.heard(event);
-      return this.#watched.hear(event);
+      const mode = this.#agent.modeOf(event);
+      if (mode !== 'publish') this.#watched.hear(event);
+      return mode === undefined ? undefined : this.#agent.hear(event, signal);
     }
     if (event.type !== 'subscription') return;
     if (event.action === 'approve' || event.action === 'deny') return this.#watched.decide(event);
@@ -96,22 +102,30 @@ export class Presence {
 
   /** Goes on where the last process stopped. To be called before the sockets are open. */
   async start(): Promise<void> {
-    await Promise.all([this.#native?.start(), this.#notifier.start(), this.#subscriber.start()]);
+    const rooms = [this.#native, this.#notifier, this.#agent, this.#subscriber];
+    await Promise.all(rooms.map((room) => room?.start()));
   }
 
   stop(): void {
     this.#notifier.stop();
     this.#subscriber.stop();
+    this.#agent.stop();
     this.#native?.stop();
   }
 
   get views(): NonNullable<Adapter['views']> {
-    return { subscriptions: () => this.#rows() };
+    return { subscriptions: () => this.#rows(), publications: () => this.#publications() };
   }
 
   async *#rows(): AsyncIterable<ViewRow> {
     yield* this.#notifier.rows();
     yield* this.#subscriber.rows();
+    if (this.#native) yield* this.#native.watchers();
+  }
+
+  async *#publications(): AsyncIterable<ViewRow> {
+    if (this.#native) yield* this.#native.rows();
+    yield* this.#agent.rows();
   }
 }
 

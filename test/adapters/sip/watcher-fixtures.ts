@@ -164,6 +164,7 @@ export class Site {
         wheel: this.clock.wheel,
         requester: { send: (outgoing) => this.#notify(outgoing) },
         directions: { find: async () => [], destination: () => 'nowhere' },
+        peers: { takes: async () => undefined, learn: async () => {} },
         transports: {
           connection: (id) => this.open.get(id),
           flowTo: async ({ address, port }) => new FakeFlow(this.clock, 'UDP', { address, port }),

@@ -1,5 +1,5 @@
 // We are the presence server of our own domains: PUBLISH in, and everybody who may know is told (reference 3.6, mode c).
-import { type Address, type EventOf, type Hub, splitAddress } from '../../../../src/contract/index.ts';
+import { type Address, type EventOf, type Hub, splitAddress, type ViewRow } from '../../../../src/contract/index.ts';
 import type { PidfDocument } from '../../../../src/formats/pidf/index.ts';
 import type { Method } from '../../endpoint.ts';
 import { type DevicePresence, devicesOf } from '../../mapping/presence.ts';
@@ -87,6 +87,21 @@ export class NativePresence {
     if (!(await this.#contacts.remember(user, canonical))) return;
     this.eventPackage.admit(user, contact);
     await this.#audience.admit(user, canonical);
+  }
+
+  /** For operators: those of other networks. */
+  *watchers(): Iterable<ViewRow> {
+    for (const { watcher, presentity, standing } of this.#audience.members()) {
+      yield { direction: 'inbound', event: 'presence', watcher, presentity, state: standing };
+    }
+  }
+
+  *rows(): Iterable<ViewRow> {
+    const now = this.#parts.hub.now();
+    for (const [presentity, { expiresAt, document, source }] of this.#shelf.all()) {
+      const expiresInSeconds = Math.max(Math.round((expiresAt - now) / 1000), 0);
+      yield { direction: 'inbound', presentity, source, devices: document.tuples.length, expiresInSeconds };
+    }
   }
 
   async #allows(presentity: Address, watcher: Address): Promise<boolean> {

@@ -1,6 +1,13 @@
 // The event publication agent of RFC 3903 s.4: people of other networks at a presence server of the SIP side, which tells
 // its own watchers by its own rules (reference 3.6, mode b).
-import { asGatewayError, bareAddress, type EventOf, type Hub, splitAddress } from '../../../../src/contract/index.ts';
+import {
+  asGatewayError,
+  bareAddress,
+  type EventOf,
+  type Hub,
+  splitAddress,
+  type ViewRow,
+} from '../../../../src/contract/index.ts';
 import { encodePidf, pidfType } from '../../../../src/formats/pidf/index.ts';
 import type { SipRequest, SipResponse } from '../../codec/message.ts';
 import type { Directions } from '../../directions.ts';
@@ -82,6 +89,14 @@ export class Agent {
     await this.#turns.run(published.key, signal, async () => {
       if (published.isStale) await this.#publish(published, signal, event.id);
     });
+  }
+
+  /** For operators. */
+  *rows(): Iterable<ViewRow> {
+    for (const { presentity, server, devices, expiresAt, failures } of this.#store.values()) {
+      const expiresInSeconds = Math.max(Math.round((expiresAt - this.#now()) / 1000), 0);
+      yield { direction: 'outbound', presentity, server, devices: devices.length, expiresInSeconds, failures };
+    }
   }
 
   #due(published: Published): void {

@@ -83,6 +83,12 @@ export class Shelf {
     return (this.#entries.get(keyOf(presentity))?.publications ?? []).filter(({ expiresAt }) => expiresAt > now);
   }
 
+  *all(): Iterable<[presentity: Address, publication: Publication]> {
+    for (const { presentity, publications } of this.#entries.values()) {
+      for (const publication of publications) yield [presentity, publication];
+    }
+  }
+
   document(presentity: Address, which: 'live' | 'expired too' = 'live'): PidfDocument {
     const all = which === 'live' ? this.of(presentity) : (this.#entries.get(keyOf(presentity))?.publications ?? []);
     return compose(
