@@ -1,0 +1,89 @@
+// Kamailio as the presence server of a SIP domain: people of other networks are published there, its watchers are told.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type EventOf, parseAddress } from '../../src/contract/index.ts';
+import { decodePidf } from '../../src/formats/pidf/index.ts';
+import { create, signal } from '../adapters/sip/adapter-fixtures.ts';
+import { fakeHub } from '../peers/hub.ts';
+import { type PeerMessage, requestText, responseTo, startSipPeer } from '../peers/sip-peer.ts';
+import { needs } from '../servers/debian.ts';
+import { startKamailioPresence } from '../servers/kamailio-presence.ts';
+
+const alice = parseAddress('sip:alice@gw.example');
+const bob = parseAddress('sip:bob@pbx.example');
+
+async function site(t: TestContext) {
+  const kamailio = await startKamailioPresence({ domains: ['gw.example', 'pbx.example'] });
+  t.after(() => kamailio.stop());
+  const hub = fakeHub();
+  const sip = create({
+    outboundProxy: `sip:127.0.0.1:${kamailio.port};transport=udp`,
+    presenceServers: [{ domain: 'pbx.example', expires: 60 }],
+    t1Ms: 500,
+    t2Ms: 4000,
+  });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  const watcher = await startSipPeer();
+  t.after(() => watcher.stop());
+  const hear = async (availability: EventOf<'presence'>['availability'], resource = 'phone', more = {}) => {
+    const from = parseAddress(`${alice};gr=${resource}`);
+    const id = 'e000000000004';
+    const at = new Date().toISOString();
+    const event: EventOf<'presence'> = {
+      ...{ v: 1, id, origin: 'x', trace: id, at, from, to: bob, source: { from, to: bob }, conversation: id, hops: 1 },
+      ...{ type: 'presence', availability, ...more },
+    };
+    await sip.deliver(event, signal);
+  };
+  const states = (message: PeerMessage) =>
+    // Kamailio closes the tuples of what is taken back, and leaves the rest of them.
+    decodePidf(message.body).tuples.map(({ id, basic, show = 'open' }) => `${id} ${basic === 'open' ? show : basic}`);
+  const told = (matches: (states: string[]) => boolean) =>
+    watcher.until(
+      (message) => message.first.startsWith('NOTIFY') && message.body !== '' && matches(states(message)),
+      8000,
+    );
+  const subscribe = () =>
+    watcher.sendUdp(
+      requestText({
+        ...{ port: watcher.port, method: 'SUBSCRIBE', uri: alice, from: `<${bob}>;tag=w1`, body: '' },
+        more: [
+          'Event: presence',
+          'Expires: 600',
+          `Contact: <sip:bob@127.0.0.1:${watcher.port}>`,
+          'Accept: application/pidf+xml',
+        ],
+      }),
+      kamailio.port,
+    );
+  watcher.onRequest = (request) => responseTo(request, '200 OK');
+  return { kamailio, hub, hear, told, subscribe };
+}
+
+test('reference sip 3.6: Kamailio takes initial, modify and remove, and tells its watchers each device', async (t) => {
+  if (!needs(t, 'kamailio')) return;
+  const { hear, told, subscribe, hub } = await site(t);
+  await hear('available', 'phone', { notes: { en: 'here' } });
+  subscribe();
+  await told((states) => states.join() === 'ID-phone open');
+  await hear('busy', 'desk', { activities: ['on-the-phone'] });
+  await told((states) => states.join() === 'ID-phone open,ID-desk dnd');
+  await hear('away', 'phone');
+  await told((states) => states.join() === 'ID-phone away,ID-desk dnd');
+  await hear('unavailable', 'phone');
+  await hear('unavailable', 'desk');
+  await told((states) => states.join() === 'ID-desk closed');
+  assert.equal(hub.counters.get('answers_total{method=PUBLISH,status=200}'), 5);
+});
+
+test('RFC 3903 s.4.4: a Kamailio that has lost its database answers 412, and is told everything anew', async (t) => {
+  if (!needs(t, 'kamailio')) return;
+  const { hear, told, subscribe, hub, kamailio } = await site(t);
+  await hear('available');
+  kamailio.forgetPublications();
+  await hear('away');
+  subscribe();
+  await told((states) => states.join() === 'ID-phone away');
+  assert.equal(hub.counters.get('answers_total{method=PUBLISH,status=412}'), 1);
+});

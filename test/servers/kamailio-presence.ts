@@ -1,0 +1,109 @@
+// Kamailio as a presence server on loopback: PUBLISH and SUBSCRIBE of its domains, lists of resources (RLS), on a database of its own.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
+
+export interface KamailioPresence {
+  /** UDP and TCP. */
+  readonly port: number;
+  readonly process: ServerProcess;
+  /** Forgets every publication, as a server does that lost its database. */
+  forgetPublications(): void;
+  stop(): Promise<void>;
+}
+
+export interface PresenceServerOptions {
+  /** Domains whose presence it keeps. */
+  domains: readonly string[];
+  /** Lists that it serves: the list's URI, whose it is, and its members. */
+  lists?: ReadonlyArray<{ uri: string; owner: { user: string; domain: string }; members: readonly string[] }>;
+}
+
+const schemas = '/usr/share/kamailio/db_sqlite';
+
+export async function startKamailioPresence({ domains, lists = [] }: PresenceServerOptions): Promise<KamailioPresence> {
+  const [port = 0] = await freePorts(1);
+  const folder = temporaryFolder('kamailio-presence');
+  const database = join(folder.path, 'presence.sqlite');
+  const db = new DatabaseSync(database);
+  // Its processes write at the same time.
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 2000');
+  for (const name of ['standard', 'presence', 'rls'])
+    db.exec(readFileSync(join(schemas, `${name}-create.sql`), 'utf8'));
+  for (const { uri, owner, members } of lists) {
+    const insert =
+      'INSERT INTO xcap (username, domain, doc, doc_type, etag, source, doc_uri, port) VALUES (?, ?, ?, 8, ?, 0, ?, 0)';
+    db.prepare(insert).run(owner.user, owner.domain, Buffer.from(rlsServices(uri, members)), 'e1', 'index');
+  }
+  const file = join(folder.path, 'kamailio.cfg');
+  writeFileSync(file, configuration(domains, port, `sqlite:///${database}`, lists.length > 0));
+  const args = ['-f', file, '-DD', '-E', '-m', '64', '-M', '16', '-Y', folder.path, '-P', join(folder.path, 'pid')];
+  const process = await startServer('/usr/sbin/kamailio', { args, ports: [port] });
+  return {
+    port,
+    process,
+    forgetPublications: () => db.exec('DELETE FROM presentity'),
+    async stop() {
+      await process.stop();
+      db.close();
+      folder.remove();
+    },
+  };
+}
+
+function rlsServices(uri: string, members: readonly string[]): string {
+  const entries = members.map((member) => `<entry uri="${member}"/>`).join('');
+  return (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<rls-services xmlns="urn:ietf:params:xml:ns:rls-services" xmlns:rl="urn:ietf:params:xml:ns:resource-lists">' +
+    `<service uri="${uri}"><list name="all">${entries}</list><packages><package>presence</package></packages></service></rls-services>`
+  );
+}
+
+function configuration(domains: readonly string[], port: number, url: string, hasLists: boolean): string {
+  const modules = 'tm sl pv rr maxfwd textops siputils db_sqlite presence presence_xml'.split(' ');
+  if (hasLists) modules.push('pua', 'rls');
+  return `#!KAMAILIO
+log_stderror=yes
+debug=1
+children=1
+tcp_children=1
+auto_aliases=no
+${domains.map((domain) => `alias="${domain}"`).join('\n')}
+listen=udp:127.0.0.1:${port}
+listen=tcp:127.0.0.1:${port}
+${modules.map((name) => `loadmodule "${name}.so"`).join('\n')}
+modparam("presence|presence_xml", "db_url", "${url}")
+modparam("presence", "server_address", "sip:127.0.0.1:${port}")
+modparam("presence", "subs_db_mode", 0)
+modparam("presence", "min_expires", 30)
+modparam("presence_xml", "force_active", 1)
+modparam("presence_xml", "integrated_xcap_server", 1)
+${
+  hasLists
+    ? `modparam("pua|rls", "db_url", "${url}")
+modparam("pua", "outbound_proxy", "sip:127.0.0.1:${port}")
+modparam("rls", "server_address", "sip:rls@127.0.0.1:${port}")
+modparam("rls", "integrated_xcap_server", 1)
+modparam("rls", "waitn_time", 1)
+modparam("rls", "notifier_processes", 1)
+modparam("rls", "outbound_proxy", "sip:127.0.0.1:${port}")`
+    : ''
+}
+
+request_route {
+  if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
+  force_rport();
+  if (is_method("OPTIONS")) { sl_send_reply("200", "OK"); exit; }
+  if (is_method("PUBLISH|SUBSCRIBE|NOTIFY")) {
+    if (!t_newtran()) { sl_reply_error(); exit; }
+    if (is_method("PUBLISH")) { handle_publish(); exit; }
+    ${hasLists ? 'if (is_method("NOTIFY")) { if (!rls_handle_notify()) t_reply("481", "No Subscription"); exit; }' : ''}
+    ${hasLists ? '$var(rls) = rls_handle_subscribe(); if ($var(rls) != 10) exit;' : ''}
+    handle_subscribe();
+    exit;
+  }
+  sl_send_reply("405", "Method Not Allowed");
+}
+`;
+}
