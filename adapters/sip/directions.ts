@@ -109,7 +109,11 @@ export class Directions {
   }
 
   async #phones(to: Address): Promise<Direction[]> {
-    const bindings = await this.#parts.registrar.bindings(bareAddress(to));
+    const all = await this.#parts.registrar.bindings(bareAddress(to));
+    // RFC 5627 s.3.2: a GRUU is one phone. A resource that is none says only who wrote last.
+    const { resource } = splitAddress(to);
+    const meant = all.filter(({ instance }) => instance !== undefined && instance === resource);
+    const bindings = meant.length > 0 ? meant : all;
     const found: Direction[] = [];
     const peer = bareAddress(to);
     for (const binding of bindings) {

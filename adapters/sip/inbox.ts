@@ -22,6 +22,7 @@ import { traceMessage } from './wire-trace.ts';
 export interface InboxOptions {
   recipient: PeopleOptions['recipient'];
   domains: ReadonlySet<string>;
+  isOurContact: PeopleOptions['isOurContact'];
   nativeDomains: ReadonlySet<string>;
   holdMs: number;
   force200: boolean;
@@ -50,9 +51,9 @@ export class Inbox {
   /** MESSAGE. Throws SipParseError and GatewayError. */
   async handle(inbound: Inbound): Promise<Answer> {
     const { request, isTrusted, user } = inbound;
-    const { recipient, domains, nativeDomains } = this.#options;
+    const { recipient, domains, nativeDomains, isOurContact } = this.#options;
     const { hub, typing, guard, relay } = this.#parts;
-    const people = peopleOf(request, { recipient, domains, isTrusted });
+    const people = peopleOf(request, { recipient, domains, isTrusted, isOurContact });
     if (user !== undefined && !speaksAs(user, people.from, nativeDomains))
       return { status: 403, reason: 'Not Your Address' };
     const refusal = guard.refusal(inbound, people);

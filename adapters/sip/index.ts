@@ -20,6 +20,7 @@ import { type Answer, Endpoint, type Method } from './endpoint.ts';
 import { Guard } from './guard.ts';
 import { Holds } from './holds.ts';
 import { Inbox } from './inbox.ts';
+import { instanceIdIn } from './instance-id.ts';
 import { acceptedTypes } from './mapping/inbound.ts';
 import type { Outbox } from './outbox.ts';
 import { Peers } from './peers.ts';
@@ -118,6 +119,7 @@ export class SipAdapter implements Adapter {
       {
         onRequest: (request, transaction) => void endpoint.receive(request, transaction),
         onClosed: (flow) => {
+          for (const trunk of trunks) trunk.closed(flow);
           registrar.closed(flow).catch((error: Error) => hub.log.warn({ why: error.message }, 'a binding stays'));
         },
         count: (name, labels) => hub.metrics.count(name, labels),
@@ -128,7 +130,8 @@ export class SipAdapter implements Adapter {
     const nativeDomains = new Set(settings.nativeDomains);
     const registrar = new Registrar({ domains: nativeDomains, state: hub.state, now: () => hub.now() });
     const changed = () => this.#report();
-    const trunks = settings.trunks.map((trunk) => new Registration(trunk, { requester, wheel, changed }));
+    const instanceId = instanceIdIn(hub.state);
+    const trunks = settings.trunks.map((trunk) => new Registration(trunk, { requester, wheel, changed, instanceId }));
     const outboundProxy = settings.outboundProxy === undefined ? undefined : parseUri(settings.outboundProxy);
     const proxyCheckMs = this.#proxyCheckMs;
     const watches =
@@ -143,7 +146,7 @@ export class SipAdapter implements Adapter {
     const peers = peersOf(hub, settings);
     const domains = new Set([...nativeDomains, ...settings.domains.map(({ domain }) => domain)]);
     const inbox = new Inbox(
-      { ...settings, domains, nativeDomains },
+      { ...settings, domains, nativeDomains, isOurContact: (uri) => trunks.some((trunk) => trunk.isContact(uri)) },
       {
         ...{ hub, holds, asked, peers },
         typing: new TypingWatch(wheel),
@@ -177,7 +180,7 @@ export class SipAdapter implements Adapter {
     return new Endpoint({
       methods,
       accept: acceptedTypes,
-      supported: nativeDomains.length > 0 ? ['path'] : [],
+      supported: nativeDomains.length > 0 ? ['path', 'outbound', 'gruu'] : [],
       events: presence.events,
       isTrusted: (address) => trusted.includes(address) || trunks.some((trunk) => trunk.isTrusted(address)),
       digest:

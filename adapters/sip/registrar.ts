@@ -10,6 +10,8 @@ import {
 import { parseCSeq, parseUint32 } from './codec/cseq.ts';
 import type { SipRequest } from './codec/message.ts';
 import { formatNameAddr, parseNameAddr } from './codec/name-addr.ts';
+import type { Parameters } from './codec/parameters.ts';
+import { quote, unquote } from './codec/scan.ts';
 import { parseUri, sameUri } from './codec/uri.ts';
 import type { FlowName } from './directions.ts';
 import type { Answer, Inbound } from './endpoint.ts';
@@ -27,6 +29,10 @@ export interface Binding {
   path: string[];
   /** The way it registered by. */
   flow: FlowName;
+  /** `urn:uuid:...`: which phone it is, whatever its address (RFC 5626 s.4.1). */
+  instance?: string;
+  /** Which of its ways. */
+  regId?: string;
 }
 
 export interface RegistrarOptions {
@@ -84,7 +90,7 @@ export class Registrar {
     const { headers } = request;
     const before = await this.bindings(aor);
     const contacts = headers.all('Contact');
-    if (contacts.length === 0) return this.#listing(before);
+    if (contacts.length === 0) return this.#listing(aor, before, request);
     const callId = headers.get('Call-ID') ?? '';
     const { number: cseq } = parseCSeq(headers.get('CSeq') ?? '');
     // s.10.3 step 7: an older request that was overtaken changes nothing.
@@ -92,26 +98,28 @@ export class Registrar {
     if (contacts.includes('*')) {
       if (contacts.length > 1 || headers.get('Expires') !== '0') return { status: 400 };
       await this.#store(aor, []);
-      return this.#listing([]);
+      return this.#listing(aor, [], request);
     }
     const path = headers.all('Path');
     let bindings = before;
     for (const contact of contacts) {
       const { uri, parameters } = parseNameAddr(contact);
+      const device = deviceOf(parameters, request);
       const seconds = this.#seconds(parameters.get('expires') ?? headers.get('Expires'));
       if (seconds !== 0 && seconds < expires.least)
         return { status: 423, headers: [['Min-Expires', String(expires.least)]] };
-      bindings = bindings.filter((binding) => !sameUri(binding.uri, uri));
+      bindings = bindings.filter((binding) => !sameUri(binding.uri, uri) && !isSameWay(binding, device));
       const { id, transport, remote } = flow;
       const expiresAt = this.#options.now() + seconds * 1000;
-      if (seconds > 0) bindings.push({ uri, callId, cseq, expiresAt, path, flow: { id, transport, ...remote } });
+      if (seconds > 0)
+        bindings.push({ uri, callId, cseq, expiresAt, path, flow: { id, transport, ...remote }, ...device });
     }
     const isCrowded = (this.#byFlow.get(flow.id)?.size ?? 0) >= maxPeoplePerFlow;
     if (bindings.length > maxBindings || isCrowded) return { status: 403, reason: 'Too Many Contacts' };
     await this.#store(aor, bindings);
     // What came through a proxy goes back through it, whether or not this connection to it lives.
     if (flow.isReliable && path.length === 0) this.#watch(flow, aor);
-    return this.#listing(bindings);
+    return this.#listing(aor, bindings, request);
   }
 
   #seconds(text: string | undefined): number {
@@ -130,14 +138,39 @@ export class Registrar {
     return state.set(keyOf(aor), JSON.stringify(bindings), Math.max(last - now(), 1));
   }
 
-  #listing(bindings: readonly Binding[]): Answer {
+  #listing(aor: Address, bindings: readonly Binding[], { headers }: SipRequest): Answer {
     const now = this.#options.now();
-    const contacts = bindings.map(({ uri, expiresAt }) => {
+    const takesGruu = headers.all('Supported').includes('gruu');
+    const contacts = bindings.map(({ uri, expiresAt, instance, regId }) => {
       const left = String(Math.max(Math.round((expiresAt - now) / 1000), 0));
-      return ['Contact', formatNameAddr({ uri, parameters: new Map([['expires', left]]) })] as const;
+      const parameters = new Map([['expires', left]]);
+      if (instance !== undefined) parameters.set('+sip.instance', quote(`<${instance}>`));
+      if (regId !== undefined) parameters.set('reg-id', regId);
+      if (instance !== undefined && takesGruu) parameters.set('pub-gruu', quote(`${aor};gr=${instance}`));
+      return ['Contact', formatNameAddr({ uri, parameters })] as const;
     });
-    return { status: 200, headers: [...contacts, ['Date', new Date(now).toUTCString()]] };
+    // RFC 5626 s.6: that its reg-id counts.
+    const usesOutbound = bindings.some(({ regId, callId }) => regId !== undefined && callId === headers.get('Call-ID'));
+    const required = usesOutbound ? [['Require', 'outbound'] as const] : [];
+    return { status: 200, headers: [...contacts, ...required, ['Date', new Date(now).toUTCString()]] };
   }
+}
+
+type Device = Pick<Binding, 'instance' | 'regId'>;
+
+/** RFC 5627 s.5.1, RFC 5626 s.6: a reg-id counts behind us alone, or behind an edge proxy that says `ob` in its Path. */
+function deviceOf(parameters: Parameters, { headers }: SipRequest): Device {
+  const instance = /^<(urn:[!-;=?-~]{1,200})>$/.exec(unquote(parameters.get('+sip.instance') ?? ''))?.[1];
+  if (instance === undefined) return {};
+  const regId = parameters.get('reg-id') ?? '';
+  const [edge] = headers.all('Path').slice(-1);
+  const isKept = edge === undefined ? headers.all('Via').length === 1 : /;ob\b/i.test(edge);
+  const usesOutbound = headers.all('Supported').includes('outbound') && /^[1-9]\d{0,9}$/.test(regId) && isKept;
+  return usesOutbound ? { instance, regId } : { instance };
+}
+
+function isSameWay(binding: Binding, { instance, regId }: Device): boolean {
+  return regId !== undefined && binding.instance === instance && binding.regId === regId;
 }
 
 /** Where a request to a binding goes first: its Path, else itself. Throws GatewayError when it was reachable only by a flow. */

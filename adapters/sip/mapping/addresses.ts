@@ -28,6 +28,8 @@ export interface PeopleOptions {
   isTrusted: boolean;
   /** Domains of ours. */
   domains: ReadonlySet<string>;
+  /** What we registered at a provider, where anybody may be meant. */
+  isOurContact?: ((uri: string) => boolean) | undefined;
 }
 
 /** Throws SipParseError and GatewayError. */
@@ -39,7 +41,8 @@ export function peopleOf({ uri, headers }: SipRequest, options: PeopleOptions): 
   const requested = addressOf(uri);
   // A trunk's proxy addresses our Contact; whom it is for stands in To.
   const isOurs = (address: Address) => options.domains.has(splitAddress(address).domain);
-  return { from: addressOf(from), to: !isOurs(requested) && isOurs(named) ? named : requested };
+  const isNamed = !isOurs(requested) && (isOurs(named) || options.isOurContact?.(uri));
+  return { from: addressOf(from), to: isNamed ? named : requested };
 }
 
 /** Whoever proved to be `user` may speak as that user of a domain of ours, and as nobody else there. */

@@ -150,6 +150,50 @@ test('RFC 3327: a Path is kept and becomes the Route', async (t) => {
   assert.equal(opened.peer.heard.at(-1)?.header('Route'), path);
 });
 
+const instance = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>"';
+
+test('RFC 5626 s.6: the same instance and reg-id is the same way, whatever its address; without Outbound it is another phone', async (t) => {
+  const opened = await open(t, native);
+  const first = `<sip:bob@127.0.0.1:${opened.peer.port}>;${instance};reg-id=1`;
+  const moved = `<sip:bob@127.0.0.1:${opened.peer.port};moved>;${instance};reg-id=1`;
+  const supported = ['Supported: outbound, path'];
+  const made = await register(opened, first, { more: supported });
+  assert.equal(made.header('Require'), 'outbound');
+  const again = await register(opened, moved, { more: supported });
+  assert.match(again.header('Contact'), /;moved>.*reg-id=1/);
+  assert.equal(again.text.match(/^Contact:/gm)?.length, 1);
+  const plain = await register(opened, '<sip:bob@127.0.0.1:9;other>', {});
+  assert.equal(plain.header('Require'), '');
+  assert.equal(plain.text.match(/^Contact:/gm)?.length, 2);
+});
+
+test('RFC 5626 s.6: behind an edge proxy that keeps no flows (no ob in its Path) reg-id does not count', async (t) => {
+  const opened = await open(t, native);
+  const contact = `<sip:bob@127.0.0.1:${opened.peer.port}>;${instance};reg-id=1`;
+  const without = await register(opened, contact, { more: ['Supported: outbound', 'Path: <sip:edge.example;lr>'] });
+  assert.equal(without.header('Require'), '');
+  const kept = await register(opened, contact, { more: ['Supported: outbound', 'Path: <sip:edge.example;lr;ob>'] });
+  assert.equal(kept.header('Require'), 'outbound');
+});
+
+test('RFC 5627 s.5: an instance gets a public GRUU, and a message to it reaches that phone alone', async (t) => {
+  const opened = await open(t, native);
+  const other = await startSipPeer();
+  t.after(() => other.stop());
+  const parts = { method: 'REGISTER', uri: 'sip:native.example', from: `<${bob}>;tag=r`, to: `<${bob}>`, body: '' };
+  const more = [`Contact: <sip:bob@127.0.0.1:${other.port}>`];
+  other.sendUdp(requestText({ port: other.port, callId: 'other', ...parts, more }), opened.port);
+  await other.until(({ first }) => first === 'SIP/2.0 200 OK');
+  const mine = `<sip:bob@127.0.0.1:${opened.peer.port}>;${instance}`;
+  const made = await register(opened, mine, { more: ['Supported: gruu'] });
+  const gruu = /pub-gruu="([^"]+)"/.exec(made.text)?.[1] ?? '';
+  assert.equal(gruu, `${bob};gr=urn:uuid:00000000-0000-1000-8000-000a95a0e128`);
+  await opened.sip.deliver(message(gruu), signal);
+  assert.equal(other.heard.filter(({ first }) => first.startsWith('MESSAGE')).length, 0);
+  await opened.sip.deliver(message(`${bob};gr=of-nobody`), signal);
+  await other.until(({ first }) => first.startsWith('MESSAGE'));
+});
+
 test('one phone that is away holds back nobody else of its domain', async (t) => {
   const { sip } = await open(t, native);
   assert.equal(sip.destination(message(`${bob};gr=desk`)), bob);

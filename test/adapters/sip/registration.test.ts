@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createResponse, type SipResponse } from '../../../adapters/sip/codec/message.ts';
 import { options } from '../../../adapters/sip/config.ts';
+import { instanceIdIn } from '../../../adapters/sip/instance-id.ts';
 import { Registration } from '../../../adapters/sip/registration.ts';
 import type { Outgoing, Requester } from '../../../adapters/sip/requester.ts';
 import { GatewayError } from '../../../src/contract/index.ts';
 import { fakeHub } from '../../peers/hub.ts';
-import { type PeerMessage, responseTo, startSipPeer } from '../../peers/sip-peer.ts';
+import { type PeerMessage, requestText, responseTo, startSipPeer } from '../../peers/sip-peer.ts';
+import { until } from '../../servers/process.ts';
 import { create, message, open, signal } from './adapter-fixtures.ts';
 import { FakeFlow, fakeClock } from './fixtures.ts';
 
@@ -28,7 +30,8 @@ function openTrunk(script: Script) {
     },
   } as unknown as Requester;
   const [trunk] = options.parse({ trunks: [{ aor: 'sip:gw@provider.example', password: 'x' }] }).trunks;
-  const parts = { requester, wheel: clock.wheel, changed: () => {}, random: () => 1 };
+  const instanceId = async () => 'urn:uuid:00000000-0000-1000-8000-000a95a0e128';
+  const parts = { requester, wheel: clock.wheel, changed: () => {}, instanceId, random: () => 1 };
   return { clock, flow, sent, registration: new Registration(trunk!, parts) };
 }
 
@@ -49,11 +52,11 @@ test('RFC 3261 s.10.2.4: it refreshes before what the registrar granted is over,
   clock.advance(86_000);
   await settle();
   assert.equal(sent.length, 2);
-  assert.ok(sent[1]!.at >= 85_000 && sent[1]!.at < 86_000);
+  assert.ok(sent[1]!.at >= 85_000 && sent[1]!.at <= 86_000);
   const [first, second] = sent.map(({ outgoing }) => outgoing.request.headers);
   assert.equal(first?.get('Call-ID'), second?.get('Call-ID'));
   assert.ok(Number.parseInt(first?.get('CSeq') ?? '', 10) < Number.parseInt(second?.get('CSeq') ?? '', 10));
-  assert.equal(first?.get('Contact'), '<sip:gw@192.0.2.1:5060>');
+  assert.match(first?.get('Contact') ?? '', /^<sip:gw@192\.0\.2\.1:5060>;/);
 });
 
 test('RFC 3261 s.10.2.8: 423 is answered with what Min-Expires says, once', async () => {
@@ -104,6 +107,142 @@ test('RFC 5626 s.4.4.1: over UDP the way through a NAT is kept open', async () =
     flow.sent.map(({ text }) => text),
     ['\r\n\r\n', '\r\n\r\n'],
   );
+});
+
+test('RFC 5626 s.4.2.1: REGISTER says which instance it is and by which of its ways, and that it knows Path, Outbound and GRUU', async () => {
+  const { sent, registration } = openTrunk((outgoing) => response(outgoing, 200));
+  registration.start();
+  await settle();
+  const { headers } = sent[0]!.outgoing.request;
+  assert.equal(headers.get('Supported'), 'path, outbound, gruu');
+  assert.equal(
+    headers.get('Contact'),
+    '<sip:gw@192.0.2.1:5060>;+sip.instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>";reg-id=1',
+  );
+  assert.equal(registration.contact, 'sip:gw@192.0.2.1:5060');
+});
+
+test('RFC 5626 s.4.3: where Outbound is in force dialogs keep to the flow (ob); RFC 5627 s.4.4: a public GRUU is our Contact', async () => {
+  const { sent, registration } = openTrunk((outgoing) => {
+    const contact = outgoing.request.headers.get('Contact') ?? '';
+    if (sent.length < 2) return response(outgoing, 200, { Require: 'outbound', Contact: contact });
+    const gruus = `${contact};pub-gruu="sip:gw@provider.example;gr=urn:uuid:1";temp-gruu="sip:tgruu.x@provider.example;gr"`;
+    return response(outgoing, 200, { Contact: gruus });
+  });
+  registration.start();
+  await settle();
+  assert.equal(registration.contact, 'sip:gw@192.0.2.1:5060;ob');
+  assert.equal(registration.isContact('sip:gw@192.0.2.1:5060'), true);
+  registration.start();
+  await settle();
+  assert.equal(registration.contact, 'sip:gw@provider.example;gr=urn:uuid:1');
+  assert.equal(registration.isContact('sip:gw@provider.example;gr=urn:uuid:1'), true);
+  assert.equal(
+    registration.isContact('sip:tgruu.x@provider.example;gr'),
+    false,
+    'the temporary one is not ours to use',
+  );
+});
+
+test('RFC 5626 s.4.4.1: Flow-Timer says how often the flow is kept alive', async () => {
+  const { clock, flow, registration } = openTrunk((outgoing) => response(outgoing, 200, { 'Flow-Timer': '100' }));
+  registration.start();
+  await settle();
+  clock.advance(79_000);
+  assert.equal(flow.sent.length, 0);
+  clock.advance(8000);
+  assert.equal(flow.sent.length, 1);
+});
+
+test('RFC 5626 s.4.5: a flow that fails is made anew at once, another one is nothing to us', async () => {
+  const { clock, flow, sent, registration } = openTrunk((outgoing) => response(outgoing, 200));
+  registration.start();
+  await settle();
+  registration.closed(new FakeFlow(clock, 'TCP'));
+  clock.advance(100);
+  await settle();
+  assert.equal(sent.length, 1);
+  registration.closed(flow);
+  clock.advance(30);
+  await settle();
+  assert.equal(sent.length, 2);
+});
+
+test('RFC 3581: behind a NAT, where no Outbound helps, the Contact is where the registrar saw us', async () => {
+  const { sent, registration } = openTrunk((outgoing) =>
+    response(outgoing, 200, { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;received=203.0.113.7;rport=40000' }),
+  );
+  registration.start();
+  await settle();
+  await settle();
+  assert.equal(sent.length, 2);
+  assert.match(sent[1]!.outgoing.request.headers.get('Contact') ?? '', /^<sip:gw@203\.0\.113\.7:40000>/);
+  assert.ok(registration.isRegistered);
+});
+
+test('RFC 5626 s.4.1: the instance is the same after a restart', async () => {
+  const { state } = fakeHub();
+  const first = await instanceIdIn(state)();
+  assert.match(first, /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-4/);
+  assert.equal(await instanceIdIn(state)(), first);
+});
+
+test('several accounts: each domain goes by its own, with its own password and identity', async (t) => {
+  const providers = await Promise.all([startSipPeer(), startSipPeer()]);
+  for (const provider of providers) {
+    t.after(() => provider.stop());
+    provider.onRequest = (request) => responseTo(request, '200 OK');
+  }
+  const [one, two] = providers as [(typeof providers)[0], (typeof providers)[0]];
+  const hub = fakeHub();
+  const sip = create({
+    trunks: [
+      { aor: 'sip:gw@one.example', registrar: `sip:127.0.0.1:${one.port}`, password: 'x', asserts: 'account' },
+      { aor: 'sip:gw@two.example', registrar: `sip:127.0.0.1:${two.port}`, password: 'y', asserts: 'sender' },
+    ],
+  });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  for (const domain of ['two', 'one']) {
+    const isTaken = () =>
+      sip.deliver(message(`sip:bob@${domain}.example`), signal).then(
+        () => true,
+        () => false,
+      );
+    await until(isTaken, `registered at ${domain}`);
+  }
+  const asserted = providers.map(({ heard }) =>
+    heard.find(({ first }) => first.startsWith('MESSAGE'))?.header('P-Asserted-Identity'),
+  );
+  assert.deepEqual(asserted, ['<sip:gw@one.example>', '<sip:alice%40xmpp.example@gw.example>']);
+});
+
+test('RFC 3325 s.5: a provider is believed unless the operator says otherwise, and whom a message is for stands in To', async (t) => {
+  for (const trusted of [true, false]) {
+    const provider = await startSipPeer();
+    t.after(() => provider.stop());
+    provider.onRequest = (request) => responseTo(request, '200 OK');
+    const hub = fakeHub();
+    const registrar = `sip:127.0.0.1:${provider.port}`;
+    const trunk = { aor: 'sip:gw@provider.example', registrar, password: 'x', trusted };
+    const sip = create({ trunks: [trunk], auth: { realm: 'gw', users: {} } });
+    t.after(() => sip.stop());
+    await sip.start(hub);
+    await hub.untilStatus('up');
+    const contact = /<([^>]+)>/.exec(provider.heard[0]!.header('Contact'))?.[1] ?? '';
+    const more = ['P-Asserted-Identity: <sip:+447700900001@provider.example>'];
+    const to = '<sip:+442079460000@provider.example>';
+    provider.sendUdp(requestText({ port: provider.port, uri: contact, to, more }), sip.portOf('UDP'));
+    const answer = await provider.until(
+      ({ first, header }) => header('CSeq') === '1 MESSAGE' && /^SIP\/2\.0 [2-6]/.test(first),
+    );
+    assert.match(answer.first, trusted ? /202/ : /401/);
+    const expected = trusted ? [['sip:+447700900001@provider.example', 'sip:+442079460000@provider.example']] : [];
+    assert.deepEqual(
+      hub.drafts.map(({ from, to: recipient }) => [from, recipient]),
+      expected,
+    );
+  }
 });
 
 test('a trunk registers with digest, carries messages by its Service-Route, and says goodbye', async (t) => {
