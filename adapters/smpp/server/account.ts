@@ -58,9 +58,13 @@ export class Account {
   }
 }
 
+// Kannel and its like say "national" of every number unless told otherwise: without a country that says nothing.
+const nationalTon = 2;
+
 function addressOf(sme: SmeAddress, rules: AddressRules): Address | undefined {
+  const isVague = sme.ton === nationalTon && rules.defaultCountry === undefined;
   try {
-    return fromSme(sme, rules);
+    return fromSme(isVague ? { ...sme, ton: 0 } : sme, rules);
   } catch (error) {
     if (error instanceof GatewayError) return undefined;
     throw error;

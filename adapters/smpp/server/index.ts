@@ -58,6 +58,19 @@ export class SmppServer implements Adapter {
   }
 
   async start(hub: Hub): Promise<void> {
+    const running = await this.#open(hub);
+    this.#running = running;
+    hub.status('connecting');
+    try {
+      this.ports = await running.door.open();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    hub.status('up');
+  }
+
+  async #open(hub: Hub): Promise<Running> {
     const now = () => hub.now();
     const settings = this.#options;
     const { recordMs, rejoinWaitMs } = settings;
@@ -65,13 +78,7 @@ export class SmppServer implements Adapter {
     const ledger = new Ledger(hub.state, recordMs);
     const agenda = new Agenda(hub.state, now);
     const outbound = new Outbound(hub, accounts, ledger);
-    const owed = new Owed(
-      hub.state,
-      accounts,
-      recordMs,
-      (account, name, reason) => outbound.tell(account, name, reason),
-      now,
-    );
+    const owed = new Owed(hub.state, accounts, recordMs, outbound.tell.bind(outbound), now);
     const intake = new Intake({ hub, accounts, ledger, agenda, owed, rejoinWaitMs });
     const requests = new Requests({ hub, ledger, intake, revisions: new Revisions({ hub, ledger, agenda }) });
     const logins = new Logins(settings.logins, now);
@@ -89,15 +96,7 @@ export class SmppServer implements Adapter {
     const ticker = setInterval(() => {
       for (const part of [...connections, intake.rejoin, agenda, owed]) part.tick();
     }, tickMs);
-    this.#running = { hub, door, accounts, outbound, connections, ticker };
-    hub.status('connecting');
-    try {
-      this.ports = await door.open();
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
-    hub.status('up');
+    return { hub, door, accounts, outbound, connections, ticker };
   }
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {

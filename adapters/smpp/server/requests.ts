@@ -85,12 +85,10 @@ export class Requests {
 
   /** One PDU counts once for each that it is sent to. */
   #admits(connection: Connection, { part, source }: Submission, destinations: readonly Destination[]): boolean {
-    const isAdmitted = destinations.every((destination) => {
-      const to = 'dl_name' in destination ? destination.dl_name : destination.destination_addr;
-      const key = part && `${source.addr}/${to}/${part.reference}/${part.total}`;
-      return connection.account?.throttle.admits(part && key !== undefined ? { key, total: part.total } : undefined);
-    });
-    if (isAdmitted) return true;
+    const [first] = destinations;
+    const to = first && 'destination_addr' in first ? first.destination_addr : '';
+    const whole = part && { key: `${source.addr}/${to}/${part.reference}/${part.total}`, total: part.total };
+    if (connection.account?.throttle.admits(whole, Math.max(1, destinations.length))) return true;
     connection.throttled++;
     this.#parts.hub.metrics.count('submits_total', { status: 'ESME_RTHROTTLED' });
     return false;

@@ -25,13 +25,14 @@ export class Throttle {
     this.#tokens = this.#most;
   }
 
-  /** Whether one more may pass now; `whole` names the long text that it is a part of. */
-  admits(whole?: WholeName): boolean {
+  /** Whether one more may pass now, to `cost` recipients; `whole` names the long text that it is a part of. */
+  admits(whole?: WholeName, cost = 1): boolean {
     if (this.#ratePerSecond === Number.POSITIVE_INFINITY) return true;
     this.#refill();
     const left = whole && this.#wholes.get(whole.key);
     if (left === undefined && this.#tokens < 1) return false;
-    this.#tokens--;
+    // What goes to many is paid for afterwards: it could never save up for them.
+    this.#tokens -= cost;
     if (whole) this.#expect(whole.key, (left ?? whole.total) - 1);
     return true;
   }

@@ -35,6 +35,16 @@ test('reference smpp 7.6: ESME_RTHROTTLED does not fire inside one long text, bu
   assert.equal((await esme.ask('submit_sm', submit('next'))).command_status, 0);
 });
 
+test('reference smpp 7.6: a submit_multi to more than the rate is taken whole, and paid for', () => {
+  let now = 0;
+  const throttle = new Throttle(10, () => now);
+  assert.equal(throttle.admits(undefined, 100), true);
+  now += 8000;
+  assert.equal(throttle.admits(), false);
+  now += 1100;
+  assert.equal(throttle.admits(), true);
+});
+
 test('reference smpp 7.6: a second text under the same reference is a text of its own to the rate', () => {
   let now = 0;
   const throttle = new Throttle(1, () => now);

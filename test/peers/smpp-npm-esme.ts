@@ -1,0 +1,70 @@
+// The npm library `smpp` as an ESME: binds to a server of ours, hands in, and keeps what is sent to it.
+import { createRequire } from 'node:module';
+import type { NpmPdu } from './smpp-npm.ts';
+
+interface NpmClient {
+  bind_transceiver(fields: Record<string, unknown>, answered: (response: NpmPdu) => void): boolean;
+  send(pdu: NpmPdu): boolean;
+  on(event: 'pdu', listener: (pdu: NpmPdu) => void): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'close', listener: () => void): void;
+  destroy(): void;
+  [command: string]: unknown;
+}
+const npm = createRequire(import.meta.url)('smpp') as { connect(options: object, connected?: () => void): NpmClient };
+
+export interface NpmEsme {
+  /** deliver_sm and data_sm, oldest first; each was answered with ESME_ROK. */
+  readonly heard: NpmPdu[];
+  /** Resolves with the response. Texts are Buffers. */
+  ask(command: string, fields?: Record<string, unknown>): Promise<NpmPdu>;
+  readonly isClosed: boolean;
+  destroy(): void;
+}
+
+export interface NpmEsmeOptions {
+  port: number;
+  command?: 'bind_transceiver' | 'bind_transmitter' | 'bind_receiver';
+  systemId?: string;
+  password?: string;
+  /** PEM; anything but undefined means TLS. */
+  tls?: { ca: string; cert?: string; key?: string };
+}
+
+/** Resolves when bound; rejects with the status of a bind that was refused, or with what the connection met. */
+export async function npmEsme(options: NpmEsmeOptions): Promise<NpmEsme> {
+  const { port, tls, command = 'bind_transceiver', systemId = 'npm', password = 'secret' } = options;
+  const at = { host: '127.0.0.1', port, ...(tls ? { tls: true, rejectUnauthorized: true, ...tls } : {}) };
+  const heard: NpmPdu[] = [];
+  let isClosed = false;
+  const client = npm.connect(at);
+  const failed = new Promise<never>((_, reject) => {
+    client.on('error', reject);
+    client.on('close', () => {
+      isClosed = true;
+      reject(new Error('closed'));
+    });
+  });
+  failed.catch(() => {});
+  client.on('pdu', (pdu) => {
+    if (pdu.command === 'deliver_sm' || pdu.command === 'data_sm') heard.push(pdu);
+    if (['deliver_sm', 'data_sm', 'enquire_link', 'unbind'].includes(pdu.command)) client.send(pdu.response());
+  });
+  const ask = (name: string, fields: Record<string, unknown> = {}) =>
+    Promise.race([
+      failed,
+      new Promise<NpmPdu>((resolve) => {
+        (client[name] as NpmClient['bind_transceiver']).call(client, fields, resolve);
+      }),
+    ]);
+  const { command_status } = await ask(command, { system_id: systemId, password, interface_version: 0x34 });
+  if (command_status !== 0) throw new Error(`bind refused: ${command_status}`);
+  return {
+    heard,
+    ask,
+    get isClosed() {
+      return isClosed;
+    },
+    destroy: () => client.destroy(),
+  };
+}
