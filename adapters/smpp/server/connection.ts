@@ -1,5 +1,6 @@
 // One connection of an ESME: not bound, then bound as one account; what it asks, and what we send it within its window.
 import type { Duplex } from 'node:stream';
+import { versions } from '../binds/versions.ts';
 import { type Body, intTlv, type PduOf, type RequestPdu, type Tlv } from '../codec/index.ts';
 import { type Answer, type Exchange, SessionError, type SessionHandler, type SessionLimits } from '../exchange.ts';
 import { Session } from '../session.ts';
@@ -32,8 +33,6 @@ const kinds: Readonly<Record<BindPdu['command'], BindKind>> = {
   bind_receiver: 'receiver',
   bind_transceiver: 'transceiver',
 };
-/** s.5.2.4: from here on a peer knows optional parameters. */
-const tlvVersion = 0x34;
 const timeoutBurden = 1000;
 
 export class Connection {
@@ -81,8 +80,9 @@ export class Connection {
     return this.#session.state === 'bound' && this.account !== undefined;
   }
 
+  /** s.5.2.4: from 3.4 on a peer knows optional parameters. */
   get takesTlvs(): boolean {
-    return this.version >= tlvVersion;
+    return this.version >= versions.v34;
   }
 
   /** What speaks against sending over this bind rather than over another of its account. */
@@ -181,7 +181,7 @@ export class Connection {
     this.#session.bound();
     account.binds.add(this);
     this.#parts.bound(this);
-    const tlvs = this.takesTlvs ? [intTlv('sc_interface_version', tlvVersion)] : [];
+    const tlvs = this.takesTlvs ? [intTlv('sc_interface_version', versions.v34)] : [];
     return { status: 'ESME_ROK', body: { system_id: options.systemId }, tlvs };
   }
 

@@ -9,6 +9,7 @@ import {
   type Hub,
   type ViewRow,
 } from '../../../src/contract/index.ts';
+import { versionName } from '../binds/versions.ts';
 import { Accounts } from './account.ts';
 import { Agenda } from './agenda.ts';
 import { options, type ServerOptions } from './config.ts';
@@ -133,7 +134,7 @@ export class SmppServer implements Adapter {
       yield {
         account: account.name,
         bind: kind,
-        version: `0x${bind.version.toString(16)}`,
+        version: versionName(bind.version),
         ip: origin.ip,
         tls: origin.isSecure,
         since: new Date(bind.boundAt).toISOString(),

@@ -1,5 +1,6 @@
 // What an ESME that is bound asks of us, by command: who may ask it, and who answers. Nothing here throws past its session.
 import { asGatewayError, type Hub } from '../../../src/contract/index.ts';
+import { versions } from '../binds/versions.ts';
 import type { Destination, RequestName, RequestPdu, StatusName, Unsuccessful } from '../codec/index.ts';
 import { statuses, textTlv } from '../codec/index.ts';
 import type { Answer } from '../exchange.ts';
@@ -26,7 +27,6 @@ const forTransmitters: ReadonlySet<RequestName> = new Set([
   'cancel_sm',
   'replace_sm',
 ]);
-const version5 = 0x50;
 const longestWords = 200;
 
 export class Requests {
@@ -132,7 +132,7 @@ export class Requests {
     hub.metrics.count('submits_total', { status });
     hub.log.info({ account: account?.name, command, status, why }, 'refused');
     // s.5.3.2.11, SMPP 5.0 s.4.2.5: where the specification lets us say why.
-    if (command !== 'data_sm' && !(version >= version5 && command === 'submit_sm')) return { status };
+    if (command !== 'data_sm' && !(version >= versions.v50 && command === 'submit_sm')) return { status };
     return { status, body: {}, tlvs: [textTlv('additional_status_info_text', why.slice(0, longestWords))] };
   }
 }

@@ -1,5 +1,6 @@
 // What an ESME asks about a message that it handed in: how it fares (s.4.8), to take it back (s.4.9), to say it anew (s.4.10).
 import { asGatewayError, type DraftOf, type Hub } from '../../../src/contract/index.ts';
+import { versions } from '../binds/versions.ts';
 import { formatTime, type PduOf } from '../codec/index.ts';
 import type { Answer } from '../exchange.ts';
 import { contentOf } from '../text/index.ts';
@@ -17,7 +18,6 @@ export interface RevisionParts {
   readonly agenda: Agenda;
 }
 
-const version5 = 0x50;
 const registeredBits = 0x1f;
 
 export class Revisions {
@@ -146,6 +146,6 @@ export class Revisions {
     const isWaiting = state === 'SCHEDULED' && dueAt > this.#parts.hub.now();
     if (state !== 'SCHEDULED') return state;
     // 3.4 has no word for it.
-    return isWaiting && version >= version5 ? 'SCHEDULED' : 'ENROUTE';
+    return isWaiting && version >= versions.v50 ? 'SCHEDULED' : 'ENROUTE';
   }
 }

@@ -1,6 +1,7 @@
 // What a submit_sm, data_sm or submit_multi asks for, with every field looked at: each bad one has the status of its own.
 import type { SmsHints } from '../../../src/contract/index.ts';
 import type { SmeAddress } from '../addresses.ts';
+import { versions } from '../binds/versions.ts';
 import { type PduOf, parseTime, type StatusName, type Tlv, tlvInt, tlvOctets, tlvs } from '../codec/index.ts';
 import { hintsOf } from '../hints.ts';
 import {
@@ -45,7 +46,6 @@ const registeredBits = 0x1f;
 // s.5.2.5, 5.2.6.
 const highestTon = 6;
 const numberingPlans: ReadonlySet<number> = new Set([0, 1, 3, 4, 6, 8, 9, 10, 14, 18]);
-const version5 = 0x50;
 // TS 23.038 s.4: these groups are reserved.
 const reservedCodings: readonly [number, number] = [0x80, 0xbf];
 
@@ -59,7 +59,7 @@ export function readSubmission(pdu: SubmitPdu, { alphabet0, version, now }: Read
   checkClass(body.esm_class);
   refuseIf((body.registered_delivery & ~registeredBits) !== 0, 'ESME_RINVREGDLVFLG', 'registered_delivery');
   // Receipts of successes only are SMPP 5.0's.
-  refuseIf((body.registered_delivery & 3) === 3 && version < version5, 'ESME_RINVREGDLVFLG', 'registered_delivery');
+  refuseIf((body.registered_delivery & 3) === 3 && version < versions.v50, 'ESME_RINVREGDLVFLG', 'registered_delivery');
   const coding = readDataCoding(body.data_coding, alphabet0);
   const isReserved = body.data_coding >= reservedCodings[0] && body.data_coding <= reservedCodings[1];
   refuseIf(isReserved || coding.isCompressed, 'ESME_RINVDCS', `data_coding ${body.data_coding}`);

@@ -221,7 +221,7 @@ test('the view `binds` shows who is there, and no secret', async (t) => {
   assert.deepEqual(row, {
     account: 'me',
     bind: 'transceiver',
-    version: '0x34',
+    version: '3.4',
     ip: '127.0.0.1',
     tls: false,
     window: 100,
