@@ -388,3 +388,24 @@ test('the table for operators has a row a subscription, and no secret', async ()
   });
   assert.match(String(row?.notified), /^2026-07-01T12:00:00/);
 });
+
+test('a storm has 200 NOTIFY under way at most, everybody is told in turn, and those who never answer hold nobody up', async () => {
+  const site = new Site({ maxPerSource: 1000, maxUnprovenPerHost: 1000 });
+  const watchers = Array.from({ length: 450 }, (_, number) => parseAddress(`sip:w${number}@other.example`));
+  for (const watcher of watchers) {
+    await site.subscribe({ from: `<${watcher}>;tag=t` });
+    await site.approve('approve', alice, watcher);
+  }
+  const silence = new Promise<number>(() => {});
+  let sent = 0;
+  site.onNotify = () => {
+    sent++;
+    return sent > 200 ? 200 : silence;
+  };
+  const before = site.notified.length;
+  for (const watcher of watchers) await site.tell({ to: watcher });
+  await site.advance(100, 10);
+  assert.equal(site.notified.length - before, 200);
+  await site.advance(600, 10);
+  assert.equal(site.notified.length - before, 450);
+});

@@ -138,7 +138,7 @@ export class Notifier implements Notifications {
 
   #wake(subscription: Subscription): void {
     subscription.wakeAt = Number.POSITIVE_INFINITY;
-    if (subscription.wish === 'nothing') this.#recall(subscription);
+    if (subscription.wish === 'nothing' && !subscription.isBusy) this.#recall(subscription);
     else this.#sender.due(subscription);
   }
 

@@ -9,6 +9,7 @@ import type { Requester } from '../../requester.ts';
 import type { Flow } from '../../transport/flow.ts';
 import type { Transports } from '../../transport/transports.ts';
 import { contactOf } from './contact.ts';
+import { Gate } from './gate.ts';
 import { etagOf, fillNotify, isLast } from './notify.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -30,9 +31,13 @@ const fatal: ReadonlySet<number> = new Set([404, 405, 410, 416, 480, 481, 482, 4
 /** Several devices of one person tell of themselves one after the other; the first NOTIFY should know them all. */
 const gatherMs = 50;
 const storeAwayMs = 5000;
+const maxUnderWay = 200;
+/** Whoever has not answered by then keeps nobody else waiting. */
+const slowMs = 500;
 
 export class Sender {
   readonly #parts: SenderParts;
+  readonly #gate = new Gate<Subscription>(maxUnderWay);
   #isStopped = false;
 
   constructor(parts: SenderParts) {
@@ -52,7 +57,7 @@ export class Sender {
   /** The whole state, as soon as the one before is answered. */
   tell(subscription: Subscription): void {
     subscription.wish = 'all';
-    if (!subscription.isBusy) void this.#send(subscription);
+    if (!subscription.isBusy) this.#start(subscription);
   }
 
   /** Something is different: told after the pause, and not before `settleMs`. */
@@ -64,7 +69,20 @@ export class Sender {
 
   /** Its time has come. */
   due(subscription: Subscription): void {
-    if (subscription.wish !== 'nothing' && !subscription.isBusy) void this.#send(subscription);
+    if (subscription.isBusy) this.#leave(subscription);
+    else if (subscription.wish !== 'nothing') this.#start(subscription);
+  }
+
+  #start(subscription: Subscription): void {
+    subscription.isBusy = true;
+    if (this.#gate.enter(subscription)) void this.#send(subscription);
+  }
+
+  #leave(subscription: Subscription): void {
+    if (!subscription.isInGate) return;
+    subscription.isInGate = false;
+    const next = this.#gate.leave();
+    if (next && !this.#isStopped) void this.#send(next);
   }
 
   #wait(subscription: Subscription, leastMs: number): void {
@@ -76,28 +94,39 @@ export class Sender {
 
   async #send(subscription: Subscription): Promise<void> {
     const { wish } = subscription;
-    subscription.isBusy = true;
+    subscription.isInGate = true;
     subscription.wish = 'nothing';
+    subscription.wakeAt = this.#parts.hub.now() + slowMs;
+    this.#parts.arm(subscription);
+    const hasNumbers = await this.#reserve(subscription);
     try {
-      // The last one needs none: nobody will read them back.
-      if (!subscription.hasNumbers && !isLast(subscription)) await this.#parts.save(subscription);
-    } catch {
-      subscription.isBusy = false;
-      if (subscription.wish === 'nothing') subscription.wish = wish;
-      return this.#wait(subscription, storeAwayMs);
-    }
-    try {
-      await this.#notify(subscription, wish === 'all');
+      if (hasNumbers) await this.#notify(subscription, wish === 'all');
     } catch (error) {
       this.#failed(subscription, error);
     }
     subscription.isBusy = false;
-    this.#next(subscription);
+    subscription.wakeAt = Number.POSITIVE_INFINITY;
+    this.#leave(subscription);
+    if (hasNumbers) this.#next(subscription);
+    else {
+      if (subscription.wish === 'nothing') subscription.wish = wish;
+      this.#wait(subscription, storeAwayMs);
+    }
+  }
+
+  /** False while the store cannot keep them. */
+  async #reserve(subscription: Subscription): Promise<boolean> {
+    // The last one needs none: nobody will read them back.
+    if (subscription.hasNumbers || isLast(subscription)) return true;
+    return this.#parts.save(subscription).then(
+      () => true,
+      () => false,
+    );
   }
 
   #next(subscription: Subscription): void {
     if (this.#isStopped) return;
-    if (subscription.wish === 'all') void this.#send(subscription);
+    if (subscription.wish === 'all') this.#start(subscription);
     else if (isLast(subscription)) this.#parts.over(subscription, 'ended');
     else if (subscription.wish === 'news') this.#wait(subscription, gatherMs);
   }
