@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { decodeMessage } from '../adapters/sip/codec/message.ts';
 import { options } from '../adapters/sip/config.ts';
-import { Presence } from '../adapters/sip/presence/index.ts';
+import { Notifier } from '../adapters/sip/presence/notifier/notifier.ts';
+import { PresencePackage } from '../adapters/sip/presence/notifier/presence-package.ts';
 import { Session } from '../adapters/sip/session.ts';
 import { sessionOptions } from '../adapters/sip/session-options.ts';
 import { type EventOf, type Hub, parseAddress, type State } from '../src/contract/index.ts';
@@ -18,11 +19,11 @@ import { openSqlite, SqliteState } from '../src/state/sqlite.ts';
 
 const subscriptions = Number(process.argv[2] ?? 100_000);
 const watchersEach = 10;
-const { signal } = new AbortController();
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 interface Site {
-  presence: Presence;
+  notifier: Notifier;
+  watched: PresencePackage;
   session: Session;
   phonesPort: number;
 }
@@ -50,7 +51,7 @@ async function bench(): Promise<void> {
   print(`${subscriptions} live: ${bytes.toFixed(0)} bytes each, with what the watcher knows`);
   await phase('refresh with all live', far, range(0, tenth), (each) => subscribe(site, each, tags));
   await phase('storm: all change at once', far, range(0, subscriptions), (each) => tell(site, each, 'in a meeting'));
-  site.presence.stop();
+  site.notifier.stop();
   await site.session.stop();
   await restart(phonesPort, state);
   far.kill();
@@ -96,17 +97,21 @@ async function open(phonesPort: number, state: State): Promise<Site> {
   const shown = [{ domain: 'gw.example', shows: ['xmpp' as const] }];
   const domains = new Set(['gw.example']);
   const { wheel, transports, requester } = session;
-  const presence = new Presence(
-    { ...settings, ...settings.watchers, domains, nativeDomains: new Set(), gatewayDomains: shown },
-    { hub: hubOf(state), wheel, transports, requester },
+  const hub = hubOf(state);
+  const notifier = new Notifier(
+    { ...settings, ...settings.watchers, domains, nativeDomains: new Set() },
+    { hub, wheel, transports, requester },
   );
-  await presence.start();
+  const expires = { least: 60, usual: 3600, most: 3600 };
+  const watched = new PresencePackage({ domains: shown, pauseMs: 0, expires }, { hub, notifications: notifier });
+  notifier.add(watched);
+  await notifier.start();
   await session.listen();
-  return { presence, session, phonesPort };
+  return { notifier, watched, session, phonesPort };
 }
 
 /** Ten watchers to one presentity, each let in long ago. A tag that is known makes it a refresh. */
-async function subscribe({ presence, session, phonesPort }: Site, each: number, tags: string[]): Promise<void> {
+async function subscribe({ notifier, session, phonesPort }: Site, each: number, tags: string[]): Promise<void> {
   const { watcher, presentity } = peopleOf(each);
   const tag = tags[each];
   const text = [
@@ -131,13 +136,13 @@ async function subscribe({ presence, session, phonesPort }: Site, each: number, 
   const flow = await session.transports.flowTo({
     ...{ transport: 'UDP', address: '127.0.0.1', port: phonesPort, name: '127.0.0.1' },
   });
-  const answer = await presence.methods().get('SUBSCRIBE')?.handle({ request, flow, isTrusted: true });
-  if (answer?.status !== 200) throw new Error(`answered ${answer?.status}`);
+  const answer = await notifier.handle({ request, flow, isTrusted: true });
+  if (answer.status !== 200) throw new Error(`answered ${answer.status}`);
   tags[each] = answer.toTag ?? '';
   answer.afterwards?.();
 }
 
-async function tell({ presence }: Site, each: number, note: string): Promise<void> {
+async function tell({ watched }: Site, each: number, note: string): Promise<void> {
   const { watcher, presentity } = peopleOf(each);
   const [from, to] = [parseAddress(`${presentity};gr=desktop`), parseAddress(watcher)];
   const at = new Date().toISOString();
@@ -145,19 +150,19 @@ async function tell({ presence }: Site, each: number, note: string): Promise<voi
     ...{ v: 1, id: `e${each}`, origin: 'bench', trace: `e${each}`, at, from, to, source: { from, to } },
     ...{ conversation: 'c', hops: 1, type: 'presence', availability: 'away', notes: { en: note }, priority: 5 },
   };
-  await presence.deliver(JSON.parse(JSON.stringify(event)) as EventOf<'presence'>, signal);
+  watched.hear(JSON.parse(JSON.stringify(event)) as EventOf<'presence'>);
 }
 
 async function restart(phonesPort: number, state: State): Promise<void> {
   const cpu = process.cpuUsage();
   const start = performance.now();
-  const { presence, session } = await open(phonesPort, state);
+  const { notifier, session } = await open(phonesPort, state);
   const { user, system } = process.cpuUsage(cpu);
   const seconds = (performance.now() - start) / 1000;
   print(
     `restart: ${subscriptions} read in ${seconds.toFixed(1)} s, ${((user + system) / subscriptions).toFixed(1)} us CPU each`,
   );
-  presence.stop();
+  notifier.stop();
   await session.stop();
 }
 
