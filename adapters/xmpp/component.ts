@@ -20,12 +20,13 @@ import type { ConnectionOptions } from './connection.ts';
 import { readError } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import { peopleOf } from './mapping/people.ts';
-import { fromSubscription } from './mapping/presence.ts';
+import { fromPresence, fromSubscription } from './mapping/presence.ts';
 import { toEvents } from './mapping/to-events.ts';
 import { PresenceDesk } from './presence.ts';
 import { errorReply } from './replies.ts';
 import { answerIq } from './services.ts';
 import { Session, type SessionState } from './session.ts';
+import { Shown } from './shown.ts';
 import { hiddenIn } from './trace.ts';
 import { Watches } from './watches.ts';
 
@@ -36,6 +37,7 @@ export class Component {
   readonly #inbox: Inbox;
   readonly #presence: PresenceDesk;
   readonly watches: Watches;
+  readonly #shown: Shown;
 
   constructor(
     options: XmppOptions,
@@ -59,6 +61,7 @@ export class Component {
       clock,
     );
     this.#inbox = new Inbox(options, this.session, clock);
+    this.#shown = new Shown(component.domain, hub.state);
     this.watches = new Watches(component.domain, {
       state: hub.state,
       clock,
@@ -79,7 +82,15 @@ export class Component {
   /** Writes what an event says; resolves when the server has taken it. Rejects as Session.send does. */
   write(event: GatewayEvent, id: string, wire: string, signal: AbortSignal): Promise<void> {
     const written = () => this.session.send(id, wire, signal);
-    return event.type === 'subscription' ? this.watches.carry(event, written) : written();
+    if (event.type === 'subscription') return this.watches.carry(event, written);
+    if (event.type !== 'presence') return written();
+    return this.#shown.carry(event, written, (device) => {
+      const gone = fromPresence(
+        { ...event, id: randomUUID(), from: device, availability: 'unavailable' },
+        this.#hub.now(),
+      );
+      return this.session.send(gone.attributes.id ?? '', encodeStanza(gone), signal);
+    });
   }
 
   // Presence that came while we were away came to nobody.
