@@ -118,7 +118,7 @@ const easternShift = (own: string) => {
 const danda = (zero: number, rest: string) =>
   easternShift(`\u0964\u0965${String.fromCharCode(...Array.from({ length: 10 }, (_, n) => zero + n))}${rest}`);
 
-/** A.2. Misprints there that would put a character in another script's block are read as the digits that they stand among. */
+/** A.2. Some prints have a digit of another script among those of Tamil, Oriya and Telugu; it is the script's own here. */
 const single: Readonly<Record<Language, Table>> = {
   turkish: shiftTable({
     ...extension,

@@ -145,7 +145,7 @@ describe('data_coding', () => {
       assert.deepEqual({ ...read, ...more }, read);
     });
   }
-  test('0 is what the bind says it is', () => {
+  test('reference smpp 1.3: 0 is what the bind says it is', () => {
     assert.equal(names(readDataCoding(0, 'latin1').alphabet), 'Latin-1');
     assert.equal(names(readDataCoding(0, 'ia5').alphabet), 'IA5');
     assert.equal(readDataCoding(0, 'gsm-packed').isPacked, true);

@@ -135,6 +135,17 @@ describe('in, in parts', () => {
     );
     assert.equal(hub.draftsOf('message')[0]?.text[''], 'one 👋');
   });
+  test('reference smpp 7.2: parts that come on two binds, one of them UCS-2 with half a surrogate pair, are one text', async (t) => {
+    const { smsc, hub } = await open(t, { binds: 2 });
+    await until(() => smsc.sessions.length === 2, 'two binds');
+    const part = (index: number, octets: string) =>
+      mo('', { data_coding: 8, esm_class: 0x40, short_message: Buffer.from(`0500034a020${index}${octets}`, 'hex') });
+    const answered = (session: number, fields: Record<string, unknown>) =>
+      new Promise((resolve) => smsc.sessions[session]?.deliver_sm(fields, resolve));
+    await answered(1, part(2, 'dc4b0021'));
+    await answered(0, part(1, '00480069d83d'));
+    assert.equal(hub.draftsOf('message')[0]?.text[''], 'Hi👋!');
+  });
   test('a restart between two parts', async (t) => {
     const first = await open(t);
     await first.smsc.tell('deliver_sm', moPart(4, 2, 2, 'world'));

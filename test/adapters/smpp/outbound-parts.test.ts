@@ -9,7 +9,7 @@ import { message } from './event.ts';
 
 describe('out, in parts', () => {
   const long = 'abcdefghi '.repeat(40);
-  test('each text between two numbers has its own reference, also after a restart', async (t) => {
+  test('reference smpp 1.3: each text between two numbers has its own reference, also after a restart', async (t) => {
     const first = await open(t);
     await first.smpp.deliver(message(long), signal);
     await first.smpp.stop();

@@ -69,16 +69,16 @@ describe('lengths', () => {
 });
 
 describe('nothing is torn', () => {
-  test('an escape and its character stay together at the border of a part', () => {
+  test('reference smpp 1.3: an escape and its character stay together at the border of a part', () => {
     const { texts } = plan(`${'a'.repeat(152)}€${'b'.repeat(40)}`);
     assert.deepEqual([texts[0]?.length, texts[1]?.[0]], [152, '€']);
   });
-  test('a surrogate pair stays together at the border of a part', () => {
+  test('reference smpp 1.3: a surrogate pair stays together at the border of a part', () => {
     const { texts } = plan(`${'а'.repeat(66)}😀${'b'.repeat(20)}`);
     assert.deepEqual([texts[0]?.length, texts[1]?.slice(0, 2)], [66, '😀']);
   });
   for (const cluster of ['👩‍👩‍👧‍👦', '🇬🇧', '👍🏽', 'é', '❤️', 'ห้']) {
-    test(`the grapheme ${cluster} is in one part wherever the border falls`, () => {
+    test(`reference smpp 1.3: the grapheme ${cluster} is in one part wherever the border falls`, () => {
       for (let before = 50; before <= 70; before++) {
         const { texts } = plan('я'.repeat(before) + cluster + 'я'.repeat(70));
         assert.equal(texts.filter((part) => part.includes(cluster)).length, 1, String(before));
@@ -126,7 +126,7 @@ describe('there and back', () => {
     fc.array(fc.constantFrom(...'abc €{}@'), { maxLength: 600 }).map((all) => all.join('')),
   );
 
-  test('any text, split and rejoined in any order with repeats, is the same; no part is over 140 octets', () => {
+  test('reference smpp 1.3: any text, split and rejoined in any order with repeats, is the same; no part is over 140 octets', () => {
     fc.assert(
       fc.property(anyText, concat, fc.nat(0xffff), fc.infiniteStream(fc.nat(1000)), (text, how, reference, dice) => {
         const split = plan(text, { concat: how });
