@@ -113,3 +113,47 @@ test('Net::SMPP: silence is asked about, and the answer keeps the link', async (
   await until(() => lines('enquire_link').length >= 3, 'three enquire_link');
   assert.equal(hub.statuses.at(-1)?.state, 'up');
 });
+
+test('Net::SMPP: outbind: it connects to us, we bind as receiver there, and its message arrives', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const [port = 0] = await freePorts(1);
+  const hub = fakeHub();
+  const outbind = { listen: `127.0.0.1:${port}`, systemId: 'perl', password: 'hush' };
+  const smpp = adapter.create('carrier', adapter.options.parse({ systemId: 'me', bind: 'none', outbind }));
+  t.after(() => smpp.stop());
+  await smpp.start(hub);
+  const start = (password: string) => {
+    const args = [join(import.meta.dirname, '../servers/net-smpp-outbind.pl'), String(port), password];
+    return startServer('/usr/bin/perl', { args, readyLine: /outbind/ });
+  };
+  const stranger = await start('wrong');
+  t.after(() => stranger.stop());
+  await until(() => /end/.test(stranger.output()), 'the stranger is sent away');
+  assert.ok(!/bind_receiver/.test(stranger.output()));
+  const server = await start('hush');
+  t.after(() => server.stop());
+  await hub.untilDraft();
+  assert.equal(hub.draftsOf('message')[0]?.text[''], 'you have mail');
+  await until(() => /pdu 80000005 status=0/.test(server.output()), 'the response');
+  assert.match(server.output(), /bind_receiver system_id=me/);
+  await smpp.stop();
+  await until(() => /unbind/.test(server.output()), 'unbind');
+});
+
+test('Net::SMPP: version 3.3: padded hexadecimal ids and decimal receipts are learnt, long texts have a header', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const { hub, smpp, lines } = await open(t, { bind: 'pair', interfaceVersion: 0x33, concat: 'sar' });
+  await hub.untilStatus('up');
+  assert.ok(lines('bind').every((line) => /version=33/.test(line)));
+  await smpp.deliver(message('hello'), signal);
+  await smpp.deliver(message('x'.repeat(200)), signal);
+  await until(() => hub.draftsOf('receipt').length === 2, 'two receipts');
+  assert.ok(hub.draftsOf('receipt').every(({ state }) => state === 'delivered'));
+  assert.deepEqual(
+    lines('submit').map((line) => / esm=(\w+) /.exec(line)?.[1]),
+    ['0', '40', '40'],
+  );
+  const rows: string[] = [];
+  for await (const row of smpp.views?.peers?.() ?? []) rows.push(`${row.version} ${row.idRule}`);
+  assert.deepEqual(rows, ['3.3 decimal-to-hex']);
+});

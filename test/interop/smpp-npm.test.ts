@@ -6,56 +6,36 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { adapter } from '../../adapters/smpp/index.ts';
-import type { Finding } from '../../src/contract/index.ts';
+import { type Finding, parseAddress } from '../../src/contract/index.ts';
+import { dlr, phone, service } from '../adapters/smpp/carrier.ts';
 import { message } from '../adapters/smpp/event.ts';
 import { fakeHub } from '../peers/hub.ts';
-import { npmSmsc } from '../peers/smpp-npm.ts';
+import { npmConnect, npmSmsc } from '../peers/smpp-npm.ts';
 import { needs } from '../servers/debian.ts';
 import { freePorts, temporaryFolder } from '../servers/process.ts';
 
 const { signal } = new AbortController();
 
-/** A CA and a certificate for `localhost` and 127.0.0.1 under it; and another CA of the same name. */
+/** A CA, a certificate for `localhost` and 127.0.0.1 under it and one for us; and another CA of the same name. */
 function certificates(t: TestContext) {
   const folder = temporaryFolder('smpp-tls');
   t.after(() => folder.remove());
   const file = (name: string) => join(folder.path, name);
-  const openssl = (...args: string[]) => execFileSync('/usr/bin/openssl', args, { stdio: 'pipe' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  for (const ca of ['ca', 'other']) {
-    openssl(
-      'req',
-      '-x509',
-      ...key,
-      '-keyout',
-      file(`${ca}.key`),
-      '-out',
-      file(`${ca}.pem`),
-      '-subj',
-      '/CN=Test CA',
-      '-days',
-      '2',
-    );
-  }
+  const issue = (name: string, subject: string, ...more: string[]) => {
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', file(`${name}.key`)];
+    const args = ['req', '-x509', ...key, '-out', file(`${name}.pem`), '-subj', subject, '-days', '2', ...more];
+    execFileSync('/usr/bin/openssl', args, { stdio: 'pipe' });
+  };
+  for (const ca of ['ca', 'other']) issue(ca, '/CN=Test CA');
   const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1';
-  const issued = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-addext', names];
-  openssl(
-    'req',
-    '-x509',
-    ...key,
-    ...issued,
-    '-keyout',
-    file('smsc.key'),
-    '-out',
-    file('smsc.pem'),
-    '-subj',
-    '/CN=localhost',
-    '-days',
-    '2',
-  );
+  const byCa = ['-CA', file('ca.pem'), '-CAkey', file('ca.key')];
+  issue('smsc', '/CN=localhost', ...byCa, '-addext', names);
+  issue('gateway', '/CN=gateway', ...byCa);
   return {
     ca: file('ca.pem'),
     otherCa: file('other.pem'),
+    own: { cert: file('gateway.pem'), key: file('gateway.key') },
+    files: { cert: file('smsc.pem'), key: file('smsc.key') },
     tls: { key: readFileSync(file('smsc.key')), cert: readFileSync(file('smsc.pem')) },
   };
 }
@@ -105,6 +85,78 @@ test('TLS: a certificate of another CA, for another name, or of nobody we know i
     await smpp.stop();
   }
   assert.equal(smsc.binds.length, 0);
+});
+
+test('TLS both ways: a carrier that wants our certificate gets it, and without one there is no bind', async (t) => {
+  if (!needs(t, 'openssl')) return;
+  const { ca, own, tls } = certificates(t);
+  const wanted = { ...tls, ca: readFileSync(ca), requestCert: true, rejectUnauthorized: true };
+  const smsc = await npmSmsc({ tls: wanted });
+  t.after(() => smsc.close());
+  for (const [option, state] of [
+    [{ ca }, 'down'],
+    [{ ca, ...own }, 'up'],
+  ] as const) {
+    const hub = fakeHub();
+    const smpp = adapter.create('carrier', adapter.options.parse({ port: smsc.port, systemId: 'me', tls: option }));
+    await smpp.start(hub);
+    await hub.untilStatus(state);
+    await smpp.stop();
+  }
+  assert.equal(smsc.binds.length, 1);
+});
+
+test('npm smpp over TLS: outbind to us, with its certificate checked', async (t) => {
+  if (!needs(t, 'openssl')) return;
+  const { ca, own, files } = certificates(t);
+  const [port = 0] = await freePorts(1);
+  const outbind = { listen: `127.0.0.1:${port}`, password: 'hush', tls: { ...files, ca } };
+  const smpp = adapter.create('carrier', adapter.options.parse({ systemId: 'me', bind: 'none', outbind }));
+  const hub = fakeHub();
+  t.after(() => smpp.stop());
+  await smpp.start(hub);
+  const trusted = { ca: readFileSync(ca), servername: 'localhost' };
+  const call = (more: Record<string, Buffer>) => {
+    const session = npmConnect({ host: '127.0.0.1', port, tls: true, ...trusted, ...more });
+    t.after(() => session.destroy());
+    session.on('error', () => session.destroy());
+    session.on('bind_receiver', (pdu) => {
+      session.send(pdu.response({ system_id: 'npm' }));
+      session.deliver_sm({ ...phone, ...service, short_message: Buffer.from('by outbind') });
+    });
+    session.on('secureConnect', () => session.outbind({ system_id: 'npm', password: 'hush' }));
+    return session;
+  };
+  const stranger = call({});
+  await new Promise((resolve) => stranger.socket.once('close', resolve));
+  assert.equal(hub.drafts.length, 0);
+  call({ cert: readFileSync(own.cert), key: readFileSync(own.key) });
+  await hub.untilDraft();
+  assert.equal(hub.draftsOf('message')[0]?.text[''], 'by outbind');
+});
+
+test('npm smpp: three binds of one account share the load, and receipts come on another bind than their submit', async (t) => {
+  const smsc = await npmSmsc();
+  t.after(() => smsc.close());
+  const hub = fakeHub();
+  const settings = adapter.options.parse({ port: smsc.port, systemId: 'me', binds: 3, window: 6 });
+  const smpp = adapter.create('carrier', settings);
+  t.after(() => smpp.stop());
+  await smpp.start(hub);
+  const taken = new Map<string, object>();
+  smsc.onSubmit = (_, session) => {
+    taken.set(`${taken.size + 16}`, session);
+    return { message_id: (taken.size + 15).toString(16) };
+  };
+  const people = Array.from({ length: 30 }, (_, n) => parseAddress(`tel:+4477009001${10 + n}`));
+  await Promise.all(people.map((to) => smpp.deliver(message('hi', { to }), signal)));
+  assert.ok(new Set(taken.values()).size > 1);
+  for (const submit of smsc.submits) {
+    const at = smsc.submits.indexOf(submit);
+    const fields = { ...dlr(at + 16), source_addr: submit.destination_addr };
+    await new Promise((resolve) => smsc.sessions[at % 3]?.deliver_sm(fields, resolve));
+  }
+  assert.equal(hub.draftsOf('receipt').filter(({ state }) => state === 'delivered').length, 30);
 });
 
 test('doctor: a bind that works', async (t) => {

@@ -18,12 +18,14 @@ export interface NpmSession {
   data_sm(fields: Record<string, unknown>, answered?: (response: NpmPdu) => void): boolean;
   enquire_link(answered?: (response: NpmPdu) => void): boolean;
   unbind(answered?: (response: NpmPdu) => void): boolean;
+  outbind(fields: Record<string, unknown>): boolean;
   on(event: string, listener: (pdu: NpmPdu) => void): void;
   close(): void;
   destroy(): void;
 }
 interface NpmSmpp {
   filters: { message: { decode: (value: unknown) => unknown } };
+  connect(options: Record<string, unknown>): NpmSession;
   createServer(options: Record<string, unknown>, onSession: (session: NpmSession) => void): Server;
 }
 
@@ -58,7 +60,12 @@ export interface NpmSmsc {
 
 export interface NpmSmscOptions {
   /** PEM. */
-  tls?: { key: Buffer; cert: Buffer };
+  tls?: { key: Buffer; cert: Buffer; ca?: Buffer; requestCert?: boolean; rejectUnauthorized?: boolean };
+}
+
+/** The library as the side that connects. */
+export function npmConnect(options: Record<string, unknown>): NpmSession {
+  return npm.connect(options);
 }
 
 const bindings = ['bind_transceiver', 'bind_transmitter', 'bind_receiver'];
