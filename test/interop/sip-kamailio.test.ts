@@ -171,7 +171,7 @@ test('a trunk with the wrong password is down with a reason, and the doctor says
   );
 });
 
-test('RFC 5922: TLS both ways with Kamailio, each knowing the other by a common authority', async (t) => {
+test('RFC 5922 s.7: mutual TLS with Kamailio both ways: each shows a certificate and checks the other’s', async (t) => {
   if (!needs(t, 'kamailio', 'openssl')) return;
   const folder = temporaryFolder('tls');
   t.after(() => folder.remove());

@@ -1,5 +1,5 @@
 // Kamailio as a proxy and registrar on loopback: digest for REGISTER, what is for the gateway's domain goes to the gateway.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
 
@@ -10,6 +10,8 @@ export interface KamailioOptions {
   password: string;
   /** Where requests for the gateway's domain go: `sip:127.0.0.1:5060;transport=tcp`. Asked for again by `restart`. */
   gateway: { domain: string; uri: string };
+  /** Lines for what is for the gateway, in place of our own. */
+  lines?: string;
   /** Paths of PEM files: opens a TLS listener. */
   tls?: { cert: string; key: string; ca: string };
 }
@@ -25,11 +27,29 @@ export interface Kamailio {
 export async function startKamailio(options: KamailioOptions): Promise<Kamailio> {
   const [port = 0, tlsPort = 0] = await freePorts(2);
   const folder = temporaryFolder('kamailio');
-  const file = join(folder.path, 'kamailio.cfg');
   if (options.tls) writeFileSync(join(folder.path, 'tls.cfg'), tlsConfiguration(options.tls));
-  writeFileSync(file, configuration(options, port, tlsPort, folder.path));
+  return start(folder, configuration(options, port, tlsPort, folder.path), { port, tlsPort, hasTls: !!options.tls });
+}
+
+/** From a whole configuration, whose addresses of the documentation become those of this test. */
+export async function startKamailioFrom(file: string, addresses: Record<string, string>): Promise<Kamailio> {
+  const [port = 0] = await freePorts(1);
+  let text = readFileSync(file, 'utf8');
+  for (const [documented, real] of Object.entries(addresses)) {
+    text = text.replaceAll(documented, real === '' ? `127.0.0.1:${port}` : real);
+  }
+  return start(temporaryFolder('kamailio'), text, { port, tlsPort: 0, hasTls: false });
+}
+
+async function start(
+  folder: ReturnType<typeof temporaryFolder>,
+  text: string,
+  { port, tlsPort, hasTls }: { port: number; tlsPort: number; hasTls: boolean },
+): Promise<Kamailio> {
+  const file = join(folder.path, 'kamailio.cfg');
+  writeFileSync(file, text);
   const args = ['-f', file, '-DD', '-E', '-m', '32', '-M', '8', '-Y', folder.path, '-P', join(folder.path, 'pid')];
-  const process = await startServer('/usr/sbin/kamailio', { args, ports: options.tls ? [port, tlsPort] : [port] });
+  const process = await startServer('/usr/sbin/kamailio', { args, ports: hasTls ? [port, tlsPort] : [port] });
   return {
     port,
     tlsPort,
@@ -42,7 +62,7 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
 }
 
 function configuration(
-  { domain, password, gateway, tls }: KamailioOptions,
+  { domain, password, gateway, tls, lines }: KamailioOptions,
   port: number,
   tlsPort: number,
   folder: string,
@@ -80,13 +100,7 @@ request_route {
   if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
   if (!sanity_check("1511", "7")) exit;
   force_rport();
-  if ($rd == "${gateway.domain}") {
-    record_route();
-    append_hf("X-Proxied: yes\\r\\n");
-    $du = "${gateway.uri}";
-    t_relay();
-    exit;
-  }
+${lines ?? ownLines(gateway)}
   if (loose_route()) { t_relay(); exit; }
   if (uri != myself) { sl_send_reply("404", "Not here"); exit; }
   if (is_method("OPTIONS")) { sl_send_reply("200", "OK"); exit; }
@@ -103,11 +117,21 @@ request_route {
 `;
 }
 
+function ownLines({ domain, uri }: KamailioOptions['gateway']): string {
+  return `  if ($rd == "${domain}") {
+    record_route();
+    append_hf("X-Proxied: yes\\r\\n");
+    $du = "${uri}";
+    t_relay();
+    exit;
+  }`;
+}
+
 function tlsConfiguration({ cert, key, ca }: NonNullable<KamailioOptions['tls']>): string {
   return `[server:default]
 method = TLSv1.2+
-verify_certificate = no
-require_certificate = no
+verify_certificate = yes
+require_certificate = yes
 private_key = ${key}
 certificate = ${cert}
 ca_list = ${ca}
