@@ -7,6 +7,7 @@ import type { Inbox } from './inbox.ts';
 import { toAnswer, toPresenceEvent } from './mapping/presence.ts';
 import { errorReply, reply } from './replies.ts';
 import type { Session } from './session.ts';
+import { traceOf } from './trace.ts';
 import type { Watches } from './watches.ts';
 
 export interface PresenceParts {
@@ -35,12 +36,12 @@ export class PresenceDesk {
       if (isPerson(from)) this.#answer(stanza, gatewayAnswers);
     } else {
       const said = toPresenceEvent(stanza, this.#parts.hub.now());
-      if (said) this.publish(said, (error) => this.#onRefusal(stanza, error));
+      if (said) this.publish(said, stanza, (error) => this.#onRefusal(stanza, error));
     }
   }
 
-  /** After everything else between the two. */
-  publish(said: Said, refused: (error: GatewayError) => void = () => {}): void {
+  /** After everything else between the two. `stanza` says it, where there is one. */
+  publish(said: Said, stanza?: XmlElement, refused: (error: GatewayError) => void = () => {}): void {
     const { inbox, hub, watches } = this.#parts;
     const presentity = bareAddress(said.from);
     watches.heard(presentity, said.to);
@@ -48,7 +49,8 @@ export class PresenceDesk {
       `${presentity}|${said.to}`,
       async () => {
         if (said.type === 'subscription') await watches.answered(said.action, { presentity, watcher: said.to });
-        await hub.publish(said satisfies Draft);
+        const { id } = await hub.publish(said satisfies Draft);
+        if (stanza) hub.trace.hop(id, traceOf(stanza, 'inbound'));
       },
       refused,
     );
@@ -61,7 +63,7 @@ export class PresenceDesk {
     const error = readError(stanza);
     this.#parts.session.refused(id, error);
     const said = toAnswer(stanza, error);
-    if (said) this.publish(said);
+    if (said) this.publish(said, stanza);
   }
 
   #onRefusal(stanza: XmlElement, error: GatewayError): void {

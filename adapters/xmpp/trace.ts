@@ -1,4 +1,13 @@
-// Which parts of a stanza hold what a person wrote, for traces.
+// Stanzas for traces, and which parts of them hold what a person wrote.
+import type { TraceHop } from '../../src/contract/index.ts';
+import { serializeXml, type XmlElement } from '../../src/formats/xml.ts';
+import { ns } from './codec/namespaces.ts';
+
+export function traceOf(stanza: XmlElement, direction: TraceHop['direction']): TraceHop {
+  const wire = serializeXml(stanza, ns.component);
+  const what = [stanza.name, stanza.attributes.type].filter(Boolean).join(' ');
+  return { direction, what, wire, hidden: hiddenIn(wire) };
+}
 
 /** [start, end) in UTF-16 units of a serialised stanza. */
 export function hiddenIn(wire: string): Array<readonly [start: number, end: number]> {

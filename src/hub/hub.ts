@@ -174,7 +174,7 @@ export class Hub {
       ...(plan.alternatives.length > 0 ? { via: [...plan.alternatives] } : {}),
     });
     const translated = event.type === 'message' ? await correlation.toEventIds(instance, event) : event;
-    traces.begin(translated.trace, id, instance);
+    traces.begin(translated.trace, id, instance, translated.type === 'message');
     await Promise.all([
       this.#push(plan.instance, translated),
       translated.type === 'message' ? withPatience(() => correlation.remember(translated, plan.instance)) : undefined,

@@ -10,6 +10,7 @@ export interface StoredHop extends Omit<TraceHop, 'wire'> {
 
 interface Story {
   readonly trace: string;
+  readonly isMessage: boolean;
   /** The instance that heard the message, and when. */
   readonly origin: string;
   readonly startedAt: number;
@@ -35,10 +36,9 @@ const maxHops = 64;
 
 export class TraceBook {
   readonly #stories = new Map<string, Story>();
-  // The stories in their order, in a ring: to find the oldest in the map itself would mean to step over all that went before.
-  readonly #ring: (Story | undefined)[];
-  #newest = 0;
-  #oldest = 0;
+  readonly #messages: Shelf;
+  /** Presence and the like: there is much more of it, and it must not push out what people look for. */
+  readonly #others: Shelf;
   readonly #traceOf = new Map<string, string>();
   readonly #maxBytes: number;
   readonly #now: () => number;
@@ -46,18 +46,19 @@ export class TraceBook {
 
   constructor(now: () => number, limits: { maxStories?: number; maxBytes?: number } = {}) {
     this.#now = now;
-    this.#ring = new Array<Story | undefined>(limits.maxStories ?? 5000);
+    const most = limits.maxStories ?? 5000;
+    this.#messages = new Shelf(most);
+    this.#others = new Shelf(Math.ceil(most / 5));
     this.#maxBytes = limits.maxBytes ?? 16 * 1024 * 1024;
   }
 
   /** Opens the story of a trace, or adds an event (a receipt) to it. */
-  begin(trace: string, event: string, origin: string): void {
+  begin(trace: string, event: string, origin: string, isMessage = true): void {
     let story = this.#stories.get(trace);
     if (!story) {
-      story = { trace, origin, startedAt: this.#now(), events: [], hops: [], bytes: 0 };
-      if (this.#stories.size >= this.#ring.length) this.#dropOldest();
+      story = { trace, isMessage, origin, startedAt: this.#now(), events: [], hops: [], bytes: 0 };
+      this.#forget((isMessage ? this.#messages : this.#others).put(story));
       this.#stories.set(trace, story);
-      this.#ring[this.#newest++ % this.#ring.length] = story;
     }
     if (story.events.length >= maxHops || this.#traceOf.has(event)) return;
     story.events.push(event);
@@ -78,7 +79,8 @@ export class TraceBook {
     const bytes = hop.wire?.length ?? 0;
     story.bytes += bytes;
     this.#bytes += bytes;
-    while (this.#bytes > this.#maxBytes && this.#stories.size > 1) this.#dropOldest();
+    while (this.#bytes > this.#maxBytes && this.#stories.size > 1)
+      this.#forget(this.#others.take() ?? this.#messages.take());
   }
 
   /** By trace id or the id of any of its events. */
@@ -88,19 +90,48 @@ export class TraceBook {
     return { id: story.trace, hops: story.hops.map((hop) => viewHop(hop, showBodies)) };
   }
 
-  /** The newest stories first: their ids. */
+  /** The newest messages first: their ids. */
   latest(limit: number): string[] {
-    return [...this.#stories.keys()].slice(-limit).reverse();
+    const messages = [...this.#stories.values()].filter(({ isMessage }) => isMessage);
+    return messages
+      .slice(-limit)
+      .map(({ trace }) => trace)
+      .reverse();
   }
 
-  #dropOldest(): void {
-    const place = this.#oldest++ % this.#ring.length;
-    const story = this.#ring[place];
-    this.#ring[place] = undefined;
+  #forget(story: Story | undefined): void {
     if (!story) return;
     this.#stories.delete(story.trace);
     this.#bytes -= story.bytes;
     for (const event of story.events) this.#traceOf.delete(event);
+  }
+}
+
+// The stories of a kind in their order, in a ring: to find the oldest in the map itself would mean to step over all that
+// went before.
+class Shelf {
+  readonly #ring: (Story | undefined)[];
+  #newest = 0;
+  #oldest = 0;
+
+  constructor(size: number) {
+    this.#ring = new Array<Story | undefined>(size);
+  }
+
+  /** The story that has to go for it. */
+  put(story: Story): Story | undefined {
+    const gone = this.#newest - this.#oldest >= this.#ring.length ? this.take() : undefined;
+    this.#ring[this.#newest++ % this.#ring.length] = story;
+    return gone;
+  }
+
+  /** The oldest, which is here no longer. */
+  take(): Story | undefined {
+    if (this.#oldest === this.#newest) return undefined;
+    const place = this.#oldest++ % this.#ring.length;
+    const story = this.#ring[place];
+    this.#ring[place] = undefined;
+    return story;
   }
 }
 

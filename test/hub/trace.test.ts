@@ -49,3 +49,15 @@ test('the oldest stories go when there are too many or too many bytes', () => {
   assert.deepEqual(book.latest(10), ['t9']);
   assert.equal(book.view('t7', true), undefined);
 });
+
+test('presence pushes out no message, goes first when bytes run short, and is no "latest" message', () => {
+  const book = new TraceBook(() => 0, { maxStories: 5, maxBytes: 100 });
+  book.begin('m1', 'm1', 'in');
+  for (let i = 0; i < 50; i++) book.begin(`p${i}`, `p${i}`, 'in', false);
+  assert.deepEqual(book.latest(10), ['m1']);
+  assert.ok(book.view('p49', true) && !book.view('p48', true));
+  book.hop('in', 'p49', { direction: 'inbound', what: '', wire: 'x'.repeat(60) });
+  book.hop('in', 'm1', { direction: 'inbound', what: '', wire: 'x'.repeat(60) });
+  assert.equal(book.view('p49', true), undefined);
+  assert.equal(book.view('m1', true)?.hops.length, 1);
+});
