@@ -192,6 +192,9 @@ export class Pacer {
     item.state = 'sent';
     this.#inFlight++;
     load.inFlight++;
+    // Last in line: of equally busy binds the one that rested longest is next.
+    this.#sessions.delete(session);
+    this.#sessions.set(session, load);
     this.flow.sent();
     session.request<'submit_sm' | 'data_sm'>(command, body, tlvs, context).then(
       (exchange) => this.#answered(item, exchange, session, epoch),
