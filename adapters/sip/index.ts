@@ -180,7 +180,7 @@ export class SipAdapter implements Adapter {
     return new Endpoint({
       methods,
       accept: acceptedTypes,
-      supported: nativeDomains.length > 0 ? ['path', 'outbound', 'gruu'] : [],
+      supported: ['eventlist', ...(nativeDomains.length > 0 ? ['path', 'outbound', 'gruu'] : [])],
       events: presence.events,
       isTrusted: (address) => trusted.includes(address) || trunks.some((trunk) => trunk.isTrusted(address)),
       digest:

@@ -189,7 +189,7 @@ function deviceOf({ device }: DevicePresence, tuple: PidfTuple): PidfDevice | un
 }
 
 /** The device that speaks for the person: open before closed, then by priority. */
-function bestOf(devices: readonly DevicePresence[]): DevicePresence | undefined {
+export function bestOf(devices: readonly DevicePresence[]): DevicePresence | undefined {
   const rank = ({ availability, priority = 0 }: DevicePresence) => (availability === 'unavailable' ? -1000 : priority);
   let best: DevicePresence | undefined;
   for (const device of devices) if (!best || rank(device) > rank(best)) best = device;

@@ -1,19 +1,23 @@
 // What a NOTIFY says (RFC 6665 s.4.1.3, RFC 3856 s.6.7), once it is known to belong to a dialog of ours.
 import { contentOf, MimeError, mediaTypeOf } from '../../../../src/formats/mime.ts';
 import { decodePidf, pidfType, xpidfType } from '../../../../src/formats/pidf/index.ts';
+import { listType, rlmiType } from '../../../../src/formats/rlmi.ts';
 import { XmlError } from '../../../../src/formats/xml.ts';
 import { type Headers, SipParseError, type SipRequest } from '../../codec/message.ts';
 import { parseParameterised } from '../../codec/parameters.ts';
 import { decodeContentEncoding } from '../../imdn.ts';
 import { type DevicePresence, devicesOf } from '../../mapping/presence.ts';
+import { type ListNews, readListNews } from '../list/members.ts';
 import { type Ending, endingOf } from './phases.ts';
 
 export const eventPackage = 'presence';
 /** What Accept says, best first (RFC 3856 s.6.5). */
-export const acceptedBodies = [pidfType, xpidfType] as const;
+export const acceptedBodies: readonly string[] = [pidfType, xpidfType, listType, rlmiType];
+const documents: readonly string[] = [pidfType, xpidfType];
 const maxBodyBytes = 65_536;
 /** What is kept of one document, for the difference to the next. */
 const maxDevices = 16;
+const maxMembers = 128;
 const maxKeptLength = 8192;
 
 export interface Notification {
@@ -24,7 +28,12 @@ export interface Notification {
   expiresMs: number | undefined;
   /** Full state; undefined when there was no body, which leaves what is known as it is (RFC 3856 s.6.7). */
   devices: DevicePresence[] | undefined;
+  /** In place of these: of a list of presentities (RFC 4662). */
+  list?: ListNews;
 }
+
+type Told = Pick<Notification, 'devices' | 'list'>;
+const nothing: Told = { devices: undefined };
 
 /** Throws SipParseError with the status the notifier deserves: 400, 413, 415, 489. */
 export function readNotification(request: SipRequest): Notification {
@@ -42,22 +51,25 @@ export function readNotification(request: SipRequest): Notification {
     ending: endingOf(parameters.get('reason')?.toLowerCase()),
     retryAfterMs: milliseconds(parameters.get('retry-after')),
     expiresMs: milliseconds(parameters.get('expires')),
-    devices: state === 'terminated' ? lenient(() => documentOf(request)) : documentOf(request),
+    ...(state === 'terminated' ? (lenient(() => toldIn(request)) ?? nothing) : toldIn(request)),
   };
 }
 
-function documentOf({ headers, body }: SipRequest): DevicePresence[] | undefined {
-  if (body.length === 0) return undefined;
+function toldIn({ headers, body }: SipRequest): Told {
+  if (body.length === 0) return nothing;
   const type = headers.get('Content-Type');
   if (type === undefined) throw new SipParseError('a body without Content-Type');
   const encodings = headers.all('Content-Encoding').filter((encoding) => encoding !== '');
   try {
     const part = { headers: [['Content-Type', type] as const], body };
-    if (!acceptedBodies.some((accepted) => accepted === mediaTypeOf(part).type)) {
+    const isList = mediaTypeOf(part).type === listType;
+    if (!isList && !documents.includes(mediaTypeOf(part).type)) {
       throw new SipParseError('a body that was not asked for', { status: 415 });
     }
     const plain = decodeContentEncoding(contentOf(part), encodings, maxBodyBytes);
-    return bounded(devicesOf(decodePidf(plain))).map((device) => inLanguage(device, headers));
+    if (!isList) return { devices: bounded(devicesOf(decodePidf(plain))).map((device) => inLanguage(device, headers)) };
+    const list = readListNews({ ...part, body: plain });
+    return { devices: undefined, list: { ...list, members: bounded(list.members, maxMembers) } };
   } catch (error) {
     if (error instanceof XmlError || error instanceof MimeError) throw new SipParseError(error.message);
     throw error;
@@ -73,8 +85,8 @@ function inLanguage(device: DevicePresence, headers: Headers): DevicePresence {
 }
 
 /** What nobody here understands is the first to go, then the words. */
-function bounded(devices: readonly DevicePresence[]): DevicePresence[] {
-  const most = devices.slice(0, maxDevices);
+function bounded(devices: readonly DevicePresence[], maxCount = maxDevices): DevicePresence[] {
+  const most = devices.slice(0, maxCount);
   if (JSON.stringify(most).length <= maxKeptLength) return most;
   const bare = most.map(({ extensions: _, ...device }) => device);
   if (JSON.stringify(bare).length <= maxKeptLength) return bare;

@@ -5,8 +5,10 @@ import { tagOf } from '../../codec/name-addr.ts';
 import { advanced, type Dialog, dialogFromRequest } from '../../dialog.ts';
 import { type Answer, type Inbound, oneLine } from '../../endpoint.ts';
 import { hopsOf } from '../../mapping/hops.ts';
+import type { DevicePresence } from '../../mapping/presence.ts';
 import { Turns } from '../../turns.ts';
 import { traceMessage } from '../../wire-trace.ts';
+import { afterNews, type ListNews } from '../list/members.ts';
 import type { Life } from './life.ts';
 import { eventPackage, type Notification, readNotification } from './notification.ts';
 import type { WatchStore } from './store.ts';
@@ -73,17 +75,21 @@ export class Notified {
     const { localTag = '', cseq = 0 } = watching.attempt ?? {};
     watching.beganAt = this.#parts.hub.now();
     watching.watch.expiresAt = 0;
+    watching.listVersion = undefined;
     return dialogFromRequest(request, localTag, cseq);
   }
 
   async #apply(watching: Watching, news: Notification, request: SipRequest, isNew: boolean): Promise<Answer> {
     if (watching.phase === 'over') return { status: 481 };
     try {
-      const event = await this.#tell(watching, news, hopsOf(request.headers.get('Max-Forwards')));
+      const devices = news.list ? membersAfter(watching, news.list) : news.devices;
+      const event = await this.#tell(watching, { ...news, devices }, hopsOf(request.headers.get('Max-Forwards')));
       const isMoved = this.#extend(watching, news);
       if (news.state === 'terminated') await this.#parts.life.ended(watching, news.ending, news.retryAfterMs);
       else if (watching.watch.standing !== 'polled') {
         this.#parts.life.happen(watching, 'notified');
+        // RFC 4662 s.5.2: something was missed, and the answer to a refresh is whole.
+        if (news.list && devices === undefined) this.#parts.life.happen(watching, 'due');
         if (isNew || isMoved || event !== undefined) await this.#parts.store.save(watching);
       }
       if (event === undefined) return { status: 200 };
@@ -141,6 +147,12 @@ export class Notified {
     if (status === 489) headers.push(['Allow-Events', eventPackage]);
     return { status, reason: oneLine(message), headers };
   }
+}
+
+function membersAfter(watching: Watching, list: ListNews): DevicePresence[] | undefined {
+  const members = afterNews({ version: watching.listVersion, members: watching.watch.devices }, list);
+  watching.listVersion = members && list.version;
+  return members;
 }
 
 function belongs({ headers }: SipRequest, { watch, attempt }: Watching): boolean {

@@ -175,7 +175,7 @@ function addWish(headers: Headers, seconds: number): void {
     .add('Event', eventPackage)
     .add('Accept', acceptedBodies.join(', '))
     .add('Allow-Events', eventPackage)
-    .add('Supported', 'gruu')
+    .add('Supported', 'gruu, eventlist')
     .add('Expires', String(seconds));
 }
 

@@ -38,6 +38,8 @@ export class Watching extends Timed {
   watch: Watch;
   phase: Phase = 'idle';
   attempt: Attempt | undefined;
+  /** Of the last news of a list in this dialog (RFC 4662 s.5.2); undefined before the first, and after a restart. */
+  listVersion: number | undefined;
   /** The devices on which the watcher was last heard to be there; empty: not that we know. */
   online: readonly string[] = [];
   /** When that was, in milliseconds since 1970. */

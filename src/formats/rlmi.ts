@@ -1,0 +1,134 @@
+// Lists of resources whose states travel together (RFC 4662): application/rlmi+xml in a multipart/related, read and written.
+import { contentOf, headerOf, MimeError, type MimePart, mediaTypeOf, readMultipart } from './mime.ts';
+import { childrenOf, escapeText, escapeValue, parseDocument, textOf, type XmlElement, XmlError } from './xml.ts';
+
+export const rlmiType = 'application/rlmi+xml';
+export const listType = 'multipart/related';
+
+export interface RlmiInstance {
+  id: string;
+  state: 'active' | 'pending' | 'terminated';
+  reason?: string;
+  /** Of the part that holds its state, without brackets; absent when there is none. */
+  cid?: string;
+}
+
+export interface RlmiResource {
+  uri: string;
+  /** What people call it; the first name given. */
+  name?: string;
+  instances: RlmiInstance[];
+}
+
+/** s.5: one list at one moment. */
+export interface Rlmi {
+  uri: string;
+  version: number;
+  /** Every resource is named; else only those that have changed (s.5.2). */
+  fullState: boolean;
+  resources: RlmiResource[];
+}
+
+/** A NOTIFY's body: the list, and the parts that its instances speak of. */
+export interface ListNotice {
+  rlmi: Rlmi;
+  /** By Content-ID, without brackets. */
+  parts: ReadonlyMap<string, MimePart>;
+}
+
+const limits = { maxLength: 256 * 1024, maxDepth: 8, maxAttributes: 16 };
+const maxParts = 256;
+const namespace = 'urn:ietf:params:xml:ns:rlmi';
+const states: ReadonlySet<string> = new Set(['active', 'pending', 'terminated']);
+
+/** A part whose type is multipart/related. Throws MimeError and XmlError. */
+export function readListNotice(whole: MimePart): ListNotice {
+  const { type, parameters } = mediaTypeOf(whole);
+  if (type !== listType) throw new MimeError(`${type} is no list`);
+  const all = readMultipart(whole.body, parameters.get('boundary') ?? '', {
+    ...{ depth: 1, parts: maxParts, headerBytes: 16_384 },
+  });
+  const start = unbracketed(parameters.get('start') ?? '');
+  const root = all.find((part) => start !== '' && contentIdOf(part) === start) ?? all[0];
+  if (!root || mediaTypeOf(root).type !== rlmiType) throw new MimeError('a list without its RLMI');
+  const parts = new Map<string, MimePart>();
+  for (const part of all) {
+    const cid = contentIdOf(part);
+    // s.5.5: one part for one Content-ID; the first has it.
+    if (part !== root && cid !== '' && !parts.has(cid)) parts.set(cid, part);
+  }
+  return { rlmi: parseRlmi(contentOf(root)), parts };
+}
+
+/** Throws XmlError. */
+export function parseRlmi(bytes: string | Uint8Array): Rlmi {
+  const root = parseDocument(bytes, limits);
+  const { uri = '', version = '', fullState = '' } = root.attributes;
+  if (root.name !== 'list' || !/^\d{1,10}$/.test(version)) {
+    throw new XmlError('not-well-formed', 'no list with a version');
+  }
+  const resources = childrenOf(root, 'resource').flatMap(readResource);
+  return { uri, version: Number(version), fullState: /^(true|1)$/.test(fullState.trim()), resources };
+}
+
+function readResource(element: XmlElement): RlmiResource[] {
+  const uri = element.attributes.uri?.trim() ?? '';
+  if (uri === '') return [];
+  const resource: RlmiResource = { uri, instances: childrenOf(element, 'instance').flatMap(readInstance) };
+  const name = textOf(childrenOf(element, 'name')[0]).trim();
+  if (name !== '') resource.name = name;
+  return [resource];
+}
+
+function readInstance({ attributes }: XmlElement): RlmiInstance[] {
+  const { id, state = '', reason, cid } = attributes;
+  if (id === undefined || !states.has(state)) return [];
+  const instance: RlmiInstance = { id, state: state as RlmiInstance['state'] };
+  if (reason !== undefined) instance.reason = reason;
+  if (cid !== undefined) instance.cid = unbracketed(cid);
+  return [instance];
+}
+
+/** A whole body and its type. `boundary` stands in none of the contents; the root's Content-ID is `rlmi@` and the boundary. */
+export function formatListNotice(
+  rlmi: Rlmi,
+  contents: ReadonlyMap<string, { type: string; content: string }>,
+  boundary: string,
+): { type: string; content: string } {
+  const root = `rlmi@${boundary}`;
+  let content = partText(boundary, root, `${rlmiType};charset="UTF-8"`, formatRlmi(rlmi));
+  for (const [cid, part] of contents) content += partText(boundary, cid, part.type, part.content);
+  return {
+    type: `${listType};type="${rlmiType}";start="<${root}>";boundary="${boundary}"`,
+    content: `${content}--${boundary}--\r\n`,
+  };
+}
+
+export function formatRlmi({ uri, version, fullState, resources }: Rlmi): string {
+  let body = '';
+  for (const { uri: resource, name, instances } of resources) {
+    body += `<resource uri="${escapeValue(resource)}">`;
+    if (name !== undefined) body += `<name>${escapeText(name)}</name>`;
+    for (const { id, state, reason, cid } of instances) {
+      body += `<instance id="${escapeValue(id)}" state="${state}"`;
+      if (reason !== undefined) body += ` reason="${escapeValue(reason)}"`;
+      if (cid !== undefined) body += ` cid="${escapeValue(cid)}"`;
+      body += '/>';
+    }
+    body += '</resource>';
+  }
+  const attributes = `uri="${escapeValue(uri)}" version="${version}" fullState="${fullState}"`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<list xmlns="${namespace}" ${attributes}>${body}</list>\n`;
+}
+
+function partText(boundary: string, cid: string, type: string, content: string): string {
+  return `--${boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <${cid}>\r\nContent-Type: ${type}\r\n\r\n${content}\r\n`;
+}
+
+function contentIdOf(part: MimePart): string {
+  return unbracketed(headerOf(part, 'Content-ID') ?? '');
+}
+
+function unbracketed(text: string): string {
+  return text.trim().replace(/^<(.*)>$/s, '$1');
+}
