@@ -4,8 +4,8 @@ import type { SipResponse } from '../../codec/message.ts';
 import { errorOf, retryAfterOf } from '../../errors.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
 import { pauseMs, probeWaitMs, recentMs, refreshDelayMs, settledMs, startSpreadMs } from './pace.ts';
-import { type Act, type Ending, type Happening, outcomeOf, type Phase, steps } from './phases.ts';
-import { type Sender, targetIn, type Wish } from './sender.ts';
+import { type Act, awaitsNotify, type Ending, type Happening, outcomeOf, steps } from './phases.ts';
+import { prolong, type Sender, type Wish } from './sender.ts';
 import type { WatchStore } from './store.ts';
 import type { Teller } from './teller.ts';
 import type { Watching } from './watch.ts';
@@ -33,8 +33,6 @@ export interface Behalf {
   hops?: number;
 }
 
-const awaitsNotify: ReadonlySet<Phase> = new Set(['subscribing', 'refreshing', 'leaving']);
-
 export class Life {
   readonly #options: LifeOptions;
   readonly #parts: LifeParts;
@@ -59,7 +57,6 @@ export class Life {
       rest: later((watching, leastMs) => this.#rest(watching, leastMs)),
       retry: (watching, leastMs) => this.#retry(watching, leastMs),
       wake: (watching) => this.#wake(watching),
-      deny: later((watching) => this.deny(watching)),
       forget: later((watching) => this.forget(watching)),
     };
   }
@@ -93,12 +90,11 @@ export class Life {
   async subscribe(watching: Watching, behalf: Behalf = { signal: this.#stopping.signal }): Promise<void> {
     watching.phase = 'subscribing';
     // Timer N begins with each copy that leaves; until then the wait is for a turn.
-    this.#parts.wheel.cancel(watching);
+    const { sender, wheel } = this.#parts;
+    wheel.cancel(watching);
     this.#drop(watching);
     const seconds = watching.watch.standing === 'polled' ? 0 : this.#options.seconds;
-    const response = await this.#ask(watching, behalf, (wish) =>
-      this.#parts.sender.open(watching, { ...wish, seconds }),
-    );
+    const response = await this.#ask(watching, behalf, (wish) => sender.open(watching, { ...wish, seconds }));
     if (response) await this.#answered(watching, response);
   }
 
@@ -188,7 +184,6 @@ export class Life {
   async #answered(watching: Watching, response: SipResponse): Promise<void> {
     const outcome = outcomeOf(response.status);
     if (outcome === 'taken') return this.#taken(watching, response);
-    // What the table says too, but here somebody may wait for it.
     if (outcome === 'refused') return this.deny(watching);
     this.happen(watching, outcome === 'dead' ? 'dead' : 'failed', retryAfterOf(response));
     throw errorOf(response);
@@ -199,27 +194,23 @@ export class Life {
     const { watch, phase } = watching;
     if (!watch.dialog || phase === 'leaving') return;
     if (phase === 'refreshing') {
-      const most = watch.seconds ?? this.#options.seconds;
-      const granted = Number(response.headers.get('Expires') ?? most);
-      watch.expiresAt = this.#parts.hub.now() + (granted > 0 ? Math.min(granted, most) : most) * 1000;
-      watch.dialog = { ...watch.dialog, target: targetIn(response) ?? watch.dialog.target };
+      prolong(watch, response, this.#options.seconds, this.#parts.hub.now());
       watching.failures = 0;
     }
     await this.#parts.store.save(watching);
   }
 
   async #refresh(watching: Watching): Promise<void> {
-    this.#parts.wheel.cancel(watching);
+    const { sender, wheel } = this.#parts;
     const { seconds } = this.#options;
     const behalf = { signal: this.#stopping.signal };
-    const response = await this.#ask(watching, behalf, (wish) =>
-      this.#parts.sender.inside(watching, { ...wish, seconds }),
-    );
+    wheel.cancel(watching);
+    const response = await this.#ask(watching, behalf, (wish) => sender.inside(watching, { ...wish, seconds }));
     if (response) await this.#answered(watching, response);
   }
 
   async #probe(watching: Watching): Promise<void> {
-    this.#parts.wheel.set(watching, Math.min(probeWaitMs, this.#leftMs(watching) / 4));
+    this.#parts.wheel.set(watching, probeWaitMs(this.#leftMs(watching)));
     await this.#parts.teller.probe(watching.watch);
   }
 
@@ -232,14 +223,24 @@ export class Life {
 
   #retry(watching: Watching, leastMs: number): void {
     const pause = Math.max(pauseMs(watching.failures++, this.#parts.random), leastMs);
-    this.#parts.wheel.set(watching, Math.min(pause, this.#leftMs(watching)));
+    const leftMs = this.#leftMs(watching);
+    // No time for another attempt: it ends, and what follows is a new dialog.
+    if (pause >= leftMs) watching.phase = 'lapsing';
+    this.#parts.wheel.set(watching, Math.min(pause, leftMs));
   }
 
   async #expire(watching: Watching): Promise<void> {
-    await this.#gone(watching);
+    const { wheel, random, teller } = this.#parts;
+    try {
+      await this.#gone(watching);
+    } catch (error) {
+      watching.phase = 'lapsing';
+      wheel.set(watching, pauseMs(watching.failures++, random));
+      throw error;
+    }
     await this.#idle(watching);
-    // Whoever has come back unheard, or while we were down, is found by this.
-    await this.#parts.teller.probe(watching.watch);
+    // Whoever has come back unheard, or was there before we began, is found by this.
+    if (watching.isOnline || watching.heardAt === Number.NEGATIVE_INFINITY) await teller.probe(watching.watch);
   }
 
   async #rest(watching: Watching, leastMs: number): Promise<void> {
@@ -248,8 +249,11 @@ export class Life {
     watching.phase = 'resting';
     wheel.set(watching, Math.max(pauseMs(watching.failures++, random), leastMs));
     this.#drop(watching);
-    await this.#gone(watching);
-    await store.save(watching);
+    try {
+      await this.#gone(watching);
+    } finally {
+      await store.save(watching);
+    }
   }
 
   #wake(watching: Watching): void {
@@ -274,8 +278,8 @@ export class Life {
   async #gone(watching: Watching): Promise<void> {
     const { watch } = watching;
     if (!watch.devices.some(({ availability }) => availability !== 'unavailable')) return;
-    watch.devices = [];
     await this.#parts.teller.gone(watch);
+    watch.devices = [];
   }
 
   #leftMs({ watch }: Watching): number {

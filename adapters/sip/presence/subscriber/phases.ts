@@ -30,8 +30,7 @@ export type Happening =
   | 'due'
   /** A NOTIFY that leaves the subscription standing. */
   | 'notified'
-  /** Answers to SUBSCRIBE. */
-  | 'refused'
+  /** Answers to SUBSCRIBE. One that refuses for good ends it in every phase. */
   | 'dead'
   | 'failed';
 
@@ -49,8 +48,10 @@ export type Act =
   /** The dialog lives on and its refresh is tried again. */
   | 'retry'
   | 'wake'
-  | 'deny'
   | 'forget';
+
+/** Phases in which Timer N runs (RFC 6665 s.4.1.2.4). */
+export const awaitsNotify: ReadonlySet<Phase> = new Set(['subscribing', 'refreshing', 'leaving']);
 
 type Step = readonly [next: Phase, act: Act];
 
@@ -62,7 +63,6 @@ export const steps: Readonly<Record<Phase, Partial<Record<Happening, Step>>>> = 
     notified: ['live', 'schedule'],
     // RFC 6665 s.4.1.2.4, Timer N: a subscription without a NOTIFY is none.
     due: ['resting', 'rest'],
-    refused: ['over', 'deny'],
     dead: ['resting', 'rest'],
     failed: ['resting', 'rest'],
   },
@@ -82,7 +82,6 @@ export const steps: Readonly<Record<Phase, Partial<Record<Happening, Step>>>> = 
     due: ['subscribing', 'subscribe'],
     dead: ['subscribing', 'subscribe'],
     failed: ['live', 'retry'],
-    refused: ['over', 'deny'],
   },
   lapsing: {
     wanted: ['live', 'schedule'],

@@ -16,7 +16,7 @@ import { traceMessage } from '../../wire-trace.ts';
 import { Gate } from './gate.ts';
 import { acceptedBodies, eventPackage } from './notification.ts';
 import { cseqsPerRequest, type WatchStore } from './store.ts';
-import type { Attempt, Watching } from './watch.ts';
+import type { Attempt, Watch, Watching } from './watch.ts';
 
 export interface SenderOptions {
   domains: readonly GatewayDomain[];
@@ -184,8 +184,12 @@ function useUpTo({ watch }: Watching, callId: string, cseq: number): void {
   if (dialog?.callId === callId && cseq > dialog.localCSeq) watch.dialog = { ...dialog, localCSeq: cseq };
 }
 
-/** Where the answer to a SUBSCRIBE says that the notifier now is (RFC 3261 s.12.2.1.2). */
-export function targetIn({ headers }: SipResponse): string | undefined {
+/** What a 2xx to a refresh says: until when, and where the notifier now is (RFC 3261 s.12.2.1.2). */
+export function prolong(watch: Watch, { headers }: SipResponse, seconds: number, now: number): void {
+  const most = watch.seconds ?? seconds;
+  const granted = Number(headers.get('Expires') ?? most);
+  watch.expiresAt = now + (granted > 0 ? Math.min(granted, most) : most) * 1000;
   const [contact] = headers.all('Contact');
-  return contact === undefined || contact === '*' ? undefined : parseNameAddr(contact).uri.replace(/\?.*$/s, '');
+  if (!watch.dialog || contact === undefined || contact === '*') return;
+  watch.dialog = { ...watch.dialog, target: parseNameAddr(contact).uri.replace(/\?.*$/s, '') };
 }

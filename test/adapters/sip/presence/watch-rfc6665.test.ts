@@ -532,3 +532,40 @@ test('a refusal that could not be told is told after the next one', async (t) =>
   assert.equal(told(made.hub).at(-1), 'deny');
   assert.equal(made.subscriber.size, 0);
 });
+
+test('a notifier that grants a second is not asked every second', async (t) => {
+  const made = await watched(t);
+  made.heard('available');
+  for (let seconds = 0; seconds < 300; seconds++) {
+    await made.notify('active;expires=1');
+    await made.pass(1000);
+    if ([...made.subscriber.rows()][0]?.phase === 'probing') made.heard('available');
+  }
+  assert.ok(made.sent.length <= 11, `${made.sent.length} SUBSCRIBE in 300 s`);
+});
+
+test('RFC 6665 s.4.1.2.2: a refresh that fails until the dialog has expired is not tried in a circle', async (t) => {
+  const made = await watched(t);
+  made.reply = () => ({ status: 500 });
+  made.heard('available');
+  for (let minutes = 0; minutes < 120; minutes++) {
+    await made.pass(60_000);
+    if ([...made.subscriber.rows()][0]?.phase === 'probing') made.heard('available');
+  }
+  assert.ok(made.sent.length >= 4 && made.sent.length < 20, `${made.sent.length} SUBSCRIBE in two hours`);
+  assert.ok(told(made.hub).includes('bob unavailable'));
+  assert.ok(!told(made.hub).includes('deny'));
+});
+
+test('an end that could not be told is told later', async (t) => {
+  const made = await watched(t);
+  made.heard('unavailable', watcher);
+  made.hub.onPublish = () => {
+    throw new GatewayError('throttled', 'full');
+  };
+  await made.pass(hourMs + 10_000);
+  made.hub.onPublish = undefined;
+  assert.equal(made.hub.drafts.length, 2);
+  await made.pass(120_000);
+  assert.deepEqual(told(made.hub, 2), ['bob unavailable']);
+});
