@@ -62,7 +62,7 @@ async function site(t: TestContext) {
 }
 
 test('reference sip 3.6: Kamailio takes initial, modify and remove, and tells its watchers each device', async (t) => {
-  if (!needs(t, 'kamailio')) return;
+  if (!needs(t, 'kamailio-presence')) return;
   const { hear, told, subscribe, hub } = await site(t);
   await hear('available', 'phone', { notes: { en: 'here' } });
   subscribe();
@@ -78,7 +78,7 @@ test('reference sip 3.6: Kamailio takes initial, modify and remove, and tells it
 });
 
 test('RFC 3903 s.4.4: a Kamailio that has lost its database answers 412, and is told everything anew', async (t) => {
-  if (!needs(t, 'kamailio')) return;
+  if (!needs(t, 'kamailio-presence')) return;
   const { hear, told, subscribe, hub, kamailio } = await site(t);
   await hear('available');
   kamailio.forgetPublications();

@@ -20,6 +20,11 @@ const packages = {
       'kamailio-outbound-modules',
     ],
   },
+  'kamailio-presence': {
+    program: '/usr/share/kamailio/db_sqlite/presence-create.sql',
+    packages: ['kamailio', 'kamailio-presence-modules', 'kamailio-sqlite-modules'],
+  },
+  baresip: { program: '/usr/bin/baresip', packages: ['baresip-core'] },
   sipp: { program: '/usr/bin/sipp', packages: ['sip-tester'] },
   kannel: { program: '/usr/sbin/bearerbox', packages: ['kannel'] },
   'net-smpp': { program: '/usr/share/perl5/Net/SMPP.pm', packages: ['libnet-smpp-perl'] },

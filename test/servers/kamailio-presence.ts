@@ -2,12 +2,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { requestText, startSipPeer } from '../peers/sip-peer.ts';
 import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
 
 export interface KamailioPresence {
   /** UDP and TCP. */
   readonly port: number;
   readonly process: ServerProcess;
+  /** Lets a watcher see a user (`allow`), or takes that back (`block`), as the user's XCAP client would (RFC 5025). */
+  setRule(of: { user: string; domain: string }, watcher: string, action: 'allow' | 'block'): Promise<void>;
   /** Forgets every publication, as a server does that lost its database. */
   forgetPublications(): void;
   stop(): Promise<void>;
@@ -17,12 +20,17 @@ export interface PresenceServerOptions {
   /** Domains whose presence it keeps. */
   domains: readonly string[];
   /** Lists that it serves: the list's URI, whose it is, and its members. */
+  /** Watchers must know it, whoever they are. Default: nobody is challenged. */
+  password?: string;
+  /** Whom to tell is a matter of each user's rules: nobody, while there are none. Default: everybody is told. */
+  hasRules?: boolean;
   lists?: ReadonlyArray<{ uri: string; owner: { user: string; domain: string }; members: readonly string[] }>;
 }
 
 const schemas = '/usr/share/kamailio/db_sqlite';
 
-export async function startKamailioPresence({ domains, lists = [] }: PresenceServerOptions): Promise<KamailioPresence> {
+export async function startKamailioPresence(options: PresenceServerOptions): Promise<KamailioPresence> {
+  const { lists = [] } = options;
   const [port = 0] = await freePorts(1);
   const folder = temporaryFolder('kamailio-presence');
   const database = join(folder.path, 'presence.sqlite');
@@ -37,12 +45,18 @@ export async function startKamailioPresence({ domains, lists = [] }: PresenceSer
     db.prepare(insert).run(owner.user, owner.domain, Buffer.from(rlsServices(uri, members)), 'e1', 'index');
   }
   const file = join(folder.path, 'kamailio.cfg');
-  writeFileSync(file, configuration(domains, port, `sqlite:///${database}`, lists.length > 0));
+  writeFileSync(file, configuration(options, port, `sqlite:///${database}`));
   const args = ['-f', file, '-DD', '-E', '-m', '64', '-M', '16', '-Y', folder.path, '-P', join(folder.path, 'pid')];
   const process = await startServer('/usr/sbin/kamailio', { args, ports: [port] });
   return {
     port,
     process,
+    async setRule({ user, domain }, watcher, action) {
+      const columns = 'username, domain, doc, doc_type, etag, source, doc_uri, port';
+      const row = db.prepare(`INSERT OR REPLACE INTO xcap (${columns}) VALUES (?, ?, ?, 2, ?, 0, ?, 0)`);
+      row.run(user, domain, Buffer.from(presRules(watcher, action)), action, `pres-rules/${user}`);
+      await tellRules(`sip:${user}@${domain}`, port);
+    },
     forgetPublications: () => db.exec('DELETE FROM presentity'),
     async stop() {
       await process.stop();
@@ -60,8 +74,28 @@ function rlsServices(uri: string, members: readonly string[]): string {
   );
 }
 
-function configuration(domains: readonly string[], port: number, url: string, hasLists: boolean): string {
-  const modules = 'tm sl pv rr maxfwd textops siputils db_sqlite presence presence_xml'.split(' ');
+function presRules(watcher: string, action: string): string {
+  return `<?xml version="1.0"?>
+<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:pr="urn:ietf:params:xml:ns:pres-rules">
+<rule id="one"><conditions><identity><one id="${watcher}"/></identity></conditions>
+<actions><pr:sub-handling>${action}</pr:sub-handling></actions><transformations/></rule></ruleset>`;
+}
+
+async function tellRules(uri: string, port: number): Promise<void> {
+  const client = await startSipPeer();
+  const parts = { port: client.port, method: 'INFO', uri, from: `<${uri}>;tag=x`, to: `<${uri}>`, body: '' };
+  client.sendUdp(requestText(parts), port);
+  await client.until(({ first }) => first === 'SIP/2.0 200 OK');
+  await client.stop();
+}
+
+function configuration(
+  { domains, lists = [], password, hasRules = false }: PresenceServerOptions,
+  port: number,
+  url: string,
+): string {
+  const hasLists = lists.length > 0;
+  const modules = 'tm sl pv rr maxfwd textops siputils auth db_sqlite presence presence_xml'.split(' ');
   if (hasLists) modules.push('pua', 'rls');
   return `#!KAMAILIO
 log_stderror=yes
@@ -77,7 +111,7 @@ modparam("presence|presence_xml", "db_url", "${url}")
 modparam("presence", "server_address", "sip:127.0.0.1:${port}")
 modparam("presence", "subs_db_mode", 0)
 modparam("presence", "min_expires", 30)
-modparam("presence_xml", "force_active", 1)
+modparam("presence_xml", "force_active", ${hasRules ? 0 : 1})
 modparam("presence_xml", "integrated_xcap_server", 1)
 ${
   hasLists
@@ -95,6 +129,16 @@ request_route {
   if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
   force_rport();
   if (is_method("OPTIONS")) { sl_send_reply("200", "OK"); exit; }
+  # Stands for the XCAP client that has stored other rules.
+  if (is_method("INFO")) { pres_refresh_watchers("$ru", "presence", 0); sl_send_reply("200", "OK"); exit; }
+  ${
+    password === undefined
+      ? ''
+      : `if (is_method("SUBSCRIBE")) {
+    if (!pv_www_authenticate("$td", "${password}", "0")) { www_challenge("$td", "0"); exit; }
+    consume_credentials();
+  }`
+  }
   if (is_method("PUBLISH|SUBSCRIBE|NOTIFY")) {
     if (!t_newtran()) { sl_reply_error(); exit; }
     if (is_method("PUBLISH")) { handle_publish(); exit; }
