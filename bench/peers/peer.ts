@@ -9,6 +9,8 @@ export interface Load {
   count: number;
   /** 0: as fast as the gateway takes them. */
   perSecond: number;
+  /** Of the SMS centre: the receipts of all that it took, instead of messages. */
+  isReceipts?: boolean;
 }
 
 export interface Report {
