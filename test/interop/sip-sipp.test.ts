@@ -95,3 +95,28 @@ test('RFC 3261 s.17.2.2: with every fifth packet lost on both ways every message
   assert.equal(new Set(texts).size, 60);
   assert.equal(texts.length, 60);
 });
+
+for (const [transport, mode] of [
+  ['UDP', 'u1'],
+  ['TCP', 't1'],
+] as const) {
+  test(`100 people subscribe over ${transport}, are told that it is pending, refresh, and leave`, async (t) => {
+    if (!needs(t, 'sipp')) return;
+    const { hub, sip } = await site(t);
+    const args = [`127.0.0.1:${sip.portOf(transport)}`, '-t', mode, '-m', '100', '-r', '100'];
+    const { code, output } = await sipp(t, 'uac-subscribe', args).finished;
+    assert.equal(code, 0, output);
+    assert.equal(hub.draftsOf('subscription').filter(({ action }) => action === 'request').length, 100);
+    assert.equal(hub.draftsOf('presence').filter(({ availability }) => availability === 'unavailable').length, 100);
+    assert.equal([...hub.state.entries.keys()].filter((key) => key.startsWith('subscription/')).length, 0);
+  });
+}
+
+test('100 people ask once, and each is told once', async (t) => {
+  if (!needs(t, 'sipp')) return;
+  const { hub, sip } = await site(t);
+  const args = [`127.0.0.1:${sip.portOf('UDP')}`, '-t', 'u1', '-m', '100', '-r', '100'];
+  const { code, output } = await sipp(t, 'uac-poll', args).finished;
+  assert.equal(code, 0, output);
+  assert.equal(hub.draftsOf('subscription').filter(({ action }) => action === 'fetch').length, 100);
+});
