@@ -172,7 +172,7 @@ function connectionParts({ hub, options: settings, accounts, logins, connections
     serve: (connection, pdu, frame) => requests.serve(connection, pdu, frame),
     bound: ({ account, kind, origin, version }) => {
       metrics.count('logins_total', { result: 'ok' });
-      log.info({ account: account?.name, kind, ip: origin.ip, tls: origin.isSecure, version }, 'an ESME bound');
+      log.info({ account: account?.name, kind, ip: origin.ip, tls: origin.isSecure, version: versionName(version) }, 'an ESME bound');
       countBinds();
     },
     refused: ({ origin }, systemId, why) => {
