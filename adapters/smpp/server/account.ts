@@ -71,9 +71,16 @@ function addressOf(sme: SmeAddress, rules: AddressRules): Address | undefined {
   }
 }
 
+/** Whose number it is, by name. */
+export function ownersOf(accounts: ServerOptions['accounts']): NumberTable<string> {
+  const owners = new NumberTable<string>();
+  for (const [name, { numbers }] of Object.entries(accounts)) for (const number of numbers) owners.add(number, name);
+  return owners;
+}
+
 export class Accounts {
   readonly #byName: ReadonlyMap<string, Account>;
-  readonly #owners = new NumberTable<Account>();
+  readonly #owners: NumberTable<string>;
   readonly #salt = randomBytes(32);
   readonly #digests = new Map<string, Buffer>();
   readonly #nobody: Buffer;
@@ -81,10 +88,8 @@ export class Accounts {
   constructor({ accounts }: ServerOptions, shortCodeContext: string, now: () => number) {
     const all = Object.entries(accounts).map(([name, options]) => new Account(name, options, shortCodeContext, now));
     this.#byName = new Map(all.map((account) => [account.name, account]));
-    for (const account of all) {
-      for (const number of account.options.numbers) this.#owners.add(number, account);
-      this.#digests.set(account.name, this.#digest(account.options.password));
-    }
+    this.#owners = ownersOf(accounts);
+    for (const { name, options } of all) this.#digests.set(name, this.#digest(options.password));
     this.#nobody = randomBytes(32);
   }
 
@@ -97,7 +102,7 @@ export class Accounts {
   }
 
   ownerOf(address: Address): Account | undefined {
-    return this.#owners.find(address);
+    return this.#byName.get(this.#owners.find(address) ?? '');
   }
 
   /** Undefined for a wrong password as for a wrong name, after the same time. */

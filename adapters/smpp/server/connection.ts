@@ -163,11 +163,11 @@ export class Connection {
     const kind = kinds[command];
     const { ip } = this.origin;
     const account = accounts.authenticate(body.system_id, body.password);
-    if (!account) {
+    if (!account?.allows(ip)) {
       logins.failed(ip);
+      if (account) return this.#refuse('ESME_RBINDFAIL', body.system_id, 'not from this address');
       return this.#refuse('ESME_RINVPASWD', body.system_id, 'wrong system_id or password');
     }
-    if (!account.allows(ip)) return this.#refuse('ESME_RBINDFAIL', body.system_id, 'not from this address');
     if (!account.options.binds.includes(kind)) return this.#refuse('ESME_RBINDFAIL', body.system_id, `not as ${kind}`);
     if (account.binds.size >= account.options.maxBinds) {
       return this.#refuse('ESME_RALYBND', body.system_id, 'too many binds');

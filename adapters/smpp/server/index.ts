@@ -10,7 +10,7 @@ import {
   type ViewRow,
 } from '../../../src/contract/index.ts';
 import { versionName } from '../binds/versions.ts';
-import { Accounts } from './account.ts';
+import { Accounts, ownersOf } from './account.ts';
 import { Agenda } from './agenda.ts';
 import { options, type ServerOptions } from './config.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
@@ -19,6 +19,7 @@ import { Door } from './door.ts';
 import { Intake, readNativeId } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { Logins } from './logins.ts';
+import type { NumberTable } from './number-table.ts';
 import { Outbound } from './outbound.ts';
 import { Owed } from './owed.ts';
 import { Requests } from './requests.ts';
@@ -41,7 +42,7 @@ export class SmppServer implements Adapter {
   readonly views = { binds: () => this.#binds() };
   readonly #options: ServerOptions;
   readonly #context: string;
-  readonly #routes: Accounts;
+  readonly #owners: NumberTable<string>;
   /** Of each listener, once started: where a test that asked for port 0 finds it. */
   ports: number[] = [];
   #running: Running | undefined;
@@ -49,13 +50,13 @@ export class SmppServer implements Adapter {
   constructor(name: string, settings: ServerOptions) {
     this.#options = settings;
     this.#context = settings.shortCodeContext ?? `${name.toLowerCase()}.invalid`;
-    this.#routes = new Accounts(settings, this.#context, () => 0);
+    this.#owners = ownersOf(settings.accounts);
   }
 
   /** The account: one whose ESME is away or slow holds back its own messages. */
   destination(event: GatewayEvent): string {
     if (event.type === 'receipt') return readNativeId(event.of)?.account ?? '';
-    return this.#routes.ownerOf(event.to)?.name ?? '';
+    return this.#owners.find(event.to) ?? '';
   }
 
   async start(hub: Hub): Promise<void> {
@@ -172,7 +173,10 @@ function connectionParts({ hub, options: settings, accounts, logins, connections
     serve: (connection, pdu, frame) => requests.serve(connection, pdu, frame),
     bound: ({ account, kind, origin, version }) => {
       metrics.count('logins_total', { result: 'ok' });
-      log.info({ account: account?.name, kind, ip: origin.ip, tls: origin.isSecure, version: versionName(version) }, 'an ESME bound');
+      log.info(
+        { account: account?.name, kind, ip: origin.ip, tls: origin.isSecure, version: versionName(version) },
+        'an ESME bound',
+      );
       countBinds();
     },
     refused: ({ origin }, systemId, why) => {

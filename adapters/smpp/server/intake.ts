@@ -75,7 +75,7 @@ export class Intake {
       serviceType,
       registered,
       at: this.#parts.hub.now(),
-      head: headOf(piece, alphabet0),
+      head: registered === 0 ? '' : headOf(piece, alphabet0),
       state: 'ENROUTE',
     };
     const draft = toDraft(submission, { from, to, nativeId: nativeIdOf(account.name, name) }, tracked);

@@ -37,16 +37,17 @@ export class Requests {
   }
 
   async serve(connection: Connection, pdu: RequestPdu, frame: Buffer): Promise<Answer> {
-    if (connection.kind === 'receiver' && forTransmitters.has(pdu.command)) return { status: 'ESME_RINVBNDSTS' };
-    try {
-      return await this.#answer(connection, pdu, frame);
-    } catch (thrown) {
+    const answer = await this.#answer(connection, pdu, frame).catch((thrown: unknown) => {
       return this.#refuse(connection, pdu, thrown);
-    }
+    });
+    const status = answer === 'silent' ? answer : String(answer.status);
+    this.#parts.hub.metrics.count('requests_total', { command: pdu.command, status });
+    return answer;
   }
 
-  #answer(connection: Connection, pdu: RequestPdu, frame: Buffer): Promise<Answer> | Answer {
+  async #answer(connection: Connection, pdu: RequestPdu, frame: Buffer): Promise<Answer> {
     const { revisions } = this.#parts;
+    if (connection.kind === 'receiver' && forTransmitters.has(pdu.command)) return { status: 'ESME_RINVBNDSTS' };
     switch (pdu.command) {
       case 'submit_sm':
       case 'data_sm':
@@ -79,7 +80,6 @@ export class Requests {
     const handed = { account, submission, id, what: pdu.command, frame };
     const unsuccess_sme = await this.#hand(handed, destinations, pdu.command === 'submit_multi');
     connection.submitted++;
-    hub.metrics.count('submits_total', { status: 'ESME_ROK' });
     return { status: 'ESME_ROK', body: { message_id: formatId(id, messageIds), unsuccess_sme } };
   }
 
@@ -90,7 +90,6 @@ export class Requests {
     const whole = part && { key: `${source.addr}/${to}/${part.reference}/${part.total}`, total: part.total };
     if (connection.account?.throttle.admits(whole, Math.max(1, destinations.length))) return true;
     connection.throttled++;
-    this.#parts.hub.metrics.count('submits_total', { status: 'ESME_RTHROTTLED' });
     return false;
   }
 
@@ -129,7 +128,6 @@ export class Requests {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
     const { hub } = this.#parts;
     const { command } = pdu;
-    hub.metrics.count('submits_total', { status });
     hub.log.info({ account: account?.name, command, status, why }, 'refused');
     // s.5.3.2.11, SMPP 5.0 s.4.2.5: where the specification lets us say why.
     if (command !== 'data_sm' && !(version >= versions.v50 && command === 'submit_sm')) return { status };

@@ -1,9 +1,13 @@
 // Who may bind, as what, how often, and what is said before: nobody's patience but ours decides.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { encode, type StatusName, statusName, tlvInt } from '../../../../adapters/smpp/codec/index.ts';
-import { until } from '../../../servers/process.ts';
-import { from, me, open, submit, to } from './esme.ts';
+import { makeCertificate } from '../../../servers/certificate.ts';
+import { needs } from '../../../servers/debian.ts';
+import { temporaryFolder, until } from '../../../servers/process.ts';
+import { Esme, from, me, open, submit, to } from './esme.ts';
 
 for (const command of ['bind_transceiver', 'bind_transmitter', 'bind_receiver'] as const) {
   test(`SMPP 3.4 s.4.1: ${command} with each version, answered with our name; TLVs only to those who know them`, async (t) => {
@@ -184,6 +188,25 @@ test('reference smpp 7.6: an address that guesses passwords waits, longer each t
   hub.clock += 1000;
   assert.equal((await (await connect()).bind()).command_status, 0);
   assert.equal((await good.ask('submit_sm', submit('x'))).command_status, 0);
+});
+
+test('reference smpp 7.6: whoever does not finish the TLS handshake is counted, and cut off in time', async (t) => {
+  if (!needs(t, 'openssl')) return;
+  const folder = temporaryFolder('smpp-door');
+  t.after(() => folder.remove());
+  const { cert, key } = makeCertificate(folder.path);
+  const listen = [{ host: '127.0.0.1', port: 0, tls: { cert, key } }];
+  const { connect, hub, port } = await open(t, {}, { listen, bindTimeoutMs: 500, maxConnectionsPerSource: 1 });
+  const silent = await connect();
+  await until(async () => {
+    await (await connect()).ended();
+    return hub.counters.has('connections_refused_total{why=too many of one address}');
+  }, 'the second is turned away');
+  await silent.ended();
+  const socket = connectTls({ port, host: '127.0.0.1', ca: cert });
+  t.after(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  assert.equal((await new Esme(socket).bind()).command_status, 0);
 });
 
 test('SMPP 3.4 s.4.11: a silent ESME is asked whether it lives, and without an answer cut off', async (t) => {

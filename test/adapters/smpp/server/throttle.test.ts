@@ -19,7 +19,7 @@ test('reference smpp 7.6: over its rate an account is throttled, and not for eve
   );
   hub.clock += 334;
   assert.deepEqual([await say('4'), await say('5')], ['ESME_ROK', 'ESME_RTHROTTLED']);
-  assert.equal(hub.counters.get('submits_total{status=ESME_RTHROTTLED}'), 2);
+  assert.equal(hub.counters.get('requests_total{command=submit_sm,status=ESME_RTHROTTLED}'), 2);
 });
 
 test('reference smpp 7.6: ESME_RTHROTTLED does not fire inside one long text, but its parts are paid for', async (t) => {
