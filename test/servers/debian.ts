@@ -20,13 +20,10 @@ const packages = {
       'kamailio-outbound-modules',
     ],
   },
-<<<<<<< HEAD
   'kamailio-presence': {
     program: '/usr/share/kamailio/db_sqlite/presence-create.sql',
     packages: ['kamailio', 'kamailio-presence-modules', 'kamailio-sqlite-modules'],
   },
-=======
->>>>>>> 7de723b (sip: baresip watches)
   baresip: { program: '/usr/bin/baresip', packages: ['baresip-core'] },
   sipp: { program: '/usr/bin/sipp', packages: ['sip-tester'] },
   kannel: { program: '/usr/sbin/bearerbox', packages: ['kannel'] },
