@@ -15,6 +15,7 @@ import { type Holds, holdKey } from './holds.ts';
 import { isAnonymous, type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
 import { type Asked, toIncoming } from './mapping/inbound.ts';
 import type { Peers } from './peers.ts';
+import type { Recent } from './recent.ts';
 import type { Relay } from './relay.ts';
 import type { TypingWatch } from './typing-watch.ts';
 import { traceMessage } from './wire-trace.ts';
@@ -35,6 +36,8 @@ export interface InboxParts {
   typing: TypingWatch;
   peers: Peers;
   peerOf(address: Address): string;
+  /** Messages of ours of which a form was refused. */
+  refused: Recent;
   guard: Guard;
   relay: Relay;
 }
@@ -69,6 +72,7 @@ export class Inbox {
         typing.forget(pair);
         return this.#message(inbound, incoming.draft, incoming.asked);
       case 'receipt':
+        if (incoming.isOfRich && (await this.#wasRefused(incoming.draft))) return { status: 200 };
         await hub.publish(incoming.draft);
         if (incoming.isBare) await this.#parts.peers.learnMore(this.#parts.peerOf(people.from), 'bareImdn', 'its own');
         return { status: 200 };
@@ -95,6 +99,13 @@ export class Inbox {
     } finally {
       hold.close();
     }
+  }
+
+  // RFC 5438 s.12.1.3.1: of an attempt that was refused the response has told us, and a simpler one has followed it.
+  async #wasRefused({ from, of, state }: DraftOf<'receipt'>): Promise<boolean> {
+    const { refused, peers, peerOf } = this.#parts;
+    if (state !== 'failed') return false;
+    return refused.has(of) || (await peers.takes(peerOf(from), 'cpim')) === false;
   }
 
   async #typing(draft: DraftOf<'typing'>, pair: string, refreshMs: number): Promise<void> {

@@ -26,6 +26,7 @@ import type { Outbox } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { Presence } from './presence/index.ts';
 import { ProxyWatch, type Way } from './proxy-watch.ts';
+import { Recent } from './recent.ts';
 import { Registrar } from './registrar.ts';
 import { Registration } from './registration.ts';
 import { Relay } from './relay.ts';
@@ -144,11 +145,12 @@ export class SipAdapter implements Adapter {
     const holds = new Holds(wheel);
     const asked = new AskedStore(hub.state);
     const peers = peersOf(hub, settings);
+    const refused = new Recent();
     const domains = new Set([...nativeDomains, ...settings.domains.map(({ domain }) => domain)]);
     const inbox = new Inbox(
       { ...settings, domains, nativeDomains, isOurContact: (uri) => trunks.some((trunk) => trunk.isContact(uri)) },
       {
-        ...{ hub, holds, asked, peers },
+        ...{ hub, holds, asked, peers, refused },
         typing: new TypingWatch(wheel),
         peerOf: (address) => directions.peerOf(address),
         guard: new Guard({ ...settings, domains, now: () => hub.now() }),
@@ -157,7 +159,7 @@ export class SipAdapter implements Adapter {
     );
     const stopping = this.#stopping.signal;
     const outbox = wayOut(settings, {
-      ...{ hub, session, directions, holds, asked, peers, stopping },
+      ...{ hub, session, directions, holds, asked, peers, refused, stopping },
       domains: gatewayDomains(settings),
     });
     const presence = new Presence(

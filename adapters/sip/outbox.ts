@@ -7,6 +7,7 @@ import type { Disposition } from './disposition.ts';
 import { asksReceipts, type Form, plainForm, simplerThan } from './mapping/content.ts';
 import { fromMessage } from './mapping/outbound.ts';
 import type { Ability, Peers } from './peers.ts';
+import type { Recent } from './recent.ts';
 import { isTypeRefused, saidInRefusal } from './said.ts';
 import type { TypingOut } from './typing-out.ts';
 
@@ -19,6 +20,7 @@ export interface OutboxParts {
   dispatch: Dispatch;
   peers: Peers;
   disposition: Disposition;
+  refused: Recent;
   typing: TypingOut;
 }
 
@@ -77,6 +79,7 @@ export class Outbox {
       const isRefused =
         response === undefined || isTypeRefused(response) || response.status === 413 || response.status === 513;
       if (isRefused && simpler) {
+        if (response) this.#parts.refused.add(event.id);
         if (response && isTypeRefused(response)) refusal = { of: form, response };
         form = simpler;
         continue;

@@ -9,6 +9,7 @@ import type { Holds } from './holds.ts';
 import { Outbox } from './outbox.ts';
 import { PeerQuestions } from './peer-questions.ts';
 import type { Peers } from './peers.ts';
+import type { Recent } from './recent.ts';
 import type { Session } from './session.ts';
 import { TypingOut } from './typing-out.ts';
 import { TypingWatch } from './typing-watch.ts';
@@ -21,6 +22,7 @@ export interface WayOutParts {
   holds: Holds;
   asked: AskedStore;
   peers: Peers;
+  refused: Recent;
   stopping: AbortSignal;
 }
 
@@ -36,5 +38,5 @@ export function wayOut(settings: SipOptions, { session, ...parts }: WayOutParts)
     peerOf: (address) => directions.peerOf(address),
   });
   const typing = new TypingOut(settings, { ...parts, dispatch, watch: new TypingWatch(wheel) });
-  return new Outbox(settings, { dispatch, peers, disposition, typing });
+  return new Outbox(settings, { ...parts, dispatch, disposition, typing });
 }

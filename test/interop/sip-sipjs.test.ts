@@ -69,7 +69,7 @@ test('an IMDN that a browser phone sends is a receipt of the message we sent', a
   const event = message(aor, { wants: ['delivered', 'displayed'] });
   await sip.deliver(event, signal);
   const id = /imdn\.Message-ID: (\S+)/.exec(phone.heard[0]?.body ?? '')?.[1];
-  assert.equal(id, event.id);
+  assert.equal(id, `${event.id}.rich`);
   const imdn = `<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>${id}</message-id><display-notification><status><displayed/></status></display-notification></imdn>`;
   assert.equal(await phone.send(alice, imdn, 'message/imdn+xml'), 200);
   assert.deepEqual(

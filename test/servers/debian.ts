@@ -26,6 +26,7 @@ const packages = {
   },
   baresip: { program: '/usr/bin/baresip', packages: ['baresip-core'] },
   sipp: { program: '/usr/bin/sipp', packages: ['sip-tester'] },
+  linphone: { program: '/usr/bin/linphone-daemon', packages: ['linphone-cli'] },
   kannel: { program: '/usr/sbin/bearerbox', packages: ['kannel'] },
   'net-smpp': { program: '/usr/share/perl5/Net/SMPP.pm', packages: ['libnet-smpp-perl'] },
   chromium: { program: '/usr/bin/chromium', packages: ['chromium'] },

@@ -18,6 +18,12 @@ export interface Form {
 
 export const plainForm: Form = { cpim: false, html: 'none' };
 
+/**
+ * Behind the event's id in the Call-ID and Message-ID of a form that may be refused. Linphone answers 488 and then sends an
+ * IMDN `failed` as well, while the same text is on its way as text/plain: the two must not have one name.
+ */
+export const richSuffix = '.rich';
+
 /** The next form down; undefined below plain text. Markup goes first: receipts are worth more. */
 export function simplerThan({ cpim, html }: Form): Form | undefined {
   if (html !== 'none') return { cpim, html: 'none' };
@@ -63,7 +69,7 @@ function wrapped(event: Message, content: Content, domains: readonly GatewayDoma
     cpimHeader('To', formatCpimAddress({ uri: uriOf(event.to, domains) })),
     cpimHeader('DateTime', event.at),
     ...subjects.map(([language, text]) => cpimHeader('Subject', oneLine(text), language === '' ? undefined : language)),
-    ...formatImdnRequest(event.id, wants),
+    ...formatImdnRequest(event.id + richSuffix, wants),
   ];
   return { type: 'message/cpim', body: encodeCpim({ headers, content: partOf(content) }) };
 }

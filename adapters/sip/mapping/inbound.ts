@@ -30,6 +30,7 @@ import {
   parseImdn,
   readImdnRequest,
 } from '../imdn.ts';
+import { richSuffix } from './content.ts';
 import { hopsOf } from './hops.ts';
 import { textOfHtml } from './html.ts';
 
@@ -48,8 +49,8 @@ export interface Asked {
 
 export type Incoming =
   | { kind: 'message'; draft: DraftOf<'message'>; asked?: Asked }
-  /** `isBare`: without CPIM round it, as Linphone writes it. */
-  | { kind: 'receipt'; draft: DraftOf<'receipt'>; isBare: boolean }
+  /** `isBare`: without CPIM round it, as Linphone writes it. `isOfRich`: of a form that may have been refused. */
+  | { kind: 'receipt'; draft: DraftOf<'receipt'>; isBare: boolean; isOfRich: boolean }
   | { kind: 'typing'; draft: DraftOf<'typing'>; refreshMs: number }
   /** Understood, and nothing that another network would say. */
   | { kind: 'nothing' };
@@ -233,11 +234,13 @@ function timesOf(headers: Headers, cpim: Cpim | undefined, now: number): { at?: 
 function receiptFrom(document: Uint8Array, people: People, isBare: boolean): Incoming {
   const imdn = parseImdn(document);
   const told = outcomeOf(imdn);
+  const isOfRich = imdn.messageId.endsWith(richSuffix);
   if (!told) return { kind: 'nothing' };
+  const of = isOfRich ? imdn.messageId.slice(0, -richSuffix.length) : imdn.messageId;
   // One of each kind counts (RFC 5438 s.7.2.1), whatever a phone, or several of one person, repeat.
-  const dedupeKey = `imdn|${people.from}|${imdn.messageId}|${told.state}`;
-  const draft: DraftOf<'receipt'> = { type: 'receipt', ...people, of: imdn.messageId, dedupeKey, ...told };
-  return { kind: 'receipt', draft, isBare };
+  const dedupeKey = `imdn|${people.from}|${of}|${told.state}`;
+  const draft: DraftOf<'receipt'> = { type: 'receipt', ...people, of, dedupeKey, ...told };
+  return { kind: 'receipt', draft, isBare, isOfRich };
 }
 
 function outcomeOf({

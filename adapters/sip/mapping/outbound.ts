@@ -5,7 +5,7 @@ import { formatNameAddr } from '../codec/name-addr.ts';
 import { composingType, defaultRefreshMs, formatComposing } from '../composing.ts';
 import { newTag } from '../tokens.ts';
 import { uriOf } from './addresses.ts';
-import { type Content, contentIn, type Form, oneLine, plainContent } from './content.ts';
+import { type Content, contentIn, type Form, oneLine, plainContent, richSuffix } from './content.ts';
 import { maxForwardsOf } from './hops.ts';
 import { readable } from './readable.ts';
 
@@ -19,12 +19,15 @@ export interface OutboundContext {
 }
 
 /**
- * RFC 7572 s.4, trap 1: the Call-ID is the event's own and never a thread's, and every attempt has a tag of its own, so
+ * RFC 7572 s.4, trap 1: the Call-ID is the event's own and never a thread's, that of a form which may
+ * be refused says so, and every attempt has a tag of its own, so
  * that a repeated attempt is no merged request (RFC 3261 s.8.2.2.2) to a peer that still remembers the first.
  */
 export function fromMessage(event: Message, form: Form, context: OutboundContext): SipRequest {
   const { language, text } = readable(event);
-  const request = newRequest(event, event.id, contentIn(form, event, text, context.domains), context);
+  const isPlain = !form.cpim && form.html === 'none';
+  const callId = isPlain ? event.id : event.id + richSuffix;
+  const request = newRequest(event, callId, contentIn(form, event, text, context.domains), context);
   const { headers } = request;
   const subject = event.subject?.[''] ?? Object.values(event.subject ?? {})[0];
   if (subject) headers.add('Subject', oneLine(subject));

@@ -180,6 +180,27 @@ test('reference sip 3.12: IMDN failed, forbidden and error are a failed receipt 
   );
 });
 
+test('reference sip 3.12: the failure that Linphone reports of a CPIM attempt it refused is not that of the message', async (t) => {
+  const { sip, ask, hub, peer } = await open(t);
+  peer.onRequest = (request) =>
+    responseTo(request, request.header('Content-Type') === 'message/cpim' ? '488 Not acceptable here' : '200 OK');
+  await sip.deliver(message(peer.uri, { wants: ['delivered'] }), signal);
+  const [refused, plain] = notificationsAt(peer) as [PeerMessage, PeerMessage];
+  const document = (id: string, status: string) =>
+    `<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>${id}</message-id><delivery-notification><status><${status}/></status></delivery-notification></imdn>`;
+  const say = (id: string, status: string) => ask({ type: 'message/imdn+xml', body: document(id, status) });
+  assert.match((await say(refused.header('Call-ID'), 'failed')).first, /200/);
+  await say(plain.header('Call-ID'), 'delivered');
+  await say(refused.header('Call-ID'), 'delivered');
+  assert.deepEqual(
+    hub.draftsOf('receipt').map(({ of, state }) => [of, state]),
+    [
+      [plain.header('Call-ID'), 'delivered'],
+      [plain.header('Call-ID'), 'delivered'],
+    ],
+  );
+});
+
 test('reference sip 3.12: who refuses CPIM gets the document bare, who refuses that too is left alone', async (t) => {
   const opened = await open(t);
   const bob = await asked(opened, 'positive-delivery, display');

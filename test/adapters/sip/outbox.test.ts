@@ -56,13 +56,13 @@ test('RFC 3261 s.19.1.6: a number at a domain that shows numbers says that it is
   assert.match(peer.heard[0]?.header('From') ?? '', /^<sip:\+447700900123@gw\.example;user=phone>;tag=/);
 });
 
-test('RFC 5438 s.7.1: who wants receipts asks in CPIM, with the event’s id for a Message-ID', async (t) => {
+test('RFC 5438 s.7.1: who wants receipts asks in CPIM, with a Message-ID that is the event’s id and says that the form may be refused', async (t) => {
   const { sip, peer } = await open(t);
   const event = message(peer.uri, { wants: ['delivered', 'displayed'], subject: { '': 'a', de: 'b' } });
   await sip.deliver(event, signal);
   const [{ header, body }] = peer.heard as [PeerMessage];
   assert.equal(header('Content-Type'), 'message/cpim');
-  assert.match(body, new RegExp(`^imdn\\.Message-ID: ${event.id}\r$`, 'm'));
+  assert.match(body, new RegExp(`^imdn\\.Message-ID: ${event.id}\\.rich\r$`, 'm'));
   assert.match(body, /^imdn\.Disposition-Notification: positive-delivery, negative-delivery, display\r$/m);
   assert.match(body, /^DateTime: 2026-07-01T12:00:00\.000Z\r$/m);
   assert.match(body, /^Subject:;lang=de b\r$/m);
