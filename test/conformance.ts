@@ -8,7 +8,7 @@ const folder = 'docs/conformance';
 
 /** `RFC 3428 s.8: ...`, `XEP-0106 s.3: ...`, `SMPP 3.4 s.4.4.1: ...`, `TS 23.038 s.6.2: ...` */
 const rule =
-  /^((?:RFC \d+|XEP-\d{4}|SMPP (?:3\.4|5\.0|3\.3)|(?:3GPP )?TS 23\.0\d\d|DESIGN|reference)(?:[^:]{0,40})?): (.+)$/s;
+  /^((?:RFC \d+|XEP-\d{4}|SMPP (?:3\.4|5\.0|3\.3)|(?:3GPP )?TS 23\.0\d\d|DESIGN|reference|Kannel)(?:[^:]{0,40})?): (.+)$/s;
 const title = /\b(?:test|it)\(\s*(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
 
 interface Shown {
@@ -21,8 +21,17 @@ const pages: Readonly<Record<string, { heading: string; files: string[] }>> = {
   addresses: { heading: 'Addresses and the hub', files: ['test/hub/*.test.ts', 'test/contract/*.ts'] },
   formats: { heading: 'Formats that networks share', files: ['test/formats/*.test.ts'] },
   xmpp: { heading: 'XMPP', files: ['test/adapters/xmpp/*.ts', 'test/interop/xmpp-*.ts'] },
-  sip: { heading: 'SIP', files: ['test/adapters/sip/*.ts', 'test/interop/sip-*.ts'] },
+  sip: {
+    heading: 'SIP',
+    files: [
+      'test/adapters/sip/**/*.ts',
+      'test/interop/sip-*.ts',
+      'test/formats/{pidf,cpim,mime}*.test.ts',
+      'test/scenarios/presence-*.test.ts',
+    ],
+  },
   smpp: { heading: 'SMS over SMPP', files: ['test/adapters/smpp/**/*.ts', 'test/interop/smpp-*.ts'] },
+  http: { heading: 'HTTP', files: ['test/adapters/http/*.ts', 'test/interop/http-*.ts'] },
 };
 
 const stale: string[] = [];
