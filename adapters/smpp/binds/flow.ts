@@ -20,9 +20,9 @@ const fewestToLearn = 5;
 const rateCut = 0.8;
 const slowCut = 0.8;
 const congestedMs = 60_000;
-// Responses take longer under load anyway; only what is far beyond that is a queue that grows.
+// Responses take longer under load anyway, ours first of all: only what is far beyond that is a queue that grows.
 const slowFactor = 2;
-const slowMarginMs = 100;
+const slowMarginMs = 1000;
 // SMPP 5.0 s.4.8.4.18: from 80 optimum load, from 90 nearing congestion, 100 congested.
 const congestion = { hold: 80, ease: 90, cut: 100 };
 
