@@ -15,12 +15,13 @@ export type Pressure = 'none' | 'throttled' | 'congested' | 'slow';
 // The pump runs by tick: so much of a second's allowance may be saved up.
 const burstSeconds = 0.1;
 const secondMs = 1000;
-// A slower second says nothing about what the SMSC can take.
+// Fewer in a second say nothing about what the SMSC can take, or how long it takes.
 const fewestToLearn = 5;
 const rateCut = 0.8;
 const slowCut = 0.8;
 const congestedMs = 60_000;
-// Responses take longer under load anyway, ours first of all: only what is far beyond that is a queue that grows.
+// Responses take longer under load anyway, ours first of all: only what is far beyond that is a queue that grows. The
+// fastest of a second counts: a stall of ours delays a batch of responses, a queue at the SMSC all of them.
 const slowFactor = 2;
 const slowMarginMs = 1000;
 // SMPP 5.0 s.4.8.4.18: from 80 optimum load, from 90 nearing congestion, 100 congested.
@@ -40,9 +41,11 @@ export class Flow {
   /** What the SMSC refused; beyond twice that the rate is not ours to limit. */
   #rateAtCut = 0;
   #second = { since: 0, taken: 0, last: 0 };
+  #round = { since: 0, count: 0, fastestMs: Number.POSITIVE_INFINITY };
   #baseMs: number | undefined;
   #latencyMs = 0;
   #cutAt = Number.NEGATIVE_INFINITY;
+  #grownAt = 0;
   #pressure: Pressure = 'none';
 
   constructor(limits: FlowLimits, now: number) {
@@ -105,7 +108,7 @@ export class Flow {
   answered(response: ResponsePdu, tookMs: number, epoch: number, now: number): void {
     const isNews = epoch === this.#epoch;
     const load = tlvInt(response.tlvs, 'congestion_state') ?? 0;
-    const isSlow = this.#timed(tookMs);
+    const isSlow = this.#timed(tookMs, now);
     if (this.#limits.isThrottling(response.command_status)) {
       if (isNews) this.#throttled(now);
       return;
@@ -152,8 +155,6 @@ export class Flow {
     if (this.#rate >= most) this.#rate = undefined;
   }
 
-  #grownAt = 0;
-
   #isNewSecond(now: number): boolean {
     if (now - this.#grownAt < secondMs) return false;
     this.#grownAt = now;
@@ -169,13 +170,20 @@ export class Flow {
     this.#second.taken++;
   }
 
-  /** Whether responses take much longer than they did. */
-  #timed(tookMs: number): boolean {
+  /** Whether a second is over in which every response took much longer than they did. */
+  #timed(tookMs: number, now: number): boolean {
     const isFirst = this.#baseMs === undefined;
+    this.#latencyMs = isFirst ? tookMs : this.#latencyMs + (tookMs - this.#latencyMs) / 8;
     // The best time fades slowly, so that a route that became longer is not taken for congestion for ever.
     this.#baseMs = isFirst ? tookMs : Math.min(tookMs, (this.#baseMs ?? 0) * 1.001 + 0.01);
-    this.#latencyMs = isFirst ? tookMs : this.#latencyMs + (tookMs - this.#latencyMs) / 8;
-    return this.#latencyMs > this.#baseMs * slowFactor + slowMarginMs;
+    const { since, count, fastestMs } = this.#round;
+    const fastest = Math.min(fastestMs, tookMs);
+    if (now - since < secondMs) {
+      this.#round = { since, count: count + 1, fastestMs: fastest };
+      return false;
+    }
+    this.#round = { since: now, count: 0, fastestMs: Number.POSITIVE_INFINITY };
+    return count >= fewestToLearn && fastest > this.#baseMs * slowFactor + slowMarginMs;
   }
 
   #refill(now: number): void {

@@ -21,10 +21,10 @@ function open(more: { window?: number; ratePerSecond?: number } = {}) {
     for (let count = 0; count < times; count++) flow.answered(response, tookMs, flow.epoch, clock.now);
   };
   /** So many parts a second, for so many seconds, each taken. */
-  const run = (perSecond: number, seconds: number) => {
+  const run = (perSecond: number, seconds: number, tookMs = 10) => {
     for (let ms = 0; ms < seconds * 1000; ms += 1000 / perSecond) {
       clock.now += 1000 / perSecond;
-      say(1);
+      say(1, answer(), tookMs);
     }
   };
   return { flow, clock, say, run };
@@ -82,22 +82,31 @@ describe('window', () => {
       assert.equal(flow.mayNow(clock.now), true, 'no pause: everything was taken');
     });
   }
-  test('reference smpp 7.3: responses that take much longer than they did make it smaller, and it grows again after', () => {
-    const { flow, clock, say } = open();
-    say(100, answer(), 20);
+  test('reference smpp 7.3: a second in which all responses take much longer makes it smaller, and it grows again after', () => {
+    const { flow, clock, run } = open();
+    run(50, 3, 20);
     assert.equal(flow.window, 32);
-    say(8, answer(), 90);
+    run(50, 3, 900);
     assert.equal(flow.window, 32, 'a little longer is no queue');
-    say(8, answer(), 9000);
+    run(50, 3, 9000);
     assert.ok(flow.window < 32, String(flow.window));
     assert.equal(flow.pressure(clock.now), 'slow');
     const least = flow.window;
-    say(400, answer(), 20);
+    run(50, 10, 20);
     assert.ok(flow.window > least);
   });
+  test('a stall of our own delays a batch of responses, which is no congestion of the SMSC', () => {
+    const { flow, clock, say, run } = open();
+    run(50, 1, 5);
+    clock.now += 3000;
+    say(30, answer(), 3000);
+    run(50, 2, 5);
+    assert.equal(flow.window, 32);
+    assert.equal(flow.pressure(clock.now), 'none');
+  });
   test('an SMSC that was slow from the beginning is not congested', () => {
-    const { flow, say } = open();
-    say(100, answer(), 800);
+    const { flow, run } = open();
+    run(50, 3, 800);
     assert.equal(flow.window, 32);
   });
 });
