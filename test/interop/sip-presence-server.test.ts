@@ -87,3 +87,56 @@ test('RFC 3903 s.4.4: a Kamailio that has lost its database answers 412, and is 
   await told((states) => states.join() === 'ID-phone away');
   assert.equal(hub.counters.get('answers_total{method=PUBLISH,status=412}'), 1);
 });
+
+test('RFC 4662 s.4: a list that Kamailio serves is watched as one contact, its members its devices', async (t) => {
+  if (!needs(t, 'kamailio')) return;
+  const list = parseAddress('sip:friends@pbx.example');
+  const watcher = parseAddress('sip:alice@gw.example');
+  const kamailio = await startKamailioPresence({
+    domains: ['gw.example', 'pbx.example'],
+    lists: [{ uri: list, owner: { user: 'alice', domain: 'gw.example' }, members: [bob, 'sip:carol@pbx.example'] }],
+  });
+  t.after(() => kamailio.stop());
+  const hub = fakeHub();
+  const sip = create({ outboundProxy: `sip:127.0.0.1:${kamailio.port};transport=udp`, t1Ms: 500, t2Ms: 4000 });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  const phone = await startSipPeer();
+  t.after(() => phone.stop());
+  const publish = async (basic: string, more: readonly string[] = []) => {
+    const body = `<?xml version="1.0"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="${bob}"><tuple id="t1"><status><basic>${basic}</basic></status></tuple></presence>`;
+    const text = requestText({
+      ...{ port: phone.port, method: 'PUBLISH', uri: bob, from: `<${bob}>;tag=p`, body, type: 'application/pidf+xml' },
+      more: ['Event: presence', 'Expires: 600', ...more],
+    });
+    phone.heard.length = 0;
+    // As a phone does: the first copy may find nobody at home yet.
+    const send = () => phone.sendUdp(text, kamailio.port);
+    const repeating = setInterval(send, 500);
+    send();
+    try {
+      return await phone.until(({ first, header }) => first.startsWith('SIP/2.0 200') && header('SIP-ETag') !== '');
+    } finally {
+      clearInterval(repeating);
+    }
+  };
+  const etag = (await publish('open')).header('SIP-ETag');
+  const id = 'e000000000005';
+  const people = { from: watcher, to: list, source: { from: watcher, to: list } };
+  const event: EventOf<'subscription'> = {
+    ...{ v: 1, id, origin: 'x', trace: id, at: new Date().toISOString(), ...people, conversation: id, hops: 1 },
+    ...{ type: 'subscription', action: 'request' },
+  };
+  await sip.deliver(event, signal);
+  const told = (availability: string) =>
+    hub.untilDraft(
+      (draft) =>
+        draft.type === 'presence' &&
+        draft.from === `${list};gr=bob%40pbx.example` &&
+        draft.availability === availability,
+      10_000,
+    );
+  await told('available');
+  await publish('closed', [`SIP-If-Match: ${etag}`]);
+  await told('unavailable');
+});

@@ -1,5 +1,5 @@
 // Kamailio as a presence server on loopback: PUBLISH and SUBSCRIBE of its domains, lists of resources (RLS), on a database of its own.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { requestText, startSipPeer } from '../peers/sip-peer.ts';
@@ -28,6 +28,7 @@ export interface PresenceServerOptions {
 }
 
 const schemas = '/usr/share/kamailio/db_sqlite';
+const tables = '/usr/share/kamailio/dbtext/kamailio';
 
 export async function startKamailioPresence(options: PresenceServerOptions): Promise<KamailioPresence> {
   const { lists = [] } = options;
@@ -44,8 +45,11 @@ export async function startKamailioPresence(options: PresenceServerOptions): Pro
       'INSERT INTO xcap (username, domain, doc, doc_type, etag, source, doc_uri, port) VALUES (?, ?, ?, 8, ?, 0, ?, 0)';
     db.prepare(insert).run(owner.user, owner.domain, Buffer.from(rlsServices(uri, members)), 'e1', 'index');
   }
+  // RLS replaces rows, which its driver for SQLite cannot: there Kamailio 5.6 calls a null pointer.
+  for (const name of ['version', 'rls_presentity', 'rls_watchers'])
+    copyFileSync(join(tables, name), join(folder.path, name));
   const file = join(folder.path, 'kamailio.cfg');
-  writeFileSync(file, configuration(options, port, `sqlite:///${database}`));
+  writeFileSync(file, configuration(options, port, folder.path));
   const args = ['-f', file, '-DD', '-E', '-m', '64', '-M', '16', '-Y', folder.path, '-P', join(folder.path, 'pid')];
   const process = await startServer('/usr/sbin/kamailio', { args, ports: [port] });
   return {
@@ -92,11 +96,12 @@ async function tellRules(uri: string, port: number): Promise<void> {
 function configuration(
   { domains, lists = [], password, hasRules = false }: PresenceServerOptions,
   port: number,
-  url: string,
+  folder: string,
 ): string {
   const hasLists = lists.length > 0;
   const modules = 'tm sl pv rr maxfwd textops siputils auth db_sqlite presence presence_xml'.split(' ');
-  if (hasLists) modules.push('pua', 'rls');
+  if (hasLists) modules.push('db_text', 'pua', 'rls');
+  const url = `sqlite:///${join(folder, 'presence.sqlite')}`;
   return `#!KAMAILIO
 log_stderror=yes
 debug=1
@@ -115,10 +120,14 @@ modparam("presence_xml", "force_active", ${hasRules ? 0 : 1})
 modparam("presence_xml", "integrated_xcap_server", 1)
 ${
   hasLists
-    ? `modparam("pua|rls", "db_url", "${url}")
+    ? `modparam("pua", "db_url", "${url}")
+modparam("rls", "db_url", "text://${folder}")
+modparam("rls", "xcap_db_url", "${url}")
 modparam("pua", "outbound_proxy", "sip:127.0.0.1:${port}")
+modparam("rls", "rlpres_db_url", "text://${folder}")
 modparam("rls", "server_address", "sip:rls@127.0.0.1:${port}")
 modparam("rls", "integrated_xcap_server", 1)
+modparam("rls", "to_presence_code", 10)
 modparam("rls", "waitn_time", 1)
 modparam("rls", "notifier_processes", 1)
 modparam("rls", "outbound_proxy", "sip:127.0.0.1:${port}")`
@@ -143,7 +152,7 @@ request_route {
     if (!t_newtran()) { sl_reply_error(); exit; }
     if (is_method("PUBLISH")) { handle_publish(); exit; }
     ${hasLists ? 'if (is_method("NOTIFY")) { if (!rls_handle_notify()) t_reply("481", "No Subscription"); exit; }' : ''}
-    ${hasLists ? '$var(rls) = rls_handle_subscribe(); if ($var(rls) != 10) exit;' : ''}
+    ${hasLists ? 'rls_handle_subscribe(); if ($rc != 10) exit;' : ''}
     handle_subscribe();
     exit;
   }
