@@ -89,7 +89,7 @@ test('RFC 3903 s.4.4: a Kamailio that has lost its database answers 412, and is 
 });
 
 test('RFC 4662 s.4: a list that Kamailio serves is watched as one contact, its members its devices', async (t) => {
-  if (!needs(t, 'kamailio')) return;
+  if (!needs(t, 'kamailio-presence')) return;
   const list = parseAddress('sip:friends@pbx.example');
   const watcher = parseAddress('sip:alice@gw.example');
   const kamailio = await startKamailioPresence({

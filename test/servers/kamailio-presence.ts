@@ -19,11 +19,11 @@ export interface KamailioPresence {
 export interface PresenceServerOptions {
   /** Domains whose presence it keeps. */
   domains: readonly string[];
-  /** Lists that it serves: the list's URI, whose it is, and its members. */
   /** Watchers must know it, whoever they are. Default: nobody is challenged. */
   password?: string;
   /** Whom to tell is a matter of each user's rules: nobody, while there are none. Default: everybody is told. */
   hasRules?: boolean;
+  /** Lists that it serves: the list's URI, whose it is, and its members. */
   lists?: ReadonlyArray<{ uri: string; owner: { user: string; domain: string }; members: readonly string[] }>;
 }
 
