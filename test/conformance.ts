@@ -26,7 +26,8 @@ const pages: Readonly<Record<string, { heading: string; files: string[] }>> = {
     files: [
       'test/adapters/sip/**/*.ts',
       'test/interop/sip-*.ts',
-      'test/formats/{pidf,cpim,mime}*.test.ts',
+      'test/formats/{pidf,cpim,mime,rlmi}*.test.ts',
+      'test/hub/address.test.ts',
       'test/scenarios/presence-*.test.ts',
     ],
   },

@@ -123,7 +123,7 @@ const bodies = {
   },
   /**
    * To a presentity: `request` (asks to watch, for ever where the network can), `cancel`, `fetch` (wants the state now;
-   * answered by `presence`). To a watcher: `approve`, `deny` (also: an approval is taken back). RFC 8048 s.3.
+   * answered by `presence`). To a watcher: `approve`, `deny` (also: an approval is taken back). RFC 8048 s.5.1.
    */
   subscription: {
     action: z.enum(['request', 'approve', 'deny', 'cancel', 'fetch']),

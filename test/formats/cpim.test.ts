@@ -57,7 +57,7 @@ test('RFC 3862, RFC 5438: the samples read as written beside them, and are relay
   }
 });
 
-test('whatever can be read is relayed octet for octet: odd spaces, lone LF, octets that are no UTF-8', () => {
+test('RFC 3862 s.2.2: whatever can be read is relayed octet for octet: odd spaces, lone LF, octets that are no UTF-8', () => {
   for (const odd of [
     'From:<im:a@h>\nTo: <im:b@h>\n\nContent-Type: text/plain\n\nhi',
     'From:  A  <im:a@h>  \r\n\r\n\r\nno headers of its own',
@@ -69,7 +69,7 @@ test('whatever can be read is relayed octet for octet: odd spaces, lone LF, octe
   }
 });
 
-test('RFC 3862 s.4.6: subjects by language', () => {
+test('RFC 3862 s.4.5: subjects by language', () => {
   assert.deepEqual(textsOf(example, 'Subject'), {
     '': 'the weather will be fine today',
     fr: "beau temps prevu pour aujourd'hui",
@@ -81,7 +81,7 @@ test('RFC 3862 s.4.6: subjects by language', () => {
   ]);
 });
 
-test('RFC 3862 s.2.1: the case of names counts', () => {
+test('RFC 3862 s.3.1: the case of names counts', () => {
   assert.equal(cpimValue(example, 'subject'), undefined);
   assert.equal(cpimHeaders(example, 'Subject').length, 2);
 });
@@ -109,7 +109,7 @@ test('RFC 3862 s.3.4: a prefix means what the NS before it says', () => {
   assert.deepEqual(values(coreNamespace, 'Subject'), ['core']);
 });
 
-test('RFC 3862 s.4.5: what Require names and we do not know is told', () => {
+test('RFC 3862 s.4.7: what Require names and we do not know is told', () => {
   assert.deepEqual(notUnderstood(example, new Set()), ['MyFeatures.VitalMessageOption']);
   const understood = new Set(['mid:MessageFeatures@id.foo.com VitalMessageOption']);
   assert.deepEqual(notUnderstood(example, understood), []);
@@ -117,14 +117,14 @@ test('RFC 3862 s.4.5: what Require names and we do not know is told', () => {
   assert.deepEqual(notUnderstood(core, new Set([`${coreNamespace} Subject`])), ['x.Y']);
 });
 
-test('RFC 3862 s.3.1: escapes are undone and made', () => {
+test('RFC 3862 s.2.3: escapes are undone and made', () => {
   const message = parseCpim(text('Subject: a\\u00e9\\n\\t\\\\\\"\\\'\\ud83d\\ude00', '', '', ''));
   assert.equal(cpimValue(message, 'Subject'), 'aé\n\t\\"\'😀');
   const made = { headers: [cpimHeader('Subject', 'a\r\nFrom: <im:evil@h>\0\\', 'de')], content: message.content };
   assert.match(encodeCpim(made).toString(), /^Subject:;lang=de a\\r\\nFrom: <im:evil@h>\\u0000\\\\\r\n\r\n/);
 });
 
-test('any text in any language comes back', () => {
+test('RFC 3862 s.3.3: any text in any language comes back', () => {
   const value = fc.string({ unit: 'binary' });
   const language = fc.option(fc.string({ unit: fc.constantFrom(...'abz-09 "\\;'), minLength: 1, maxLength: 6 }), {
     nil: undefined,
@@ -154,14 +154,14 @@ test('RFC 3862 s.4.1: names and URIs', () => {
   assert.throws(() => formatCpimAddress({ uri: 'im:a@h>\r\n' }), MimeError);
 });
 
-test('RFC 3339: DateTime with its offset; what is none says nothing', () => {
+test('RFC 3862 s.4.4: DateTime with its offset; what is none says nothing', () => {
   assert.equal(dateTimeOf(example), Date.parse('2000-12-13T21:40:00Z'));
   const at = (value: string) => dateTimeOf(parseCpim(text(`DateTime: ${value}`, '', '', '')));
   assert.equal(at('2026-01-02t03:04:05.678z'), Date.UTC(2026, 0, 2, 3, 4, 5, 678));
   for (const none of ['yesterday', '2026-01-02', '2026-13-02T00:00:00Z', '']) assert.equal(at(none), undefined);
 });
 
-test('what is no CPIM is refused, and so is what is too long', () => {
+test('RFC 3862 s.3.6: what is no CPIM is refused, and so is what is too long', () => {
   const refused = [
     '',
     'x',
@@ -180,6 +180,6 @@ test('what is no CPIM is refused, and so is what is too long', () => {
   assert.throws(() => encodeCpim({ headers: [], content: { ...content, headers: [['A', 'b\r\nC: d']] } }), MimeError);
 });
 
-test('the body of the sample is text', () => {
+test('RFC 3862 s.2.4: the body of the sample is text', () => {
   assert.equal(textContentOf(example.content), '<body>\r\nHere is the text of my message.\r\n</body>\r\n');
 });

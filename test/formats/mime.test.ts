@@ -46,7 +46,7 @@ test('RFC 2045 s.5.1: media types with their parameters, in any case, quoted or 
     assert.equal(formatMediaType(parseMediaType(text)), text);
 });
 
-test('parts: headers in any case, folded, none at all; lone LF is forgiven', () => {
+test('RFC 2046 s.5.1: headers of parts in any case, folded, none at all; lone LF is forgiven', () => {
   const folded = parsePart(Buffer.from('Content-type: a/b;\n  c=d\nX : y\n\nbody\n'));
   assert.equal(headerOf(folded, 'CONTENT-TYPE'), 'a/b; c=d');
   assert.equal(headerOf(folded, 'x'), 'y');
@@ -81,14 +81,14 @@ test('RFC 2046 s.5.1.1: delimiters stand at the start of a line, and their line 
   assert.deepEqual(bodies, ['one --b\r\n--bx\r\n', '']);
 });
 
-test('a multipart without its last delimiter is read to its end; one without any has no parts', () => {
+test('RFC 2046 s.5.1.2: a multipart without its last delimiter is read to its end; one without any has no parts', () => {
   assert.equal(readMultipart(Buffer.from('--b\r\n\r\nrest'), 'b').length, 1);
   assert.deepEqual(readMultipart(Buffer.from('nothing'), 'b'), []);
   assert.deepEqual(readMultipart(Buffer.from(''), 'b'), []);
   assert.throws(() => readMultipart(Buffer.from('--\r\n'), ''), MimeError);
 });
 
-test('parts come out as they went in, octet for octet', () => {
+test('RFC 2046 s.5.1.1: parts come out as they went in, octet for octet', () => {
   const bodies = fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 5 });
   fc.assert(
     fc.property(bodies, (given) => {
@@ -105,7 +105,7 @@ test('parts come out as they went in, octet for octet', () => {
   );
 });
 
-test('the wanted part is found inside mixed and alternative, in the order of our wishes', () => {
+test('RFC 2046 s.5.1.4: the wanted part is found inside mixed and alternative, in the order of our wishes', () => {
   const inner = multipart('in', part('text/html', '<b>x</b>'), part('text/plain;charset=iso-8859-1', Buffer.of(0xfc)));
   const outer = part(
     'multipart/mixed; boundary="out er"',
@@ -120,7 +120,7 @@ test('the wanted part is found inside mixed and alternative, in the order of our
   assert.equal(findPart(part('text/plain', 'alone'), ['text/plain'])?.body.length, 5);
 });
 
-test('too deep, too many and no boundary are refused', () => {
+test('RFC 2046 s.5.1.1: too deep, too many and no boundary are refused', () => {
   let nested = part('text/plain', 'core');
   for (let depth = 0; depth < 5; depth++)
     nested = part(`multipart/mixed;boundary=b${depth}`, multipart(`b${depth}`, nested));

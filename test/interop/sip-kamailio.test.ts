@@ -75,7 +75,7 @@ async function register(phone: SipPeer, kamailio: Kamailio): Promise<void> {
 }
 
 for (const transport of ['udp', 'tcp']) {
-  test(`a message goes both ways through Kamailio over ${transport.toUpperCase()}`, async (t) => {
+  test(`RFC 7247 s.4: a message goes both ways through Kamailio over ${transport.toUpperCase()}`, async (t) => {
     if (!needs(t, 'kamailio')) return;
     const { kamailio, phone, hub, sip } = await site(t, { transport });
     await register(phone, kamailio);
@@ -97,7 +97,7 @@ for (const transport of ['udp', 'tcp']) {
   });
 }
 
-test('what Kamailio and the phone behind it refuse is told by its reason', async (t) => {
+test('reference sip 1.3: what Kamailio and the phone behind it refuse is told by its reason', async (t) => {
   if (!needs(t, 'kamailio')) return;
   const { kamailio, phone, sip } = await site(t, { transport: 'udp' });
   const reasonOf = (to: string, more = {}) =>

@@ -77,7 +77,7 @@ test('reference sip 3.6: Kamailio takes initial, modify and remove, and tells it
   assert.equal(hub.counters.get('answers_total{method=PUBLISH,status=200}'), 5);
 });
 
-test('RFC 3903 s.4.4: a Kamailio that has lost its database answers 412, and is told everything anew', async (t) => {
+test('RFC 3903 s.5: a Kamailio that has lost its database answers 412, and is told everything anew', async (t) => {
   if (!needs(t, 'kamailio-presence')) return;
   const { hear, told, subscribe, hub, kamailio } = await site(t);
   await hear('available');

@@ -67,7 +67,7 @@ for (const [transport, mode] of [
     assert.match(texts[0] ?? '', /^number \d+ – grüße/);
   });
 
-  test(`100 messages go out over ${transport} and are taken`, async (t) => {
+  test(`RFC 7247 s.5: 100 messages go out over ${transport} and are taken`, async (t) => {
     if (!needs(t, 'sipp')) return;
     const [port = 0] = await freePorts(1);
     const { sip } = await site(t, { outboundProxy: `sip:127.0.0.1:${port};transport=${transport}` });

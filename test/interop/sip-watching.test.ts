@@ -67,7 +67,7 @@ async function publish(phone: SipPeer, { port }: KamailioPresence, body: string,
   return answer.header('SIP-ETag');
 }
 
-test('RFC 8048 s.4.2: Kamailio as presence agent: digest, approval, states of several devices, restart, end', async (t) => {
+test('RFC 8048 s.5.2: Kamailio as presence agent: digest, approval, states of several devices, restart, end', async (t) => {
   if (!needs(t, 'kamailio-presence')) return;
   const { kamailio, phone, hub, sip, start } = await site(t, 'open');
   await sip.deliver(ask('request'), signal);
@@ -93,7 +93,7 @@ test('RFC 8048 s.4.2: Kamailio as presence agent: digest, approval, states of se
   assert.equal(hub.drafts.length, length);
 });
 
-test('RFC 8048 s.4.2.1: Kamailio keeps a watcher pending until the presentity allows it, and blocks it later', async (t) => {
+test('RFC 8048 s.5.2.1: Kamailio keeps a watcher pending until the presentity allows it, and blocks it later', async (t) => {
   if (!needs(t, 'kamailio-presence')) return;
   const { kamailio, phone, hub, sip } = await site(t, 'rules');
   await publish(phone, kamailio, pidf({ desk: 'away' }));

@@ -1,4 +1,4 @@
-// Devices as `presence` events know them <-> a presence document (RFC 8048 s.5, RFC 4479, RFC 4480). What several devices of
+// Devices as `presence` events know them <-> a presence document (RFC 8048 s.6, RFC 4479, RFC 4480). What several devices of
 // one person have in common in PIDF (person, notes) and apart in events is sorted out here.
 import { type Address, formatAddress, type Presence, splitAddress } from '../../../src/contract/index.ts';
 import {
@@ -173,7 +173,7 @@ function tupleOf(state: DevicePresence, presentity: Address): PidfTuple {
   if (idleSince !== undefined) tuple.input = { isIdle: true, since: idleSince };
   else if (availability === 'chat') tuple.input = { isIdle: false };
   if (isOpen) tuple.contact = state.device?.contact ?? contactOf(presentity, resource);
-  // RFC 8048 s.5: what is below 0 is never mapped.
+  // RFC 8048 s.6.2, note 6: what is below 0 is never mapped.
   if (isOpen && priority !== undefined && priority >= 0) tuple.priority = priority / 127;
   return tuple;
 }

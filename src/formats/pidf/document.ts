@@ -40,7 +40,7 @@ export interface PidfEntry {
 export interface PidfTuple extends PidfEntry {
   /** Absent when the document does not say, or says `?` (baresip). */
   basic?: 'open' | 'closed';
-  /** RFC 8048 s.5, note 7: `away`, `chat`, `dnd`, `xa`. */
+  /** RFC 8048 s.6.2, note 7: `away`, `chat`, `dnd`, `xa`. */
   show?: string;
   /** A URI. */
   contact?: string;

@@ -1,4 +1,4 @@
-// A device's name <-> the id of its tuple: an xs:ID, and another one for every other name (RFC 3863 s.4.1.2, RFC 8048 s.5).
+// A device's name <-> the id of its tuple: an xs:ID, and another one for every other name (RFC 3863 s.4.1.2, RFC 8048 s.6).
 
 const prefix = 'ID-';
 

@@ -65,7 +65,7 @@ test('reference sip 2: one address has a rate, beyond it 503 with Retry-After; a
   for (let index = 0; index < 10; index++) assert.match((await trusted.ask({ callId: `t${index}` })).first, /202/);
 });
 
-test('one person is not flooded by strangers: 480 with Retry-After, and others are reached', async (t) => {
+test('RFC 3261 s.26.3.2.4: one person is not flooded by strangers: 480 with Retry-After, and others are reached', async (t) => {
   const { ask, hub } = await open(t, { rates: { target: { perSecond: 1, burst: 2 } } });
   hub.clock = 1_000_000;
   const to = async (user: string, callId: string) => ask({ uri: `sip:${user}@gw.example`, callId });
@@ -75,7 +75,7 @@ test('one person is not flooded by strangers: 480 with Retry-After, and others a
   assert.match((await to('carol', '4')).first, /202/);
 });
 
-test('who guesses passwords is not told any more whether one was right', async (t) => {
+test('RFC 7616 s.5.7: who guesses passwords is not told any more whether one was right', async (t) => {
   const settings = { ...native, auth, rates: { wrongPasswords: { perSecond: 0.1, burst: 3 } } };
   const { ask, hub } = await open(t, settings);
   hub.clock = 1_000_000;

@@ -87,7 +87,7 @@ test('RFC 8760 s.2.4: of each realm the topmost challenge we can answer, whateve
   );
 });
 
-test('several challenges in one header value are as good as several lines', () => {
+test('RFC 3261 s.7.3.1: several challenges in one header value are as good as several lines', () => {
   const read = parseChallenges(['Digest realm="a", nonce="1", Basic realm="b", Digest realm="c",nonce="2",stale=TRUE']);
   assert.deepEqual(
     read.map((challenge) => [challenge.realm, challenge.nonce, challenge.isStale]),
@@ -106,7 +106,7 @@ test('RFC 7616 s.3.4: counts go up with each use of a nonce, and few nonces are 
   );
 });
 
-test('what our client answers our server takes: each algorithm, session variants, qop auth, auth-int and none', () => {
+test('RFC 8760 s.2.1: what our client answers our server takes: each algorithm, session variants, qop auth, auth-int and none', () => {
   assert.deepEqual(baseAlgorithms, ['SHA-512-256', 'SHA-256', 'MD5']);
   for (const base of baseAlgorithms) {
     for (const session of ['', '-sess']) {
@@ -123,7 +123,7 @@ test('what our client answers our server takes: each algorithm, session variants
   }
 });
 
-test('users may be known by H(user:realm:password) alone', () => {
+test('RFC 7616 s.5.2: users may be known by H(user:realm:password) alone', () => {
   const ha1 = secretHash('SHA-256', 'alice', realm, alice.password);
   const server = makeServer({ users: () => ({ ha1: { 'SHA-256': ha1.toUpperCase() } }) });
   const challenges = server.challenge(0);
@@ -133,7 +133,7 @@ test('users may be known by H(user:realm:password) alone', () => {
   assert.equal(verify(md5!).user, undefined, 'no secret for MD5');
 });
 
-test('any user name and password pass, whatever quotes they hold', () => {
+test('RFC 7616 s.3.4.2: any user name and password pass, whatever quotes they hold', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (user, password) => {
       fc.pre(!/[\0-\x1f\x7f]/.test(user));
@@ -144,7 +144,7 @@ test('any user name and password pass, whatever quotes they hold', () => {
   );
 });
 
-test('anything changed in request or answer is refused, and it is no matter of a stale nonce', () => {
+test('RFC 7616 s.3.4.1: anything changed in request or answer is refused, and it is no matter of a stale nonce', () => {
   const server = makeServer();
   const [value] = answerChallenge(server.challenge(0), [alice], request);
   const refuses = (authorization: string[], changed: Partial<SignedRequest> = {}) =>
@@ -174,7 +174,7 @@ test('anything changed in request or answer is refused, and it is no matter of a
   assert.deepEqual(server.verify(['Digest realm="x"', value!], request, 0), { user: 'alice' }, 'ours among others');
 });
 
-test('qop auth-int covers the body', () => {
+test('RFC 7616 s.3.4.3: qop auth-int covers the body', () => {
   const server = makeServer();
   const challenges = server.challenge(0).map((challenge) => challenge.replace('qop="auth"', 'qop="auth-int"'));
   const answers = answerChallenge(challenges, [alice], request);
@@ -182,7 +182,7 @@ test('qop auth-int covers the body', () => {
   assert.deepEqual(server.verify(answers, request, 0), { user: 'alice' });
 });
 
-test('an algorithm that is not offered is not taken: nobody is talked down to MD5', () => {
+test('RFC 8760 s.2.3: an algorithm that is not offered is not taken: nobody is talked down to MD5', () => {
   const [md5] = makeServer({ algorithms: ['MD5'] }).challenge(0);
   const answers = answerChallenge([md5!], [alice], request);
   assert.deepEqual(makeServer({ algorithms: ['SHA-256'] }).verify(answers, request, 0), {
@@ -209,12 +209,12 @@ test('RFC 7616 s.3.3: an expired or foreign nonce is stale, not wrong, when the 
   assert.match(server.challenge(0, true)[0]!, /stale=true/);
 });
 
-test('processes that share a secret take each other’s nonces', () => {
+test('RFC 7616 s.5.4: processes that share a secret take each other’s nonces', () => {
   const answers = answerChallenge(makeServer().challenge(0), [alice], request);
   assert.deepEqual(makeServer().verify(answers, request, 0), { user: 'alice' });
 });
 
-test('RFC 7616 s.3.4.5: an answer works once, and those a little late still do', () => {
+test('RFC 7616 s.5.5: an answer works once, and those a little late still do', () => {
   const server = makeServer();
   const challenge = parseChallenge(server.challenge(0)[0]!)!;
   const use = (count: number) => server.verify([answer(challenge, alice, request, count)], request, 0).user === 'alice';
@@ -224,7 +224,7 @@ test('RFC 7616 s.3.4.5: an answer works once, and those a little late still do',
   );
 });
 
-test('without qop nothing counts, so a nonce is good for one request', () => {
+test('RFC 7616 s.5.5: without qop nothing counts, so a nonce is good for one request', () => {
   const server = makeServer();
   const challenge = server.challenge(0)[2]!.replace(', qop="auth"', '');
   const answers = answerChallenge([challenge], [alice], request);
@@ -232,7 +232,7 @@ test('without qop nothing counts, so a nonce is good for one request', () => {
   assert.deepEqual(server.verify(answers, request, 0), { isStale: true, why: 'a count used before' });
 });
 
-test('memory is bounded, and an answer cannot be used again because we forgot it', () => {
+test('RFC 7616 s.5.5: memory is bounded, and an answer cannot be used again because we forgot it', () => {
   const server = makeServer({ maxNonces: 10 });
   const first = answerChallenge(server.challenge(0), [alice], request);
   assert.deepEqual(server.verify(first, request, 0), { user: 'alice' });
@@ -245,7 +245,7 @@ test('memory is bounded, and an answer cannot be used again because we forgot it
   assert.deepEqual(server.verify(first, request, 51), { isStale: true, why: 'the nonce is forgotten' });
 });
 
-test('strangers cost no memory: challenges and wrong answers are not remembered', () => {
+test('RFC 3261 s.26.3.2.4: strangers cost no memory: challenges and wrong answers are not remembered', () => {
   const server = makeServer();
   for (let now = 0; now < 100; now++) {
     const challenges = server.challenge(now);
@@ -255,7 +255,7 @@ test('strangers cost no memory: challenges and wrong answers are not remembered'
   assert.equal(server.noncesInUse, 0);
 });
 
-test('another spelling of a nonce is another nonce, and not ours', () => {
+test('RFC 7616 s.5.4: another spelling of a nonce is another nonce, and not ours', () => {
   const server = makeServer();
   const challenge = parseChallenge(server.challenge(0)[0]!)!;
   assert.equal(server.verify([answer(challenge, alice, request, 1)], request, 0).user, 'alice');

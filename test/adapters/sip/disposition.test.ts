@@ -101,7 +101,7 @@ test('RFC 5438 s.12.1.3.1: after a non-2xx there is no negative-delivery', async
   assert.equal(notificationsAt(opened.peer).length, 0);
 });
 
-test('RFC 5438 s.8.1: a gateway is an intermediary: what it has passed on is processed, and a 2xx never is delivered', async (t) => {
+test('RFC 5438 s.12.2: a gateway is an intermediary: what it has passed on is processed, and a 2xx never is delivered', async (t) => {
   const opened = await open(t);
   const bob = await asked(opened, 'processing, positive-delivery');
   assert.deepEqual(opened.hub.draftsOf('message')[0]?.wants, ['delivered', 'sent']);
@@ -258,7 +258,7 @@ test('reference sip 2: a flood of good news to one peer is cut short, bad news i
   assert.equal(hub.counters.get('notifications_left_out_total{status=delivered}'), 5);
 });
 
-test('who could not ask is told a later failure in words, unless notices are off', async (t) => {
+test('reference sip 2: who could not ask is told a later failure in words, unless notices are off', async (t) => {
   const told = await open(t);
   const silent = await open(t, { notices: false });
   for (const { ask, sip, peer } of [told, silent]) {

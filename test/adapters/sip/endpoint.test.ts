@@ -93,7 +93,7 @@ test('RFC 3261 s.22.1: a stranger is challenged, and let in with the right answe
   assert.ok(!hub.hops.some(({ hop }) => String(hop.wire).includes('response=')), 'credentials are in no trace');
 });
 
-test('beyond what one address may have under way it is 503 with Retry-After', async (t) => {
+test('RFC 3261 s.26.3.2.4: beyond what one address may have under way it is 503 with Retry-After', async (t) => {
   const { ask, hub } = await open(t, { maxPendingPerSource: 1 });
   const { promise, resolve } = Promise.withResolvers<undefined>();
   hub.onPublish = () => promise;
@@ -127,7 +127,7 @@ test('RFC 3261 s.18.3: over TCP a message may come byte by byte, two at once, an
   assert.match(heard, /(^|\r\n)\r\n(?!\r\n)/, 'the ping was answered');
 });
 
-test('a peer that vanishes in the middle of a message, or stops in it, costs nothing', async (t) => {
+test('RFC 3261 s.26.3.2.4: a peer that vanishes in the middle of a message, or stops in it, costs nothing', async (t) => {
   const { sip, hub } = await open(t, { messageMs: 80 });
   const gone = connect(sip.portOf('TCP'), '127.0.0.1');
   await once(gone, 'connect');
@@ -141,7 +141,7 @@ test('a peer that vanishes in the middle of a message, or stops in it, costs not
   assert.equal(hub.drafts.length, 0);
 });
 
-test('two Content-Length values lose the framing: the answer is 400 and the connection is closed', async (t) => {
+test('RFC 3261 s.20.14: two Content-Length values lose the framing: the answer is 400 and the connection is closed', async (t) => {
   const { sip, hub } = await open(t);
   const socket = connect(sip.portOf('TCP'), '127.0.0.1');
   let heard = '';
@@ -159,7 +159,7 @@ test('two Content-Length values lose the framing: the answer is 400 and the conn
   assert.equal(hub.drafts.length, 0);
 });
 
-test('connections from one address are counted', async (t) => {
+test('RFC 3261 s.26.3.2.4: connections from one address are counted', async (t) => {
   const { sip } = await open(t, { maxConnectionsPerSource: 1 });
   const first = connect(sip.portOf('TCP'), '127.0.0.1');
   t.after(() => first.destroy());

@@ -24,7 +24,7 @@ import { wireFolder } from './samples.ts';
 const read = (file: string) => readFileSync(join(wireFolder, file));
 const json = (file: string) => JSON.parse(read(file.replace(/\.\w+$/, '.json')).toString());
 
-test('RFC 5438 s.12: every notification and status, read and written', () => {
+test('RFC 5438 s.11.1: every notification and status, read and written', () => {
   const files = globSync('rfc5438/*.xml', { cwd: wireFolder });
   assert.equal(files.length, 11);
   for (const file of files) {
@@ -68,7 +68,7 @@ test('RFC 5438 s.6: what a message asks for, under whatever prefix', () => {
   });
 });
 
-test('what we ask for is what is read', () => {
+test('RFC 5438 s.10: what we ask for is what is read', () => {
   const headers = [
     cpimHeader('From', '<im:a@h>'),
     cpimHeader('To', '<im:b@h>'),
@@ -83,7 +83,7 @@ test('what we ask for is what is read', () => {
   assert.equal(cpimValue(message, 'imdn.Disposition-Notification'), 'positive-delivery, display');
 });
 
-test('RFC 5438 s.7.2.1.2: a notification has its own id, asks for none, and goes back along the record in its order', () => {
+test('RFC 5438 s.7.2.1: a notification has its own id, asks for none, and goes back along the record in its order', () => {
   const imdn: Imdn = { messageId: 'm1', notification: 'delivery', status: 'failed' };
   const envelope = { from: 'sip:b@h', to: 'sip:a@h', at: Date.UTC(2026, 0, 2), messageId: 'n1' };
   const request = { wants: new Set([]), recordRoute: ['sip:one.example', 'sip:two.example'] };
@@ -113,7 +113,7 @@ const linphone = `<?xml version="1.0" encoding="UTF-8" standalone="no" ?>
   <imdn:reason code="488">Not acceptable here</imdn:reason>
 </imdn>`;
 
-test('Linphone: a bare document, deflated with and without zlib header or gzipped, with its reason', () => {
+test('reference sip 3.12: Linphone: a bare document, deflated with and without zlib header or gzipped, with its reason', () => {
   const expected: Imdn = {
     messageId: 'hJ3kQ~x2Yt',
     dateTime: '2026-07-01T10:00:00Z',
@@ -138,7 +138,7 @@ test('Linphone: a bare document, deflated with and without zlib header or gzippe
   assert.deepEqual(parseImdn(Buffer.from(inside)).reason, { text: 'no' });
 });
 
-test('a body that inflates without end is refused at the cap, in the time of the cap', () => {
+test('reference sip 3.12: a body that inflates without end is refused at the cap, in the time of the cap', () => {
   const bomb = deflateSync(Buffer.alloc(16 * 1024 * 1024));
   const twice = gzipSync(bomb);
   for (const [names, body] of [
@@ -164,7 +164,7 @@ test('RFC 3261 s.21.4.13: an encoding nobody knows is 415, broken compression 40
   assert.throws(() => decodeContentEncoding(deflateSync(linphone).subarray(0, 40), ['deflate']), { status: 400 });
 });
 
-test('what is no notification is refused', () => {
+test('RFC 5438 s.11.1: what is no notification is refused', () => {
   const documents = [
     '',
     'text',
@@ -198,7 +198,7 @@ test('RFC 3994 s.3.5: a state nobody knows is idle; refresh that is no number is
   assert.throws(() => parseComposing(Buffer.from('<isComposing')), SipParseError);
 });
 
-test('any composing state we write is read', () => {
+test('RFC 3994 s.6: any composing state we write is read', () => {
   const composings = fc.record(
     {
       state: fc.constantFrom('active', 'idle'),

@@ -53,7 +53,7 @@ test('RFC 3428 s.7: 200 when the receipt comes while the answer is held', async 
   assert.equal((await answer).first, 'SIP/2.0 200 OK');
 });
 
-test('the answer goes out before the notification that says the same', async (t) => {
+test('RFC 5438 s.12.1.3.1: the answer goes out before the notification that says the same', async (t) => {
   const { hub, sip, peer, port } = await open(t, { holdMs: 3000 });
   const bob = `sip:bob@127.0.0.1:${peer.port}`;
   peer.sendUdp(
@@ -68,7 +68,7 @@ test('the answer goes out before the notification that says the same', async (t)
   );
 });
 
-test('a failure that comes while the answer is held is the answer, in the words of the far network', async (t) => {
+test('reference sip 5: a failure that comes while the answer is held is the answer, in the words of the far network', async (t) => {
   const { ask, hub, sip, peer } = await open(t, { holdMs: 3000 });
   const answer = ask({ callId: 'c1' });
   await hub.untilDraft();
@@ -83,12 +83,12 @@ test('a failure that comes while the answer is held is the answer, in the words 
   assert.ok(!peer.heard.some(({ first }) => first.startsWith('MESSAGE')), 'and nobody is told twice');
 });
 
-test('force200 answers 200 where 202 would be true', async (t) => {
+test('RFC 3428 s.7: force200 answers 200 where 202 would be true', async (t) => {
   const { ask } = await open(t, { force200: true, holdMs: 0 });
   assert.equal((await ask()).first, 'SIP/2.0 200 OK');
 });
 
-test('a receipt of somebody else does not end the wait', async (t) => {
+test('RFC 3428 s.7: a receipt of somebody else does not end the wait', async (t) => {
   const { ask, hub, sip } = await open(t, { holdMs: 150, notices: false });
   const answer = ask({ callId: 'c1' });
   await hub.untilDraft();
@@ -97,7 +97,7 @@ test('a receipt of somebody else does not end the wait', async (t) => {
   assert.equal((await answer).first, 'SIP/2.0 202 Accepted');
 });
 
-test('what the hub refuses is answered at once, in our words, and never with 408 (RFC 4320 s.4.2)', async (t) => {
+test('RFC 4320 s.4.2: what the hub refuses is answered at once, in our words, and never with 408', async (t) => {
   const { ask, hub } = await open(t);
   const expected = {
     malformed: 400,
@@ -134,7 +134,7 @@ test('RFC 3261 s.17.2.2: a retransmission is published once, and gets the answer
   assert.equal(hub.drafts.length, 1);
 });
 
-test('a copy that comes after the transaction is told apart by Call-ID, tag and CSeq', async (t) => {
+test('reference sip 3.2: a copy that comes after the transaction is told apart by Call-ID, tag and CSeq', async (t) => {
   const { ask, hub } = await open(t);
   hub.onPublish = () => ({ id: 'efirst000000', isRepeat: true });
   assert.equal((await ask({ callId: 'c1', branch: 'z9hG4bKlater' })).first, 'SIP/2.0 202 Accepted');
@@ -154,7 +154,7 @@ test('RFC 3862, RFC 5438 s.7: CPIM is unwrapped, and what it asks for becomes wa
   assert.equal(draft?.at, '2026-07-01T10:00:00.000Z');
 });
 
-test('multipart, HTML and other charsets are read; the plain part is the text', async (t) => {
+test('RFC 7572 s.7: multipart, HTML and other charsets are read; the plain part is the text', async (t) => {
   const { ask, hub } = await open(t);
   const parts = [
     '--x',
@@ -188,7 +188,7 @@ test('RFC 3428 s.7: an unknown type is 415 with Accept, and never shown as text'
   assert.equal(hub.drafts.length, 0);
 });
 
-test('RFC 5438: a notification becomes a receipt, bare as Linphone writes it and in CPIM', async (t) => {
+test('RFC 5438 s.7.1.2: a notification becomes a receipt, bare as Linphone writes it and in CPIM', async (t) => {
   const { ask, hub } = await open(t);
   const document = (status: string) =>
     `<?xml version="1.0"?><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>e000000000001</message-id><datetime>x</datetime>${status}</imdn>`;
@@ -213,7 +213,7 @@ test('RFC 5438: a notification becomes a receipt, bare as Linphone writes it and
   );
 });
 
-test('Linphone: a bare notification deflated, whose message-id is the Call-ID we sent with', async (t) => {
+test('reference sip 3.12: Linphone: a bare notification deflated, whose message-id is the Call-ID we sent with', async (t) => {
   const { peer, port, hub } = await open(t);
   const document =
     '<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>e000000000009</message-id><display-notification><status><displayed/></status></display-notification></imdn>';
@@ -240,7 +240,7 @@ test('RFC 3325 s.5: P-Asserted-Identity counts only from a trusted address', asy
   assert.equal(trusted.hub.drafts[0]?.from, 'sip:real@other.example');
 });
 
-test('tel:, im: and pres: are taken as such, a telephone number in a SIP URI is told by its form', async (t) => {
+test('RFC 3428 s.5: tel:, im: and pres: are taken as such, a telephone number in a SIP URI is told by its form', async (t) => {
   const { ask, hub } = await open(t, { trusted: ['127.0.0.1'] });
   await ask({ uri: 'tel:+44-7700-900123', from: '<tel:+447700900001>;tag=x' });
   await ask({ uri: 'im:alice@xmpp.example' });
@@ -257,13 +257,13 @@ test('tel:, im: and pres: are taken as such, a telephone number in a SIP URI is 
   );
 });
 
-test('the recipient stands in To where the Request-URI is our own Contact', async (t) => {
+test('reference sip 2: the recipient stands in To where the Request-URI is our own Contact', async (t) => {
   const { ask, hub } = await open(t);
   await ask({ uri: 'sip:account@127.0.0.1:5060', to: '<sip:+447700900123@gw.example>' });
   assert.equal(hub.drafts[0]?.to, 'sip:+447700900123@gw.example');
 });
 
-test('Expires counts from Date, Max-Forwards from seventy, a Date of 1970 is nobody’s', async (t) => {
+test('RFC 3428 s.7: Expires counts from Date, Max-Forwards from seventy, a Date of 1970 is nobody’s', async (t) => {
   const { ask, hub } = await open(t);
   hub.clock = Date.parse('2026-07-01T10:00:05Z');
   await ask({ more: ['Date: Wed, 01 Jul 2026 10:00:00 GMT', 'Expires: 60'] });

@@ -99,7 +99,7 @@ test('RFC 2782: lower priority first, within one by weight', async () => {
   assert.ok(heavyFirst > 80 && heavyFirst < 95, `${heavyFirst} of 100`);
 });
 
-test('a domain that DNS says is none is not found; a DNS that does not answer is worth a retry', async () => {
+test('RFC 3263 s.4.2: a domain that DNS says is none is not found; a DNS that does not answer is worth a retry', async () => {
   await assert.rejects(
     find(hopsOf({}), 'sip:a@nowhere.example'),
     (error: unknown) => error instanceof GatewayError && error.reason === 'not-found',
@@ -186,7 +186,7 @@ test('RFC 3263 s.4.3: after silence too', async (t) => {
   assert.equal(second.heard.length, 1);
 });
 
-test('when all refuse, the last 503 is the answer', async (t) => {
+test('RFC 3263 s.4.3: when all refuse, the last 503 is the answer', async (t) => {
   const { sip, first, second } = await pair(t);
   for (const peer of [first, second]) peer.onRequest = (request) => responseTo(request, '503 Busy', ['Retry-After: 9']);
   await assert.rejects(

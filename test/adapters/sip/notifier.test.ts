@@ -68,13 +68,13 @@ test('RFC 6665 s.4.4.4: the 2xx, which makes a dialog, says Allow-Events', async
   assert.match(headerOf(await new Site().subscribe(), 'Allow-Events') ?? '', /\bpresence\b/);
 });
 
-test('RFC 6665 s.4.1.3: Subscription-State has always its expires, and a reason at the end', async () => {
+test('RFC 6665 s.4.2.2: Subscription-State has always its expires, and a reason at the end', async () => {
   const { site, first } = await watching();
   await site.again(first, 2, { expires: 0 });
   for (const { state } of site.notified) assert.match(state, /^((pending|active);expires=\d+|terminated;reason=\w+)$/);
 });
 
-test('RFC 6665 s.4.1.2.2: a SUBSCRIBE in a dialog that we do not have is 481', async () => {
+test('RFC 6665 s.4.2.1: a SUBSCRIBE in a dialog that we do not have is 481', async () => {
   const { site, first } = await watching();
   const cases = [
     { ...first, toTag: 'other' },
@@ -241,7 +241,7 @@ test('RFC 3261 s.22.2: a challenge raises the CSeq, and the next NOTIFY goes on 
   assert.equal(site.last.request.headers.get('CSeq'), `${before + 4} NOTIFY`);
 });
 
-test('RFC 5839 s.5.2: a refresh by somebody who has this state already is 204, and no NOTIFY follows', async () => {
+test('RFC 5839 s.6.3: a refresh by somebody who has this state already is 204, and no NOTIFY follows', async () => {
   const { site, first } = await watching();
   const etag = site.last.request.headers.get('SIP-ETag') ?? '';
   assert.notEqual(etag, '');
@@ -266,7 +266,7 @@ test('RFC 5839 s.5.3: a poll for a state that is known already is 204', async ()
   assert.equal(site.notified.length, before);
 });
 
-test('RFC 6446 s.5.1: min-interval makes the pause longer, never shorter, and Subscription-State says so', async () => {
+test('RFC 6446 s.5.2: min-interval makes the pause longer, never shorter, and Subscription-State says so', async () => {
   const { site } = await watching(new Site(), { event: 'presence;min-interval=30' });
   assert.match(site.last.state, /;min-interval=30$/);
   const before = site.notified.length;
@@ -340,7 +340,7 @@ test('RFC 5626 s.5.3: who came over a connection is told over it while it is ope
   assert.match(site.last.body, /away/);
 });
 
-test('a watcher behind a NAT is told where it was heard, one that is not at its Contact', async () => {
+test('RFC 3581 s.4: a watcher behind a NAT is told where it was heard, one that is not at its Contact', async () => {
   const site = new Site();
   await site.subscribe({ contact: '<sip:bob@10.0.0.7:5070>' });
   assert.equal(site.last.flow?.remote.address, '192.0.2.9');
@@ -348,7 +348,7 @@ test('a watcher behind a NAT is told where it was heard, one that is not at its 
   assert.equal(site.last.flow, undefined);
 });
 
-test('a forked copy of a SUBSCRIBE makes a dialog of its own: both are told', async () => {
+test('RFC 6665 s.4.1.4: a forked copy of a SUBSCRIBE makes a dialog of its own: both are told', async () => {
   const site = new Site();
   const one = await site.subscribe({ callId: 'forked' });
   const two = await site.subscribe({ callId: 'forked' });
@@ -378,7 +378,7 @@ test('an approval while the answer is still being made is not lost', async () =>
   assert.deepEqual(await refused.rows(), []);
 });
 
-test('the table for operators has a row a subscription, and no secret', async () => {
+test('reference sip 2: the table for operators has a row a subscription, and no secret', async () => {
   const { site } = await watching();
   const [row, ...others] = await site.rows();
   assert.equal(others.length, 0);

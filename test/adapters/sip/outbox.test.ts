@@ -56,7 +56,7 @@ test('RFC 3261 s.19.1.6: a number at a domain that shows numbers says that it is
   assert.match(peer.heard[0]?.header('From') ?? '', /^<sip:\+447700900123@gw\.example;user=phone>;tag=/);
 });
 
-test('RFC 5438 s.7.1: who wants receipts asks in CPIM, with a Message-ID that is the event’s id and says that the form may be refused', async (t) => {
+test('RFC 5438 s.7.1.1: who wants receipts asks in CPIM, with a Message-ID that is the event’s id and says that the form may be refused', async (t) => {
   const { sip, peer } = await open(t);
   const event = message(peer.uri, { wants: ['delivered', 'displayed'], subject: { '': 'a', de: 'b' } });
   await sip.deliver(event, signal);
@@ -173,7 +173,7 @@ test('RFC 3428 s.8: no second MESSAGE to a target while one is pending, in order
   await Promise.all(sent);
 });
 
-test('nobody answers: the copies go out and the failure is worth a retry', async (t) => {
+test('RFC 3261 s.8.1.3.1: nobody answers: the copies go out and the failure is worth a retry', async (t) => {
   const { sip, peer } = await open(t);
   peer.onRequest = () => undefined;
   const error = await failureOf(sip.deliver(message(peer.uri), signal));
@@ -247,7 +247,7 @@ test('every request and response is in the trace, with the words hidden', async 
   assert.equal(hub.counters.get('requests_total{method=MESSAGE,status=202}'), 1);
 });
 
-test('an answer that makes no sense is a failure with a reason', async (t) => {
+test('RFC 3261 s.8.1.3.4: an answer that makes no sense is a failure with a reason', async (t) => {
   const { sip, peer } = await open(t);
   peer.onRequest = (request) => responseTo(request, '302 Moved', ['Contact: *']);
   assert.equal((await failureOf(sip.deliver(message(peer.uri), signal))).reason, 'not-found');

@@ -36,7 +36,7 @@ test('reference sip 2: message/cpim refused with 415, 488 or 406 goes as text/pl
   }
 });
 
-test('a refusal that plain text gets too says nothing of CPIM', async (t) => {
+test('reference sip 2: a refusal that plain text gets too says nothing of CPIM', async (t) => {
   const { sip, peer } = await open(t);
   peer.onRequest = (request) => responseTo(request, '488 No');
   await assert.rejects(sip.deliver(message(peer.uri, { wants: ['delivered'] }), signal));
@@ -45,7 +45,7 @@ test('a refusal that plain text gets too says nothing of CPIM', async (t) => {
   assert.deepEqual(typesAt(peer), ['message/cpim', 'text/plain', 'message/cpim']);
 });
 
-test('what was learnt is durable, shown, and forgotten after rememberMs', async (t) => {
+test('reference sip 2: what was learnt is durable, shown, and forgotten after rememberMs', async (t) => {
   const { sip, hub, peer } = await open(t);
   hub.clock = Date.parse('2026-07-01T12:00:00Z');
   peer.onRequest = takes('text/plain');
@@ -106,7 +106,7 @@ test('who does not answer OPTIONS, or is many, costs no more than a few question
   assert.ok(asked.size <= 8, `${asked.size} at the same time`);
 });
 
-test('markup goes to nobody who has not said that they take it, and back to plain text when it is refused', async (t) => {
+test('RFC 7572 s.7: markup goes to nobody who has not said that they take it, and back to plain text when it is refused', async (t) => {
   const stranger = await open(t);
   await stranger.sip.deliver(message(stranger.peer.uri, rich), signal);
   assert.deepEqual(typesAt(stranger.peer), ['text/plain']);

@@ -1,4 +1,4 @@
-// Presence events <-> presence documents: RFC 8048 s.5 and the table of the reference, both ways.
+// Presence events <-> presence documents: RFC 8048 s.6 and the table of the reference, both ways.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ const tuple = (inside: string, more = '') =>
   read(`<tuple id="t"><status><basic>open</basic>${inside}</status>${more}</tuple>`)[0]?.availability;
 const doing = (...words: string[]) => `<r:activities>${words.map((word) => `<r:${word}/>`).join('')}</r:activities>`;
 
-test('RFC 8048 s.5: the document of its example, word for word', () => {
+test('RFC 8048 s.6.2: the document of its example, word for word', () => {
   const states: DevicePresence[] = [
     { resource: 'yn0cl4bnw0yr3vym', availability: 'away', priority: 13, notes: { en: 'retired to the chamber' } },
   ];
@@ -49,7 +49,7 @@ test('reference sip 2: what clients send reads as written beside it', () => {
   }
 });
 
-test('RFC 8048 s.5: available is open, unavailable is closed', () => {
+test('RFC 8048 s.6.2, notes 4 and 5: available is open, unavailable is closed', () => {
   assert.deepEqual(
     document({ resource: 'a', availability: 'available' }, { resource: 'b', availability: 'unavailable' }).tuples.map(
       ({ basic }) => basic,
@@ -59,7 +59,7 @@ test('RFC 8048 s.5: available is open, unavailable is closed', () => {
   assert.equal(read('<tuple id="t"><status><basic>closed</basic></status></tuple>')[0]?.availability, 'unavailable');
 });
 
-test('RFC 8048 s.5, note 4: priority is contact priority, 0 to 127 in unique steps, and below 0 nothing', () => {
+test('RFC 8048 s.6.2, note 6: priority is contact priority, 0 to 127 in unique steps, and below 0 nothing', () => {
   const written = new Set<string>();
   for (let priority = -128; priority <= 127; priority++) {
     const [state] = throughWire({ resource: 'a', availability: 'available', priority });
@@ -75,7 +75,7 @@ test('RFC 8048 s.5, note 4: priority is contact priority, 0 to 127 in unique ste
   assert.equal(written.size, 128);
 });
 
-test('RFC 8048 s.5, note 7: show goes as <show xmlns="jabber:client"> inside status and as RPID, and comes back from either', () => {
+test('RFC 8048 s.6.2, note 7: show goes as <show xmlns="jabber:client"> inside status and as RPID, and comes back from either', () => {
   for (const [availability, show, activity] of [
     ['away', 'away', 'away'],
     ['extended-away', 'xa', 'away'],
@@ -131,7 +131,7 @@ test('reference sip 3.4: other activities and moods are kept, those that only re
   assert.deepEqual([state?.availability, state?.activities, state?.moods], ['away', ['meal', 'travel'], ['happy']]);
 });
 
-test('RFC 4480 s.3.13: idle is since when; idle without a time is away', () => {
+test('RFC 4480 s.3.14: idle is since when; idle without a time is away', () => {
   const idle = (attributes: string) =>
     read(
       `<tuple id="t"><status><basic>open</basic></status><r:user-input ${attributes}>idle</r:user-input></tuple>`,
@@ -167,7 +167,7 @@ test('reference sip 3.4: several resources are several tuples, and the person is
   );
 });
 
-test('RFC 8048 s.5: a device is called what our id says, else the gr of its contact, else its tuple id', () => {
+test('RFC 8048 s.6.2, note 2: a device is called what our id says, else the gr of its contact, else its tuple id', () => {
   const status = '<status><basic>open</basic></status>';
   const names = (inside: string) => read(inside).map(({ resource }) => resource);
   assert.deepEqual(
@@ -193,7 +193,7 @@ test('a person as a whole is unavailable: one closed tuple that names no device'
   assert.deepEqual(throughWire({ availability: 'unavailable' }), [{ availability: 'unavailable' }]);
 });
 
-test('RFC 4479 s.3.3: what a device is called goes with it', () => {
+test('RFC 4479 s.3.4: what a device is called goes with it', () => {
   const [state] = throughWire({ resource: 'a', availability: 'available', device: { name: "Juliet's telephone" } });
   assert.equal(state?.device?.name, "Juliet's telephone");
 });

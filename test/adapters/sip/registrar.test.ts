@@ -83,12 +83,12 @@ test('RFC 3261 s.10.3: too brief is 423 with Min-Expires, an older request 500, 
   assert.match((await register(opened, '*', { expires: '60' })).first, /400/);
 });
 
-test('without domains of our own REGISTER is 405', async (t) => {
+test('RFC 3261 s.10.3: without domains of our own REGISTER is 405', async (t) => {
   const opened = await open(t);
   assert.match((await register(opened, '<sip:bob@127.0.0.1>')).first, /405/);
 });
 
-test('several phones of one person get the message at once, and one that takes it is enough', async (t) => {
+test('RFC 7572 s.4: several phones of one person get the message at once, and one that takes it is enough', async (t) => {
   const opened = await open(t, native);
   const other = await startSipPeer();
   t.after(() => other.stop());
@@ -142,7 +142,7 @@ test('RFC 5626 s.5.3: a phone behind a NAT is reached over the connection it ope
   assert.equal(await reasonOf(opened.sip.deliver(message(bob), signal)), 'unavailable');
 });
 
-test('RFC 3327: a Path is kept and becomes the Route', async (t) => {
+test('RFC 3327 s.5.3: a Path is kept and becomes the Route', async (t) => {
   const opened = await open(t, native);
   const path = `<sip:127.0.0.1:${opened.peer.port};lr>`;
   await register(opened, '<sip:bob@10.9.9.9>', { more: [`Path: ${path}`] });
@@ -176,7 +176,7 @@ test('RFC 5626 s.6: behind an edge proxy that keeps no flows (no ob in its Path)
   assert.equal(kept.header('Require'), 'outbound');
 });
 
-test('RFC 5627 s.5: an instance gets a public GRUU, and a message to it reaches that phone alone', async (t) => {
+test('RFC 5627 s.5.1: an instance gets a public GRUU, and a message to it reaches that phone alone', async (t) => {
   const opened = await open(t, native);
   const other = await startSipPeer();
   t.after(() => other.stop());

@@ -122,7 +122,7 @@ test('RFC 5626 s.4.2.1: REGISTER says which instance it is and by which of its w
   assert.equal(registration.contact, 'sip:gw@192.0.2.1:5060');
 });
 
-test('RFC 5626 s.4.3: where Outbound is in force dialogs keep to the flow (ob); RFC 5627 s.4.4: a public GRUU is our Contact', async () => {
+test('RFC 5626 s.4.3, RFC 5627 s.4.4: where Outbound is in force dialogs keep to the flow (ob), and a public GRUU is our Contact', async () => {
   const { sent, registration } = openTrunk((outgoing) => {
     const contact = outgoing.request.headers.get('Contact') ?? '';
     if (sent.length < 2) return response(outgoing, 200, { Require: 'outbound', Contact: contact });
@@ -168,7 +168,7 @@ test('RFC 5626 s.4.5: a flow that fails is made anew at once, another one is not
   assert.equal(sent.length, 2);
 });
 
-test('RFC 3581: behind a NAT, where no Outbound helps, the Contact is where the registrar saw us', async () => {
+test('RFC 3581 s.4: behind a NAT, where no Outbound helps, the Contact is where the registrar saw us', async () => {
   const { sent, registration } = openTrunk((outgoing) =>
     response(outgoing, 200, { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;received=203.0.113.7;rport=40000' }),
   );
@@ -187,7 +187,7 @@ test('RFC 5626 s.4.1: the instance is the same after a restart', async () => {
   assert.equal(await instanceIdIn(state)(), first);
 });
 
-test('several accounts: each domain goes by its own, with its own password and identity', async (t) => {
+test('RFC 3261 s.10.2: several accounts: each domain goes by its own, with its own password and identity', async (t) => {
   const providers = await Promise.all([startSipPeer(), startSipPeer()]);
   for (const provider of providers) {
     t.after(() => provider.stop());
@@ -245,7 +245,7 @@ test('RFC 3325 s.5: a provider is believed unless the operator says otherwise, a
   }
 });
 
-test('a trunk registers with digest, carries messages by its Service-Route, and says goodbye', async (t) => {
+test('RFC 3608 s.6.1: a trunk registers with digest, carries messages by its Service-Route, and says goodbye', async (t) => {
   const peer = await startSipPeer();
   t.after(() => peer.stop());
   peer.onRequest = (request) => {

@@ -32,7 +32,7 @@ test('RFC 3261 s.18.3: cut at each position, a message is the same, its body who
   }
 });
 
-test('one byte at a time: two messages with keep-alives round them', () => {
+test('RFC 3261 s.18.3: one byte at a time: two messages with keep-alives round them', () => {
   const stream = Buffer.concat([Buffer.from('\r\n\r\n'), first, second, Buffer.from('\r\n')]);
   const items = feed(
     new StreamDecoder(),
@@ -42,7 +42,7 @@ test('one byte at a time: two messages with keep-alives round them', () => {
   assert.equal((items[3] as SipMessage).headers.get('CSeq'), '2 MESSAGE');
 });
 
-test('two messages in one chunk, and the start of a third that waits', () => {
+test('RFC 3261 s.18.3: two messages in one chunk, and the start of a third that waits', () => {
   const decoder = new StreamDecoder();
   const items = decoder.push(Buffer.concat([first, second, first.subarray(0, 50)]));
   assert.equal(items.length, 2);
@@ -116,14 +116,14 @@ test('what is no SIP at all is fatal', () => {
   }
 });
 
-test('a message over the limit is refused from its headers, before its body', () => {
+test('RFC 3261 s.21.5.7: a message over the limit is refused from its headers, before its body', () => {
   const decoder = new StreamDecoder();
   const [item] = decoder.push(rawMessage({ 'Content-Length': String(defaultLimits.messageBytes + 1) }, ''));
   assert.equal(describe(item!), '513 fatal');
   assert.equal((item as SipParseError).partial?.method, 'MESSAGE');
 });
 
-test('a peer that never ends its headers is bounded, whatever the size of its chunks', () => {
+test('RFC 3261 s.26.3.2.4: a peer that never ends its headers is bounded, whatever the size of its chunks', () => {
   for (const size of [1, 1000, 100_000]) {
     const decoder = new StreamDecoder();
     const chunk = Buffer.from('X-A: b\r\n'.repeat(Math.ceil(size / 8))).subarray(0, size);

@@ -108,7 +108,7 @@ test('RFC 3261 s.17.1.3: a response with a branch of ours and another method, or
   assert.deepEqual(asked.heard, [200]);
 });
 
-test('a connection that closes fails what waits on it, at once, and nothing else', () => {
+test('RFC 3261 s.17.1.4: a connection that closes fails what waits on it, at once, and nothing else', () => {
   const opened = open();
   const [one, other] = [new FakeFlow(opened.clock, 'TCP'), new FakeFlow(opened.clock, 'TCP')];
   const first = ask(opened, one);
@@ -199,7 +199,7 @@ test('RFC 3261 s.18.2.2: the answer takes a new connection when that of the requ
   assert.equal(table.serverCount, 0, 'Timer J is 0 over a connection');
 });
 
-test('beyond the limit a request is answered 503 with Retry-After and not kept', () => {
+test('RFC 3261 s.21.5.4: beyond the limit a request is answered 503 with Retry-After and not kept', () => {
   const { table, flow, arrived } = open({ max: 1 });
   table.receive(request(), flow);
   table.receive(request({ branch: 'z9hG4bKtwo', callId: 'two' }), flow);

@@ -118,7 +118,7 @@ test('a silent connection is closed after idleMs', async (t) => {
   assert.equal(flow.isOpen, false);
 });
 
-test('a peer that does not read is cut off instead of filling our memory', async (t) => {
+test('RFC 3261 s.26.3.2.4: a peer that does not read is cut off instead of filling our memory', async (t) => {
   const { target } = await tcpServer(t, (socket) => socket.pause());
   const { pool } = transports(t);
   const flow = await pool.flowTo(target);

@@ -40,7 +40,7 @@ test('a trusted proxy may bring as many as it likes from its one address', async
   }
 });
 
-test('RFC 6665 s.6.4: who has answered no NOTIFY is sent no second one, and no more than so many point at one host', async () => {
+test('RFC 6665 s.6.3: who has answered no NOTIFY is sent no second one, and no more than so many point at one host', async () => {
   const site = new Site({ maxUnprovenPerHost: 3 });
   const gate = Promise.withResolvers<number>();
   site.onNotify = () => gate.promise;
@@ -65,7 +65,7 @@ test('RFC 6665 s.6.4: who has answered no NOTIFY is sent no second one, and no m
   assert.equal((await site.subscribe({ ...victim, from: watcher(9) })).status, 200);
 });
 
-test('RFC 6665 s.6.4: polls that nobody stands behind are counted too', async () => {
+test('RFC 6665 s.6.3: polls that nobody stands behind are counted too', async () => {
   const site = new Site({ maxUnprovenPerHost: 2 });
   const gate = Promise.withResolvers<number>();
   site.onNotify = () => gate.promise;

@@ -8,7 +8,7 @@ import { alice, Site, settled, watching } from './watcher-fixtures.ts';
 const cseqs = (site: Site) =>
   site.notified.map(({ request }) => Number(/\d+/.exec(request.headers.get('CSeq') ?? '')?.[0]));
 
-test('after a restart the dialog goes on, and no CSeq is used twice', async () => {
+test('RFC 3261 s.12.2.1.1: after a restart the dialog goes on, and no CSeq is used twice', async () => {
   const { site, first } = await watching();
   for (let round = 0; round < 3; round++) {
     await site.restart();
@@ -25,7 +25,7 @@ test('after a restart the dialog goes on, and no CSeq is used twice', async () =
   );
 });
 
-test('a process that died without a goodbye has used no number that the next one uses', async () => {
+test('RFC 3261 s.12.2.1.1: a process that died without a goodbye has used no number that the next one uses', async () => {
   const { site, first } = await watching();
   for (let cseq = 2; cseq < 450; cseq++) await site.again(first, cseq);
   const before = Math.max(...cseqs(site));
@@ -83,7 +83,7 @@ test('after a restart everybody is asked for again, a hundred a second, and nobo
   assert.equal(site.notified.length, told);
 });
 
-test('who was pending stays pending, and is told when the answer comes', async () => {
+test('RFC 8048 s.5.3.1: who was pending stays pending, and is told when the answer comes', async () => {
   const site = new Site();
   await site.subscribe();
   await site.restart();
@@ -92,7 +92,7 @@ test('who was pending stays pending, and is told when the answer comes', async (
   assert.deepEqual(site.states, ['pending', 'active']);
 });
 
-test('what ran out while we were away is ended when we are back', async () => {
+test('RFC 6665 s.4.2.1.4: what ran out while we were away is ended when we are back', async () => {
   const { site } = await watching();
   site.presence.stop();
   await site.advance(620_000, 10_000);

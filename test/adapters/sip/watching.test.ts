@@ -235,7 +235,7 @@ const refusals = [
   ['unsupported', 489],
 ] as const;
 for (const [reason, status] of refusals) {
-  test(`a subscription that the hub refuses as ${reason} is answered ${status}, and nothing of it stays`, async () => {
+  test(`RFC 6665 s.4.2.1.1: a subscription that the hub refuses as ${reason} is answered ${status}, and nothing of it stays`, async () => {
     const site = new Site();
     site.hub.onPublish = () => {
       throw new GatewayError(reason, 'no', { retryAfterMs: 7000 });

@@ -1,4 +1,4 @@
-// People of other networks who watch people of our own domains: asked for once, kept for good (RFC 8048 s.3), and told what
+// People of other networks who watch people of our own domains: asked for once, kept for good (RFC 8048 s.5.1), and told what
 // is published.
 import { createHash } from 'node:crypto';
 import { type Address, bareAddress, type EventOf, GatewayError, type Hub } from '../../../../src/contract/index.ts';

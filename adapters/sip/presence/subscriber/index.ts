@@ -1,4 +1,4 @@
-// People of other networks watch SIP contacts through us: the subscriber of RFC 6665 and RFC 8048 s.4, as one object.
+// People of other networks watch SIP contacts through us: the subscriber of RFC 6665 and RFC 8048 s.5.2, as one object.
 import {
   type Address,
   bareAddress,

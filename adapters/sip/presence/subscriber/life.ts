@@ -98,7 +98,7 @@ export class Life {
     if (response) await this.#answered(watching, response);
   }
 
-  /** Ends the dialog (RFC 8048 s.4.2.3). Throws GatewayError when that has to be tried again. */
+  /** Ends the dialog (RFC 8048 s.5.2.3). Throws GatewayError when that has to be tried again. */
   async leave(watching: Watching, behalf: Behalf): Promise<void> {
     const { wheel, sender, store, teller } = this.#parts;
     watching.phase = 'leaving';
@@ -137,7 +137,7 @@ export class Life {
     this.#detached(this.subscribe(watching));
   }
 
-  /** RFC 8048 s.4.2.1: the contact has said no, for good. */
+  /** RFC 8048 s.5.2.1: the contact has said no, for good. */
   async deny(watching: Watching): Promise<void> {
     try {
       if (watching.watch.standing !== 'polled') await this.#parts.teller.answer(watching.watch, 'deny');
@@ -189,7 +189,7 @@ export class Life {
     throw errorOf(response);
   }
 
-  // RFC 8048 s.4.2.1: a 2xx says nothing of approval. The dialog, too, is the NOTIFY's to make (RFC 6665 s.4.4.1).
+  // RFC 8048 s.5.2.1: a 2xx says nothing of approval. The dialog, too, is the NOTIFY's to make (RFC 6665 s.4.4.1).
   async #taken(watching: Watching, response: SipResponse): Promise<void> {
     const { watch, phase } = watching;
     if (!watch.dialog || phase === 'leaving') return;

@@ -76,7 +76,7 @@ function toldIn({ headers, body }: SipRequest): Told {
   }
 }
 
-/** RFC 8048 s.5, table 1: Content-Language is the language of words that name none. */
+/** RFC 8048 s.6.3: Content-Language is the language of words that name none. */
 function inLanguage(device: DevicePresence, headers: Headers): DevicePresence {
   const language = headers.all('Content-Language')[0] ?? '';
   const { '': unnamed, ...notes } = device.notes ?? {};

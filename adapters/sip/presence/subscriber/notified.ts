@@ -110,7 +110,7 @@ export class Notified {
       if (state !== 'pending') await teller.repeat(devices ?? [], watch, watch.watcher);
       return undefined;
     }
-    // RFC 8048 s.4.2.1: nothing of a contact who has not said yes, whatever is enclosed.
+    // RFC 8048 s.5.2.1: nothing of a contact who has not said yes, whatever is enclosed.
     if (state !== 'active') return undefined;
     const isFirst = watch.standing === 'asked';
     if (isFirst) {

@@ -1,4 +1,4 @@
-// The life of a watch, as tables (RFC 8048 s.4 and s.5, RFC 6665 s.4.1): what each answer, notification and silence makes of it.
+// The life of a watch, as tables (RFC 8048 s.5.2 and s.6.3, RFC 6665 s.4.1): what each answer, notification and silence makes of it.
 
 /**
  * - `idle`: authorised perhaps, but no dialog and nothing to wait for but the watcher's return
@@ -99,7 +99,7 @@ export const steps: Readonly<Record<Phase, Partial<Record<Happening, Step>>>> = 
 export type Outcome = 'taken' | 'refused' | 'dead' | 'shorter' | 'failed';
 
 const outcomes: Readonly<Record<number, Outcome>> = {
-  // RFC 8048 s.4.2.1: the authorisation is cancelled for good.
+  // RFC 8048 s.5.2.1: the authorisation is cancelled for good.
   403: 'refused',
   489: 'refused',
   603: 'refused',

@@ -5,7 +5,7 @@ import { Turns } from '../../turns.ts';
 import { pairOfWatch, type Watch, type Watching } from './watch.ts';
 
 const prefix = 'watch/';
-/** An authorisation is for good (RFC 8048 s.3); one that nobody used for so long is taken for abandoned. */
+/** An authorisation is for good (RFC 8048 s.5.1); one that nobody used for so long is taken for abandoned. */
 const keepMs = 400 * 86_400_000;
 /** What one SUBSCRIBE can use up: itself, two answers to challenges, one redirection. */
 export const cseqsPerRequest = 4;

@@ -10,7 +10,7 @@ export interface Watch {
   watcher: Address;
   contact: Address;
   /**
-   * RFC 8048 s.3: the authorisation, apart from any dialog. `asked` until the contact has said yes; `granted` for good,
+   * RFC 8048 s.5.1: the authorisation, apart from any dialog. `asked` until the contact has said yes; `granted` for good,
    * until the contact takes it back; `polled` was never asked for and is not kept.
    */
   standing: 'asked' | 'granted' | 'polled';

@@ -133,7 +133,7 @@ test('RFC 3903 s.4: never more than one PUBLISH under way for one person, and th
   assert.equal(decodePidf(server.last.body).tuples[0]?.show, 'dnd');
 });
 
-test('RFC 3903 s.4.4: after 412 the SIP-ETag is thrown away and the whole state is published anew, once', async () => {
+test('RFC 3903 s.5: after 412 the SIP-ETag is thrown away and the whole state is published anew, once', async () => {
   const server = new Server();
   await server.hear();
   server.onPublish = ({ headers }) => (headers.has('SIP-If-Match') ? response(412) : undefined);
@@ -144,7 +144,7 @@ test('RFC 3903 s.4.4: after 412 the SIP-ETag is thrown away and the whole state 
   assert.deepEqual(server.operations.slice(3), ['modify etag-2', 'initial']);
 });
 
-test('RFC 3903 s.4.4: a refresh that is 412 is followed by an initial one with the state', async () => {
+test('RFC 3903 s.5: a refresh that is 412 is followed by an initial one with the state', async () => {
   const server = new Server();
   await server.hear();
   server.onPublish = ({ headers }) => (headers.has('SIP-If-Match') ? response(412) : undefined);
@@ -153,7 +153,7 @@ test('RFC 3903 s.4.4: a refresh that is 412 is followed by an initial one with t
   assert.ok((server.heard[2]?.body.length ?? 0) > 0);
 });
 
-test('RFC 3903 s.4.5: 423 says how long it must be, and so it is from then on', async () => {
+test('RFC 3903 s.5: 423 says how long it must be, and so it is from then on', async () => {
   const server = new Server();
   server.onPublish = ({ headers }) =>
     Number(headers.get('Expires')) < 1800 ? response(423, [['Min-Expires', '1800']]) : undefined;
@@ -165,7 +165,7 @@ test('RFC 3903 s.4.5: 423 says how long it must be, and so it is from then on', 
   );
 });
 
-test('reference sip 3.6: tuple ids stay the same within a publication, one for each device', async () => {
+test('RFC 3903 s.10.4: tuple ids stay the same within a publication, one for each device', async () => {
   const server = new Server();
   await server.hear({}, 'phone');
   await server.hear({}, 'desk');
@@ -187,7 +187,7 @@ test('RFC 3863 s.4.1.7: no two documents have the same timestamp', async () => {
   assert.equal(new Set(times).size, 2);
 });
 
-test('reference sip 3.6: 503 is tried again when Retry-After says so, 4xx by the hub', async () => {
+test('RFC 3903 s.9: 503 is tried again when Retry-After says so, 4xx by the hub', async () => {
   const server = new Server();
   server.onPublish = () => response(503, [['Retry-After', '120']]);
   await assert.rejects(

@@ -46,7 +46,7 @@ test('RFC 4662 s.5: the members of a list are told as its devices, by their addr
   assert.deepEqual(told(made.hub).slice(1), ['bob/bob%40h available', 'bob/dave%40h away', 'bob/ed%40h unknown']);
 });
 
-test('RFC 4662 s.5.2: partial news change the members they name, and no others', async (t) => {
+test('RFC 4662 s.5.6.2: partial news change the members they name, and no others', async (t) => {
   const made = await bench(t);
   await made.ask('request');
   await notifyList(made, 0, true, { bob: pidf({ a: 'open' }), dave: pidf({ a: 'open' }) });
@@ -56,7 +56,7 @@ test('RFC 4662 s.5.2: partial news change the members they name, and no others',
   assert.deepEqual(told(made.hub, length), ['bob/dave%40h away', 'bob/bob%40h unavailable']);
 });
 
-test('RFC 4662 s.5.2: full news without a member mean that it is gone', async (t) => {
+test('RFC 4662 s.5.6.1: full news without a member mean that it is gone', async (t) => {
   const made = await bench(t);
   await made.ask('request');
   await notifyList(made, 0, true, { bob: pidf({ a: 'open' }), dave: pidf({ a: 'open' }) });
@@ -65,7 +65,7 @@ test('RFC 4662 s.5.2: full news without a member mean that it is gone', async (t
   assert.deepEqual(told(made.hub, length), ['bob/bob%40h unavailable']);
 });
 
-test('RFC 4662 s.5.2: after a gap nothing is believed until the answer to a refresh, which is whole', async (t) => {
+test('RFC 4662 s.5.6.2: after a gap nothing is believed until the answer to a refresh, which is whole', async (t) => {
   const made = await bench(t);
   await made.ask('request');
   await notifyList(made, 0, true, { bob: pidf({ a: 'open' }) });
@@ -80,7 +80,7 @@ test('RFC 4662 s.5.2: after a gap nothing is believed until the answer to a refr
   assert.deepEqual(told(made.hub, length).slice(1), ['bob/bob%40h away']);
 });
 
-test('RFC 4662 s.5.2: news that do not begin with the whole are not believed', async (t) => {
+test('RFC 4662 s.5.6.2: news that do not begin with the whole are not believed', async (t) => {
   const made = await bench(t);
   await made.ask('request');
   await notifyList(made, 1, false, { bob: pidf({ a: 'away' }) });

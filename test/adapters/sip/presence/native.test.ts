@@ -165,7 +165,7 @@ test('reference sip 3.6: a hub that cannot take news is told them later', async 
   assert.deepEqual(site.told.slice(2), [`${bob};gr=t1 available here`]);
 });
 
-test('publications that are not accepted are 405, and their phones are asked', async () => {
+test('reference sip 3.6: publications that are not accepted are 405, and their phones are asked', async () => {
   const site = new NativeSite({}, fakeHub(), { accept: false });
   assert.equal(site.presence.methods().has('PUBLISH'), false);
   await assert.rejects(site.ask('request'), GatewayError);

@@ -101,7 +101,7 @@ test('RFC 3903 s.4.1: initial, refresh, modify, remove; each 200 has Expires and
   assert.equal(changes.length, 3);
 });
 
-test('RFC 3903 s.6 step 4: a SIP-ETag that was replaced, has expired or was never given is 412', async () => {
+test('RFC 3903 s.6 step 3: a SIP-ETag that was replaced, has expired or was never given is 412', async () => {
   const { publish, advance } = site();
   const initial = await publish({ body: pidf('open'), expires: 600 });
   const refreshed = await publish({ etag: tagOf(initial), expires: 600 });
@@ -111,7 +111,7 @@ test('RFC 3903 s.6 step 4: a SIP-ETag that was replaced, has expired or was neve
   assert.equal((await publish({ etag: tagOf(refreshed), expires: 600 })).status, 412);
 });
 
-test('RFC 3903 s.6 step 4: more than one SIP-If-Match is 400', async () => {
+test('RFC 3903 s.6 step 3: more than one SIP-If-Match is 400', async () => {
   const { publish } = site();
   for (const more of [['SIP-If-Match: b'], ['SIP-If-Match: b', 'SIP-If-Match: c']]) {
     await assert.rejects(
@@ -136,7 +136,7 @@ test('RFC 3903 s.6 step 2: another event package, or none, is 489 with Allow-Eve
   }
 });
 
-test('RFC 3903 s.6 step 3: whoever publishes must be who it is about, and have proved it', async () => {
+test('RFC 3903 s.14.1: whoever publishes must be who it is about, and have proved it', async () => {
   const { publish, states } = site();
   assert.equal((await publish({ from: '<sip:eve@native.example>;tag=1', body: pidf('open') })).status, 403);
   assert.equal((await publish({ body: pidf('open') }, 'eve')).status, 403);
@@ -145,7 +145,7 @@ test('RFC 3903 s.6 step 3: whoever publishes must be who it is about, and have p
   assert.equal((await publish({ body: pidf('open') }, 'bob')).status, 200);
 });
 
-test('RFC 3903 s.6 step 5: too brief is 423 with Min-Expires, an hour never is, too long is shortened', async () => {
+test('RFC 3903 s.6 step 4: too brief is 423 with Min-Expires, an hour never is, too long is shortened', async () => {
   const { publish } = site();
   const brief = await publish({ body: pidf('open'), expires: 59 });
   assert.deepEqual([brief.status, header(brief, 'Min-Expires')], [423, '60']);
@@ -153,7 +153,7 @@ test('RFC 3903 s.6 step 5: too brief is 423 with Min-Expires, an hour never is, 
   assert.equal(header(await publish({ body: pidf('open'), expires: 86_400 }), 'Expires'), '3600');
 });
 
-test('RFC 3903 s.6 step 6: a body of another type is 415 with Accept; one that is broken is 400; too much is 413', async () => {
+test('RFC 3903 s.6 step 5: a body of another type is 415 with Accept; one that is broken is 400; too much is 413', async () => {
   const { publish, states } = site();
   const answer = await publish({ body: 'hello', type: 'text/plain' });
   assert.deepEqual([answer.status, header(answer, 'Accept')], [415, 'application/pidf+xml']);
@@ -167,17 +167,17 @@ test('RFC 3903 s.6 step 6: a body of another type is 415 with Accept; one that i
   assert.deepEqual(states(), []);
 });
 
-test('reference sip 3.6: a PUBLISH without body and without SIP-If-Match publishes nothing: 400', async () => {
+test('RFC 3903 s.6 step 5: a PUBLISH without body and without SIP-If-Match publishes nothing: 400', async () => {
   assert.equal((await site().publish({ expires: 600 })).status, 400);
 });
 
-test('reference sip 3.6: an initial PUBLISH that ends at once is taken and leaves nothing', async () => {
+test('RFC 3903 s.6 step 5: an initial PUBLISH that ends at once is taken and leaves nothing', async () => {
   const { publish, states } = site();
   const answer = await publish({ body: pidf('open'), expires: 0 });
   assert.deepEqual([answer.status, header(answer, 'Expires'), states()], [200, '0', []]);
 });
 
-test('RFC 3903 s.6.1: requests about one person are done in the order in which they came, each whole', async () => {
+test('RFC 3903 s.6: requests about one person are done in the order in which they came, each whole', async () => {
   const { publish, hub, states } = site();
   let open: () => void = () => {};
   const set = hub.state.set.bind(hub.state);
@@ -212,7 +212,7 @@ test('RFC 3903 s.6: two modifications race for one SIP-ETag, and exactly one win
   assert.deepEqual(states(), ['t1 closed']);
 });
 
-test('reference sip 3.6: a store that is away is 503 with Retry-After, and nothing has changed', async () => {
+test('RFC 3903 s.6 step 5: a store that is away is 503 with Retry-After, and nothing has changed', async () => {
   const { publish, hub, states } = site();
   const initial = await publish({ body: pidf('open') });
   hub.state.set = () => Promise.reject(new Error('away'));
@@ -226,7 +226,7 @@ test('RFC 3903 s.14.2: the publications of one person are limited', async () => 
   assert.equal((await publish({ sentBy: 'd:1', body: pidf('open') })).status, 503);
 });
 
-test('reference sip 3.6: several publications of one person are one document, whose ids are unique and stay', async () => {
+test('RFC 3903 s.10.3: several publications of one person are one document, whose ids are unique and stay', async () => {
   const { publish, states } = site();
   const desk = await publish({ sentBy: 'desk:5060', body: pidf('open', 'bs35r9f') });
   const phone = await publish({ sentBy: 'phone:5060', body: pidf('closed', 'bs35r9f') });
@@ -237,7 +237,7 @@ test('reference sip 3.6: several publications of one person are one document, wh
   assert.deepEqual(states(), ['bs35r9f.2 open']);
 });
 
-test('RFC 4479 s.3.1: the person is who was published last', async () => {
+test('RFC 4479 s.3.5: the person is who was published last', async () => {
   const { publish, shelf } = site();
   const person = (doing: string) =>
     `<person xmlns="urn:ietf:params:xml:ns:pidf:data-model" id="p"><activities xmlns="urn:ietf:params:xml:ns:pidf:rpid"><${doing}/></activities></person>`;
@@ -265,7 +265,7 @@ test('RFC 3903 s.6: what is not refreshed expires, and is news', async () => {
   assert.deepEqual([states(), changes.length], [[], 2]);
 });
 
-test('reference sip 3.6: publications and their tags outlive a restart; a copy of the last request has the same answer', async () => {
+test('RFC 3903 s.8.3: publications and their tags outlive a restart; a copy of the last request has the same answer', async () => {
   const before = site();
   const initial = await before.publish({ body: pidf('open'), expires: 600, callId: 'c1', from: `<${bob}>;tag=1` });
   const after = site(before.hub);

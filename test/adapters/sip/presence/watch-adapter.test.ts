@@ -44,7 +44,7 @@ async function notify(opened: Opened, state: string, body: string, cseq = 1): Pr
   return answer.first;
 }
 
-test('RFC 8048 s.4.2: request, SUBSCRIBE, NOTIFY, approval, presence, refresh and end, over the wire', async (t) => {
+test('RFC 8048 s.5.2: request, SUBSCRIBE, NOTIFY, approval, presence, refresh and end, over the wire', async (t) => {
   const opened = await open(t);
   const { sip, hub, peer } = opened;
   takesSubscribe(opened);

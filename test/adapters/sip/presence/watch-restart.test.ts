@@ -85,7 +85,7 @@ test('a dialog that ended while nobody ran: the contact is unavailable, and the 
   assert.deepEqual(told(first.hub, 4), ['bob/a available']);
 });
 
-test('RFC 8048 s.3: an authorisation without a dialog outlives a restart, and waits for the watcher', async (t) => {
+test('RFC 8048 s.5.1: an authorisation without a dialog outlives a restart, and waits for the watcher', async (t) => {
   const first = await watched(t);
   first.heard('unavailable', watcher);
   await first.pass(hourMs);
@@ -111,7 +111,7 @@ test('a request whose NOTIFY had not come is made again after a restart', async 
   assert.deepEqual(told(first.hub), ['approve', 'bob/a available']);
 });
 
-test('RFC 8048 s.4.2.3: what was ended stays ended after a restart', async (t) => {
+test('RFC 8048 s.5.2.3: what was ended stays ended after a restart', async (t) => {
   const first = await watched(t);
   await first.ask('cancel');
   const second = await restarted(t, first);

@@ -131,7 +131,7 @@ test('RFC 3856 s.6.5: xpidf is asked for and understood too', async (t) => {
   assert.equal(told(made.hub).at(-1), 'bob/a busy');
 });
 
-test('RFC 3856 s.6.7: a NOTIFY without a body leaves what is known as it is', async (t) => {
+test('RFC 3856 s.6.8: a NOTIFY without a body leaves what is known as it is', async (t) => {
   const made = await watched(t);
   assert.equal(await made.notify('active;expires=3000'), 200);
   assert.equal(made.hub.drafts.length, 2);
@@ -139,7 +139,7 @@ test('RFC 3856 s.6.7: a NOTIFY without a body leaves what is known as it is', as
   assert.deepEqual(told(made.hub, 2), ['bob/a available']);
 });
 
-test('RFC 3856 s.6.7: the highest CSeq wins: what is overtaken is 500 and tells nothing', async (t) => {
+test('RFC 3856 s.6.8: the highest CSeq wins: what is overtaken is 500 and tells nothing', async (t) => {
   const made = await watched(t);
   assert.equal(await made.notify('active', { body: pidf({ a: 'away' }), cseq: 9 }), 200);
   assert.equal(await made.notify('active', { body: pidf({ a: 'dnd' }), cseq: 8 }), 500);
@@ -354,7 +354,7 @@ test('RFC 6665 s.4.1.3: for a watcher who is away nothing is begun again when a 
   assert.equal(made.sent.length, 2);
 });
 
-test('failures in a row are further and further apart', async (t) => {
+test('RFC 6665 s.4.1.2.2: failures in a row are further and further apart', async (t) => {
   const made = await watched(t);
   await made.pass(120_000);
   made.reply = () => ({ status: 500 });
@@ -421,7 +421,7 @@ test('a document is kept within bounds: 16 devices, and 8 KiB of what they say',
   assert.ok((stored?.[1].length ?? 0) < 12_000);
 });
 
-test('no more SUBSCRIBE at once to one destination than configured: the others wait their turn', async (t) => {
+test('RFC 8048 s.8.1: no more SUBSCRIBE at once to one destination than configured: the others wait their turn', async (t) => {
   const made = await bench(t, { options: { perDestination: 3 } });
   let running = 0;
   let most = 0;
@@ -449,7 +449,7 @@ test('more subscriptions than configured are refused, and the hub is told to wai
   await made.ask('request', 'sip:w2@gw.example');
 });
 
-test('refreshes of what began together are spread over the last quarter of its life', async (t) => {
+test('RFC 8048 s.8.1: refreshes of what began together are spread over the last quarter of its life', async (t) => {
   let seed = 1;
   const random = () => {
     seed = (seed * 16_807) % 2_147_483_647;
@@ -533,7 +533,7 @@ test('a refusal that could not be told is told after the next one', async (t) =>
   assert.equal(made.subscriber.size, 0);
 });
 
-test('a notifier that grants a second is not asked every second', async (t) => {
+test('RFC 6665 s.4.1.2.2: a notifier that grants a second is not asked every second', async (t) => {
   const made = await watched(t);
   made.heard('available');
   for (let seconds = 0; seconds < 300; seconds++) {

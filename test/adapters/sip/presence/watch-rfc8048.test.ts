@@ -1,4 +1,4 @@
-// RFC 8048 s.4, s.5 and s.8 as a watcher on another network sees them: row by row of the reference's table.
+// RFC 8048 s.6, s.6 and s.8 as a watcher on another network sees them: row by row of the reference's table.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseNameAddr } from '../../../../adapters/sip/codec/name-addr.ts';
@@ -19,7 +19,7 @@ import {
 
 const hourMs = 3_600_000;
 
-test('RFC 8048 s.4.2.1: a request to watch is a SUBSCRIBE from the watcher for an hour of presence in PIDF', async (t) => {
+test('RFC 8048 s.5.2.1: a request to watch is a SUBSCRIBE from the watcher for an hour of presence in PIDF', async (t) => {
   const { ask, last } = await bench(t);
   await ask('request', `${watcher};gr=balcony`);
   const { method, uri, headers } = last();
@@ -32,13 +32,13 @@ test('RFC 8048 s.4.2.1: a request to watch is a SUBSCRIBE from the watcher for a
   assert.equal(headers.all('Accept')[0], 'application/pidf+xml');
 });
 
-test('RFC 8048 s.4.2.1: the Contact names the device with gr, a parameter of the URI and inside the brackets', async (t) => {
+test('RFC 8048 s.5.2.1: the Contact names the device with gr, a parameter of the URI and inside the brackets', async (t) => {
   const { ask, last } = await bench(t);
   await ask('request', `${watcher};gr=balcony`);
   assert.equal(last().headers.get('Contact'), '<sip:alice%40xmpp.example@192.0.2.1:5060;gr=balcony>');
 });
 
-test('RFC 8048 s.4.2.1: a 2xx is neutral: the watcher is told nothing', async (t) => {
+test('RFC 8048 s.5.2.1: a 2xx is neutral: the watcher is told nothing', async (t) => {
   const { ask, hub } = await bench(t);
   await ask('request');
   assert.deepEqual(hub.drafts, []);
@@ -52,14 +52,14 @@ test('reference sip 1.3: a 2xx to SUBSCRIBE is not `subscribed`', async (t) => {
   assert.deepEqual(told(made.hub), ['approve', 'bob unknown']);
 });
 
-test('RFC 8048 s.4.2.1: NOTIFY pending is answered 200 and tells nothing of the contact, whatever it encloses', async (t) => {
+test('RFC 8048 s.5.2.1: NOTIFY pending is answered 200 and tells nothing of the contact, whatever it encloses', async (t) => {
   const { ask, notify, hub } = await bench(t);
   await ask('request');
   assert.equal(await notify('pending;expires=3600', { body: pidf({ a: 'open' }) }), 200);
   assert.deepEqual(hub.drafts, []);
 });
 
-test('RFC 8048 s.4.2.1: the first NOTIFY active is the approval, followed by the presence it encloses', async (t) => {
+test('RFC 8048 s.5.2.1: the first NOTIFY active is the approval, followed by the presence it encloses', async (t) => {
   const { ask, notify, hub } = await bench(t);
   await ask('request');
   await notify('pending;expires=3600');
@@ -74,21 +74,21 @@ test('RFC 8048 s.4.2.1: the first NOTIFY active is the approval, followed by the
   );
 });
 
-test('RFC 8048 s.5.2: an active NOTIFY with an empty body says that nothing is known yet', async (t) => {
+test('RFC 8048 s.5.2.1: an active NOTIFY with an empty body says that nothing is known yet', async (t) => {
   const { ask, notify, hub } = await bench(t);
   await ask('request');
   await notify('active;expires=3600');
   assert.deepEqual(told(hub), ['approve', 'bob unknown']);
 });
 
-test('RFC 8048 s.4.2.1: approval is told once, however often the contact is active', async (t) => {
+test('RFC 8048 s.5.2.1: approval is told once, however often the contact is active', async (t) => {
   const { notify, hub } = await watched(t);
   await notify('active;expires=3000', { body: pidf({ a: 'away' }) });
   assert.deepEqual(told(hub), ['approve', 'bob/a available', 'bob/a away']);
 });
 
 for (const status of [403, 489, 603]) {
-  test(`RFC 8048 s.4.2.1: ${status} to the first SUBSCRIBE cancels the authorisation for good`, async (t) => {
+  test(`RFC 8048 s.5.2.1: ${status} to the first SUBSCRIBE cancels the authorisation for good`, async (t) => {
     const made = await bench(t);
     made.reply = () => ({ status });
     await made.ask('request');
@@ -96,7 +96,7 @@ for (const status of [403, 489, 603]) {
     assert.equal(made.subscriber.size, 0);
   });
 
-  test(`RFC 8048 s.4.2.1: ${status} to a refresh cancels the authorisation for good, and nothing is tried again`, async (t) => {
+  test(`RFC 8048 s.5.2.1: ${status} to a refresh cancels the authorisation for good, and nothing is tried again`, async (t) => {
     const made = await watched(t);
     made.reply = () => ({ status });
     await refresh(made);
@@ -110,7 +110,7 @@ for (const status of [403, 489, 603]) {
   });
 }
 
-test('RFC 8048 s.4.2.1: 423 is passing: the notifier says how long it wants, and gets that', async (t) => {
+test('RFC 8048 s.5.2.1: 423 is passing: the notifier says how long it wants, and gets that', async (t) => {
   const made = await bench(t);
   made.reply = ({ headers }) =>
     headers.get('Expires') === '3600' ? { status: 423, headers: { 'Min-Expires': '7200' } } : { status: 200 };
@@ -129,7 +129,7 @@ test('RFC 8048 s.4.2.1: 423 is passing: the notifier says how long it wants, and
   assert.ok(!told(made.hub).includes('deny'));
 });
 
-test('RFC 8048 s.4.2.1: 423 without a Min-Expires that can be used is no reason to deny, nor to ask in a circle', async (t) => {
+test('RFC 8048 s.5.2.1: 423 without a Min-Expires that can be used is no reason to deny, nor to ask in a circle', async (t) => {
   const made = await bench(t);
   for (const least of ['', '3600', '999999999', 'soon']) {
     made.reply = () => ({ status: 423, headers: { 'Min-Expires': least } });
@@ -139,7 +139,7 @@ test('RFC 8048 s.4.2.1: 423 without a Min-Expires that can be used is no reason 
   assert.deepEqual(told(made.hub), []);
 });
 
-test('RFC 8048 s.4.2.1: 481 to a refresh is passing: a new dialog, and the authorisation stays', async (t) => {
+test('RFC 8048 s.5.2.1: 481 to a refresh is passing: a new dialog, and the authorisation stays', async (t) => {
   const made = await watched(t);
   const before = made.last().headers.get('Call-ID');
   made.reply = ({ headers }) => ({ status: /tag=/.test(headers.get('To') ?? '') ? 481 : 200 });
@@ -151,7 +151,7 @@ test('RFC 8048 s.4.2.1: 481 to a refresh is passing: a new dialog, and the autho
   assert.deepEqual(told(made.hub), ['approve', 'bob/a available', 'fetch']);
 });
 
-test('RFC 8048 s.4.3: before a refresh the watcher is probed from the contact, and refreshed for when there', async (t) => {
+test('RFC 8048 s.5.2.2: before a refresh the watcher is probed from the contact, and refreshed for when there', async (t) => {
   const made = await watched(t);
   await untilProbe(made);
   const probe = made.hub.drafts.at(-1);
@@ -198,7 +198,7 @@ test('RFC 8048 s.8.1: a network that cannot tell is no answer to a probe', async
   assert.equal([...made.subscriber.rows()][0]?.phase, 'probing');
 });
 
-test('RFC 8048 s.4.3: unavailable presence of the watcher lets the dialog lapse without a word to the contact', async (t) => {
+test('RFC 8048 s.5.2.2: unavailable presence of the watcher lets the dialog lapse without a word to the contact', async (t) => {
   const made = await watched(t);
   made.heard('available');
   made.heard('unavailable');
@@ -207,7 +207,7 @@ test('RFC 8048 s.4.3: unavailable presence of the watcher lets the dialog lapse 
   assert.equal([...made.subscriber.rows()][0]?.phase, 'idle');
 });
 
-test('RFC 8048 s.4.3: a watcher who comes back before the dialog has lapsed keeps it', async (t) => {
+test('RFC 8048 s.5.2.2: a watcher who comes back before the dialog has lapsed keeps it', async (t) => {
   const made = await watched(t);
   made.heard('unavailable', watcher);
   made.heard('available');
@@ -216,7 +216,7 @@ test('RFC 8048 s.4.3: a watcher who comes back before the dialog has lapsed keep
   assert.match(made.last().headers.get('To') ?? '', /tag=remote/);
 });
 
-test('RFC 8048 s.4.3: one of two devices of the watcher goes, and the other still wants to know', async (t) => {
+test('RFC 8048 s.5.2.2: one of two devices of the watcher goes, and the other still wants to know', async (t) => {
   const made = await watched(t);
   made.heard('available', `${watcher};gr=phone`);
   made.heard('available', `${watcher};gr=desk`);
@@ -226,7 +226,7 @@ test('RFC 8048 s.4.3: one of two devices of the watcher goes, and the other stil
   assert.equal([...made.subscriber.rows()][0]?.phase, 'lapsing');
 });
 
-test('RFC 8048 s.4.3: initial presence of an authorised watcher without a dialog subscribes anew, and approves nothing anew', async (t) => {
+test('RFC 8048 s.5.2.2: initial presence of an authorised watcher without a dialog subscribes anew, and approves nothing anew', async (t) => {
   const made = await watched(t);
   await made.notify('terminated;reason=timeout');
   made.heard('unavailable', watcher);
@@ -241,7 +241,7 @@ test('RFC 8048 s.4.3: initial presence of an authorised watcher without a dialog
   assert.deepEqual(told(made.hub, length), ['bob/a available']);
 });
 
-test('RFC 8048 s.4.3: a probe of an authorised watcher is answered at once with what is known, from the dialog that is there', async (t) => {
+test('RFC 8048 s.5.2.2: a probe of an authorised watcher is answered at once with what is known, from the dialog that is there', async (t) => {
   const made = await watched(t);
   await made.notify('active;expires=3600', { body: pidf({ a: 'away', b: 'open' }) });
   const { length } = made.hub.drafts;
@@ -261,7 +261,7 @@ test('reference sip 1.3: a probe is answered from what is known, and asks nobody
   assert.equal(told(made.hub).filter((what) => what === 'bob/a available').length, 4);
 });
 
-test('RFC 8048 s.4.3: a probe of an authorised watcher without a dialog is a SUBSCRIBE that lasts', async (t) => {
+test('RFC 8048 s.5.2.2: a probe of an authorised watcher without a dialog is a SUBSCRIBE that lasts', async (t) => {
   const made = await watched(t);
   made.heard('unavailable', watcher);
   await made.pass(hourMs);
@@ -291,7 +291,7 @@ test('RFC 8048 s.7.1: a poll that is pending tells nothing, and one that nobody 
   assert.equal(made.subscriber.size, 0);
 });
 
-test('RFC 8048 s.4.2.3: to stop watching is a SUBSCRIBE with Expires: 0 in the dialog, and its 2xx is told once', async (t) => {
+test('RFC 8048 s.5.2.3: to stop watching is a SUBSCRIBE with Expires: 0 in the dialog, and its 2xx is told once', async (t) => {
   const made = await watched(t);
   await made.ask('cancel');
   const { headers } = made.last();
@@ -303,7 +303,7 @@ test('RFC 8048 s.4.2.3: to stop watching is a SUBSCRIBE with Expires: 0 in the d
   assert.equal(made.subscriber.size, 0);
 });
 
-test('RFC 8048 s.4.2.3: what cannot be ended now stays, and is ended by the next attempt', async (t) => {
+test('RFC 8048 s.5.2.3: what cannot be ended now stays, and is ended by the next attempt', async (t) => {
   const made = await watched(t);
   made.reply = () => undefined;
   await assert.rejects(made.ask('cancel'), { reason: 'unreachable' });
@@ -313,7 +313,7 @@ test('RFC 8048 s.4.2.3: what cannot be ended now stays, and is ended by the next
   assert.deepEqual(told(made.hub, 2), ['deny']);
 });
 
-test('RFC 8048 s.4.2.3: to stop watching without a dialog needs no SUBSCRIBE', async (t) => {
+test('RFC 8048 s.5.2.3: to stop watching without a dialog needs no SUBSCRIBE', async (t) => {
   const made = await watched(t);
   made.heard('unavailable', watcher);
   await made.pass(hourMs);
@@ -323,7 +323,7 @@ test('RFC 8048 s.4.2.3: to stop watching without a dialog needs no SUBSCRIBE', a
   assert.deepEqual(told(made.hub, length), ['deny']);
 });
 
-test('RFC 8048 s.5: one event for each tuple, from the device that the tuple names', async (t) => {
+test('RFC 8048 s.6.3: one event for each tuple, from the device that the tuple names', async (t) => {
   const made = await watched(t);
   await made.notify('active;expires=3600', { body: pidf({ a: 'dnd', 'ID-b_20c': 'xa' }) });
   assert.deepEqual(told(made.hub, 2), ['bob/a busy', 'bob/b%20c extended-away']);
@@ -356,7 +356,7 @@ test('RFC 8048 s.8.2: a document goes to the watcher of its dialog and to nobody
   assert.equal(made.hub.draftsOf('presence').at(-1)?.availability, 'away');
 });
 
-test("RFC 8048 s.4.2.1: a request that cannot be carried now is the hub's to repeat", async (t) => {
+test("RFC 8048 s.5.2.1: a request that cannot be carried now is the hub's to repeat", async (t) => {
   const made = await bench(t);
   made.reply = () => ({ status: 503, headers: { 'Retry-After': '7' } });
   await assert.rejects(made.ask('request'), (error: GatewayError) => error.retryAfterMs === 7000);
@@ -366,7 +366,7 @@ test("RFC 8048 s.4.2.1: a request that cannot be carried now is the hub's to rep
   assert.equal(made.subscriber.size, 1);
 });
 
-test('a contact who does not exist is told as a refusal, for nobody else will say so', async (t) => {
+test('RFC 8048 s.5.2.1: a contact who does not exist is told as a refusal, for nobody else will say so', async (t) => {
   const made = await bench(t);
   made.reply = () => ({ status: 404 });
   await made.ask('request');
@@ -405,7 +405,7 @@ test('reference sip 1.3: the words of a contact arrive by language, and the prio
   assert.equal(presence?.priority, 64);
 });
 
-test('RFC 8048 s.5: Content-Language is the language of words that name none, and no other', async (t) => {
+test('RFC 8048 s.6.3: Content-Language is the language of words that name none, and no other', async (t) => {
   const made = await watched(t);
   const noted = (id: string, note: string) => `<tuple id="${id}"><status><basic>open</basic></status>${note}</tuple>`;
   const inside = noted('x', '<note xml:lang="fr">au jardin</note>') + noted('y', '<note>im Garten</note>');
