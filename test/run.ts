@@ -11,6 +11,7 @@ const phases = [
       'test/contract/*.test.ts',
       'test/hub/*.test.ts',
       'test/formats/*.test.ts',
+      'test/guards/*.test.ts',
       'test/adapters/**/*.test.ts',
       'test/cli/*.test.ts',
       'test/admin/*.test.ts',

@@ -1,7 +1,5 @@
 // The applications: who proves to be one, from where, as whom it may write, and how fast.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { BlockList } from 'node:net';
-import { isIPv6 } from 'node:net';
 import {
   type Address,
   bareAddress,
@@ -10,7 +8,10 @@ import {
   parsePhone,
   splitAddress,
 } from '../../src/contract/index.ts';
-import { type AccountOptions, type HttpOptions, listOf } from './config.ts';
+import { Guesses } from '../../src/guards/guesses.ts';
+import { isAllowedBy } from '../../src/guards/networks.ts';
+import { TokenBucket } from '../../src/guards/token-buckets.ts';
+import type { AccountOptions, HttpOptions } from './config.ts';
 
 export interface Account {
   readonly name: string;
@@ -20,12 +21,10 @@ export interface Account {
 interface Entry extends Account {
   readonly password: Buffer;
   readonly token: Buffer | undefined;
-  readonly allowed: BlockList | undefined;
+  readonly allows: (ip: string) => boolean;
   readonly senders: readonly Sender[];
   readonly keywords: ReadonlySet<string>;
-  /** Messages it may send at once, as of `filledAt`. */
-  tokens: number;
-  filledAt: number;
+  readonly rate: TokenBucket;
 }
 
 interface Sender {
@@ -34,10 +33,7 @@ interface Sender {
   readonly prefix: string | undefined;
 }
 
-// Guessing passwords is slowed down by address; whoever is remembered last is forgotten last.
-const maxFailures = 10;
-const forgiveMs = 60_000;
-const maxSources = 10_000;
+const guessLimits = { maxFailures: 10, firstMs: 60_000, maxMs: 3_600_000 };
 
 export class Accounts {
   readonly #entries = new Map<string, Entry>();
@@ -46,24 +42,22 @@ export class Accounts {
   readonly #byNumber = new Map<Address, Entry[]>();
   readonly #byPrefix: Array<{ prefix: string; entry: Entry }> = [];
   readonly #rules: PhoneRules;
-  readonly #now: () => number;
-  readonly #failures = new Map<string, { count: number; until: number }>();
+  readonly #guesses: Guesses;
 
   constructor({ accounts }: Pick<HttpOptions, 'accounts'>, rules: PhoneRules, now: () => number) {
     this.#rules = rules;
-    this.#now = now;
+    this.#guesses = new Guesses(guessLimits, now);
     for (const [name, settings] of Object.entries(accounts)) {
-      const { password, token, senders, allowFrom, burst } = settings;
+      const { password, token, senders, allowFrom, ratePerSecond, burst } = settings;
       const entry: Entry = {
         name,
         options: settings,
         password: digest(password),
         token: token === undefined ? undefined : digest(token),
-        allowed: listOf(allowFrom),
+        allows: isAllowedBy(allowFrom),
         senders: senders.map((text) => senderOf(text, rules)),
         keywords: new Set(settings.keywords.map((word) => word.toUpperCase())),
-        tokens: burst,
-        filledAt: now(),
+        rate: new TokenBucket({ perSecond: ratePerSecond, burst }, now),
       };
       this.#entries.set(name, entry);
       if (entry.token) this.#byToken.set(entry.token.toString('hex'), entry);
@@ -128,37 +122,24 @@ export class Accounts {
   /** Throws GatewayError `throttled` when the account sends too fast. */
   spend({ name }: Account, messages: number): void {
     const entry = this.#entries.get(name) as Entry;
-    const { ratePerSecond, burst } = entry.options;
-    const now = this.#now();
-    entry.tokens = Math.min(burst, entry.tokens + ((now - entry.filledAt) / 1000) * ratePerSecond);
-    entry.filledAt = now;
-    if (entry.tokens < messages) {
-      const retryAfterMs = Math.ceil(((messages - entry.tokens) / ratePerSecond) * 1000);
-      throw new GatewayError('throttled', `at most ${ratePerSecond} messages a second`, { retryAfterMs });
-    }
-    entry.tokens -= messages;
+    const retryAfterMs = entry.rate.take(messages);
+    if (retryAfterMs === 0) return;
+    const { ratePerSecond } = entry.options;
+    throw new GatewayError('throttled', `at most ${ratePerSecond} messages a second`, { retryAfterMs });
   }
 
   #admitted(entry: Entry | undefined, source: string): Account {
-    const isFromThere = entry?.allowed?.check(source, isIPv6(source) ? 'ipv6' : 'ipv4') ?? true;
-    if (entry && isFromThere) {
-      this.#failures.delete(source);
+    if (entry?.allows(source)) {
+      this.#guesses.succeeded(source);
       return entry;
     }
-    const { count } = this.#failures.get(source) ?? { count: 0 };
-    this.#failures.delete(source);
-    this.#failures.set(source, { count: count + 1, until: this.#now() + forgiveMs });
-    if (this.#failures.size > maxSources) this.#failures.delete(this.#failures.keys().next().value as string);
+    this.#guesses.failed(source);
     throw new GatewayError('not-allowed', 'user name or password is wrong, or this account may not be used from there');
   }
 
   #refuseGuessing(source: string): void {
-    const failures = this.#failures.get(source);
-    if (!failures) return;
-    const leftMs = failures.until - this.#now();
-    if (leftMs <= 0) this.#failures.delete(source);
-    else if (failures.count >= maxFailures)
-      throw new GatewayError('throttled', 'too many wrong passwords from there', { retryAfterMs: leftMs });
+    const retryAfterMs = this.#guesses.pauseMs(source);
+    if (retryAfterMs > 0) throw new GatewayError('throttled', 'too many wrong passwords from there', { retryAfterMs });
   }
 }
 

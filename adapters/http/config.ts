@@ -1,6 +1,6 @@
 // Options and their defaults: where applications reach us, who they are, and where they are reached.
-import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { network } from '../../src/guards/networks.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
 
@@ -10,14 +10,6 @@ const httpUrl = z
     (text) => /^https?:$/.test(URL.parse(text.replace(/%[a-zA-Z]/g, 'x'))?.protocol ?? ''),
     'write an http: or https: URL',
   );
-
-const network = z.string().refine((text) => {
-  const [address = '', bits, ...rest] = text.split('/');
-  const longest = isIP(address) === 6 ? 128 : 32;
-  return (
-    isIP(address) > 0 && rest.length === 0 && (bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= longest))
-  );
-}, 'write an address, or a network as 192.0.2.0/24');
 
 const account = z.strictObject({
   password: z.string().min(8, 'a password has at least 8 characters').describe('of sendsms, and of HTTP Basic'),
@@ -71,16 +63,3 @@ export const options = z.strictObject({
 
 export type HttpOptions = z.output<typeof options>;
 export type AccountOptions = HttpOptions['accounts'][string];
-
-/** Empty lists let everybody in. */
-export function listOf(networks: readonly string[]): BlockList | undefined {
-  if (networks.length === 0) return undefined;
-  const list = new BlockList();
-  for (const text of networks) {
-    const [address = '', bits] = text.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(bits), family);
-  }
-  return list;
-}

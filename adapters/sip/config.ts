@@ -1,5 +1,6 @@
 // Options and their defaults.
 import { z } from 'zod';
+import { network } from '../../src/guards/networks.ts';
 import { parseUri } from './codec/uri.ts';
 
 const schemes = z.enum(['xmpp', 'sip', 'sips', 'tel', 'wv', 'im', 'pres']);
@@ -156,9 +157,9 @@ export const options = z.strictObject({
     .describe('for whoever challenges us'),
   auth: authentication.optional().describe('ask strangers to prove who they are'),
   trusted: z
-    .array(z.string())
+    .array(network)
     .default([])
-    .describe('addresses of proxies: not challenged, their P-Asserted-Identity counts'),
+    .describe('addresses or networks of proxies: not challenged, their P-Asserted-Identity counts'),
   acceptSips: z
     .boolean()
     .default(false)

@@ -8,6 +8,7 @@ import {
   type GatewayEvent,
   type Hub,
 } from '../../src/contract/index.ts';
+import { Turns } from '../../src/guards/turns.ts';
 import type { Headers, SipRequest, SipResponse } from './codec/message.ts';
 import { formatNameAddr } from './codec/name-addr.ts';
 import type { Direction, Directions } from './directions.ts';
@@ -16,7 +17,6 @@ import { uriOf } from './mapping/addresses.ts';
 import type { OutboundContext } from './mapping/outbound.ts';
 import type { PeerQuestions } from './peer-questions.ts';
 import type { Requester } from './requester.ts';
-import { Turns } from './turns.ts';
 import { traceMessage } from './wire-trace.ts';
 
 export interface DispatchParts {
@@ -44,7 +44,8 @@ export class Dispatch {
   /** Throws GatewayError unless somebody answered 2xx. `to` is the next target, where it is not the recipient. */
   async send(event: GatewayEvent, signal: AbortSignal, exchange: Exchange, to: Address = event.to): Promise<void> {
     // RFC 3428 s.8
-    await this.#turns.run(bareAddress(to), signal, async () => {
+    await this.#turns.take(bareAddress(to), async () => {
+      signal.throwIfAborted();
       const directions = await this.#parts.directions.find(to);
       const outcomes = directions.map(async (direction) => {
         const response = await exchange(this.#attempt(event, direction, signal), direction.peer);

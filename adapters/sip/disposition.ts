@@ -1,5 +1,6 @@
 // What a receipt becomes: the answer that waited for it, a disposition notification (RFC 5438), or a notice in words.
 import { type Address, bareAddress, type Hub, type Receipt } from '../../src/contract/index.ts';
+import { TokenBuckets } from '../../src/guards/token-buckets.ts';
 import type { AskedStore } from './asked.ts';
 import type { SipResponse } from './codec/message.ts';
 import type { Attempt, Dispatch } from './dispatch.ts';
@@ -10,7 +11,6 @@ import { fromReceipt, nextHopOf, type Told, toldOf } from './mapping/notificatio
 import { noticeOf } from './mapping/outbound.ts';
 import type { Peers } from './peers.ts';
 import { isTypeRefused, saidInRefusal } from './said.ts';
-import { TokenBuckets } from './token-buckets.ts';
 
 export interface DispositionParts {
   hub: Hub;

@@ -1,10 +1,10 @@
 // What happens to a request before anybody acts on it (RFC 3261 s.8.2): method, scheme, Require, dialog, who is asking.
 import { GatewayError } from '../../src/contract/index.ts';
+import { type Rate, TokenBuckets } from '../../src/guards/token-buckets.ts';
 import { createResponse, SipParseError, type SipRequest } from './codec/message.ts';
 import { tagOf } from './codec/name-addr.ts';
 import type { DigestServer } from './digest/index.ts';
 import { statusOf } from './errors.ts';
-import { type Rate, TokenBuckets } from './token-buckets.ts';
 import { newTag } from './tokens.ts';
 import { isLooped } from './transaction/keys.ts';
 import type { ServerTransaction } from './transaction/server.ts';

@@ -1,9 +1,9 @@
 // Who may send what to whom, and how often: no open relay, no sips by the way, and a rate for each source and each target.
 import { bareAddress, splitAddress } from '../../src/contract/index.ts';
+import { type Rate, TokenBuckets } from '../../src/guards/token-buckets.ts';
 import { parseNameAddr } from './codec/name-addr.ts';
 import type { Answer, Inbound } from './endpoint.ts';
 import type { People } from './mapping/inbound.ts';
-import { type Rate, TokenBuckets } from './token-buckets.ts';
 
 export interface GuardOptions {
   /** Domains of ours. */

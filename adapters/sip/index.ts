@@ -9,6 +9,7 @@ import {
   type Hub,
   splitAddress,
 } from '../../src/contract/index.ts';
+import { Networks } from '../../src/guards/networks.ts';
 import { AskedStore } from './asked.ts';
 import { reasonPhrase, type SipRequest } from './codec/message.ts';
 import { parseUri } from './codec/uri.ts';
@@ -172,6 +173,7 @@ export class SipAdapter implements Adapter {
 
   #endpoint(hub: Hub, session: Session, { inbox, presence, registrar, trunks }: Answering): Endpoint {
     const { auth, trusted, nativeDomains, maxPending, maxPendingPerSource, rates } = this.#options;
+    const proxies = new Networks(trusted);
     const methods = new Map<string, Method>([
       ['MESSAGE', { handle: (inbound) => inbox.handle(inbound), isPassedOn: true, wantsProof: true }],
       ...presence.methods(),
@@ -184,7 +186,7 @@ export class SipAdapter implements Adapter {
       accept: acceptedTypes,
       supported: ['eventlist', ...(nativeDomains.length > 0 ? ['path', 'outbound', 'gruu'] : [])],
       events: presence.events,
-      isTrusted: (address) => trusted.includes(address) || trunks.some((trunk) => trunk.isTrusted(address)),
+      isTrusted: (address) => proxies.has(address) || trunks.some((trunk) => trunk.isTrusted(address)),
       digest:
         auth &&
         new DigestServer({

@@ -7,6 +7,7 @@ import {
   type State,
   splitAddress,
 } from '../../src/contract/index.ts';
+import { Turns } from '../../src/guards/turns.ts';
 import { parseCSeq, parseUint32 } from './codec/cseq.ts';
 import type { SipRequest } from './codec/message.ts';
 import { formatNameAddr, parseNameAddr } from './codec/name-addr.ts';
@@ -16,7 +17,6 @@ import { parseUri, sameUri } from './codec/uri.ts';
 import type { FlowName } from './directions.ts';
 import type { Answer, Inbound } from './endpoint.ts';
 import type { Flow } from './transport/flow.ts';
-import { Turns } from './turns.ts';
 
 export interface Binding {
   /** The Contact's URI: what a request to it says. */
@@ -44,7 +44,6 @@ export interface RegistrarOptions {
 const expires = { least: 60, usual: 3600, most: 7200 };
 const maxBindings = 10;
 const maxPeoplePerFlow = 100;
-const never = new AbortController().signal;
 
 export class Registrar {
   readonly #options: RegistrarOptions;
@@ -62,7 +61,7 @@ export class Registrar {
     const { local, domain } = splitAddress(aor);
     if (!this.#options.domains.has(domain)) return { status: 404 };
     if (user !== undefined && user !== local && user !== `${local}@${domain}`) return { status: 403 };
-    return this.#turns.run(aor, never, () => this.#register(aor, request, flow));
+    return this.#turns.take(aor, () => this.#register(aor, request, flow));
   }
 
   /** Those that have not expired. */
@@ -77,7 +76,7 @@ export class Registrar {
     const people = this.#byFlow.get(flow.id);
     this.#byFlow.delete(flow.id);
     for (const aor of people ?? []) {
-      await this.#turns.run(aor, never, async () => {
+      await this.#turns.take(aor, async () => {
         await this.#store(
           aor,
           (await this.bindings(aor)).filter((binding) => binding.flow.id !== flow.id),

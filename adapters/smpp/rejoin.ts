@@ -2,9 +2,9 @@
 // complete (or with a visible gap when the wait is over), in any order, repeats included, across restarts.
 import { createHash } from 'node:crypto';
 import { GatewayError, type State } from '../../src/contract/index.ts';
+import { Turns } from '../../src/guards/turns.ts';
 import type { SmeAddress } from './addresses.ts';
 import type { Piece } from './text/index.ts';
-import { Turns } from './turns.ts';
 
 export interface IncomingPart {
   readonly source: SmeAddress;

@@ -54,12 +54,23 @@ test('formats are pure codecs: no gateway, no node: module that does I/O', () =>
   );
 });
 
-test('an adapter imports the contract, the formats, its own folder and its libraries, never a neighbour', () => {
+test('guards stand alone: no gateway, no network', () => {
+  assert.deepEqual(
+    breaches(
+      ({ file, target }) =>
+        within(file, 'src/guards') && !within(target, 'src/guards') && !/^(zod|node:net)$/.test(target),
+    ),
+    [],
+  );
+});
+
+test('an adapter imports the contract, the formats, the guards, its own folder and its libraries, never a neighbour', () => {
   assert.deepEqual(
     breaches(({ file, target }) => {
       if (!within(file, 'adapters') || !isOurs(target)) return false;
       const own = file.split('/').slice(0, 2).join('/');
-      return !within(target, own) && !within(target, 'src/contract') && !within(target, 'src/formats');
+      const isShared = ['contract', 'formats', 'guards'].some((room) => within(target, `src/${room}`));
+      return !within(target, own) && !isShared;
     }),
     [],
   );
@@ -73,7 +84,7 @@ test('nothing in src imports an adapter: the loader loads it by name', () => {
 });
 
 test('cli -> admin, gateway -> hub -> queue, state -> contract: never upwards', () => {
-  const floors = ['contract', 'formats', 'state', 'queue', 'hub'];
+  const floors = ['contract', 'formats', 'guards', 'state', 'queue', 'hub'];
   assert.deepEqual(
     breaches(({ file, target }) => {
       const from = floors.findIndex((floor) => within(file, `src/${floor}`));

@@ -1,9 +1,9 @@
 // Which of our messages a receipt speaks of, and when the message has ended. Durable, and the same few look-ups however
 // many parts are outstanding: receipts may come early, late, twice, in another radix, on another bind or after a restart.
 import type { State } from '../../../src/contract/index.ts';
+import { Turns } from '../../../src/guards/turns.ts';
 import type { Outcome } from '../errors.ts';
 import type { Conclusion } from '../mapping.ts';
-import { Turns } from '../turns.ts';
 import { outcomeOfReceipt, type ParsedReceipt } from './dialects.ts';
 import { EarlyReceipts } from './early.ts';
 import { type Candidate, candidateKeys, type IdRule, idKey, isOneOf, spellingOf } from './ids.ts';

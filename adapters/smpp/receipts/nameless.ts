@@ -1,7 +1,7 @@
 // For an SMSC that gives no message_id, or the same to every message: its receipts are matched by the two numbers, oldest
 // message first. A guess, and therefore only where the operator asks for it (`receiptFallback: numbers`).
 import type { State } from '../../../src/contract/index.ts';
-import { Turns } from '../turns.ts';
+import { Turns } from '../../../src/guards/turns.ts';
 import type { PartRecord } from './records.ts';
 
 const mostPerPair = 100;

@@ -1,9 +1,9 @@
 // How a message of several parts ends: delivered when all asked parts are (or the one that this carrier speaks of), failed
 // at the first that failed, unknown when the others do not come in time. Durable from the first receipt on.
 import type { State } from '../../../src/contract/index.ts';
+import type { Turns } from '../../../src/guards/turns.ts';
 import type { Outcome } from '../errors.ts';
 import type { Conclusion } from '../mapping.ts';
-import type { Turns } from '../turns.ts';
 import type { Learnt } from './learnt.ts';
 import { isFinal, type PartRecord } from './records.ts';
 

@@ -1,9 +1,8 @@
 // One ESME: what it may do, and its binds. And all of them: who logs in, and whose number that is.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type BlockList, isIPv6 } from 'node:net';
 import { type Address, GatewayError } from '../../../src/contract/index.ts';
+import { isAllowedBy } from '../../../src/guards/networks.ts';
 import { type AddressRules, fromSme, type SmeAddress } from '../addresses.ts';
-import { blocksOf } from './blocks.ts';
 import type { AccountOptions, ServerOptions } from './config.ts';
 import type { Connection } from './connection.ts';
 import { NumberTable, tableOf } from './number-table.ts';
@@ -13,9 +12,10 @@ export class Account {
   readonly name: string;
   readonly options: AccountOptions;
   readonly throttle: Throttle;
+  /** Whether it may bind from there. */
+  readonly allows: (ip: string) => boolean;
   readonly rules: AddressRules;
   readonly binds = new Set<Connection>();
-  readonly #allowed: BlockList | undefined;
   readonly #senders: NumberTable<true>;
   readonly #destinations: NumberTable<true>;
   readonly #defaultSender: Address | undefined;
@@ -25,16 +25,12 @@ export class Account {
     this.options = options;
     this.throttle = new Throttle(options.ratePerSecond, now);
     this.rules = { defaultCountry: options.defaultCountry, shortCodeContext };
-    this.#allowed = options.allow.length === 0 ? undefined : blocksOf(options.allow);
+    this.allows = isAllowedBy(options.allow);
     this.#senders = tableOf([...options.numbers, ...options.senders]);
     this.#destinations = tableOf(options.destinations);
     const { defaultSender } = options;
     this.#defaultSender =
       defaultSender === undefined ? undefined : fromSme({ ton: 0, npi: 0, addr: defaultSender }, this.rules);
-  }
-
-  allows(ip: string): boolean {
-    return this.#allowed?.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4') ?? true;
   }
 
   /** Undefined when it may not send as that. */

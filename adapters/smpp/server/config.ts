@@ -1,6 +1,6 @@
 // The options of our own SMS centre: where ESMEs reach it, what strangers may do, and one account each.
 import { z } from 'zod';
-import { parseBlock } from './blocks.ts';
+import { network } from '../../../src/guards/networks.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
 const count = (fallback: number) => z.number().int().min(1).default(fallback);
@@ -24,10 +24,7 @@ const senders = '+447700900100, a prefix +4477009001*, a short code 12345, a nam
 
 const account = z.strictObject({
   password: z.string().min(1).max(64).describe('8 characters in the specification, more with most'),
-  allow: z
-    .array(z.string().refine((text) => parseBlock(text) !== undefined, 'write an address, or a block as 192.0.2.0/24'))
-    .default([])
-    .describe('addresses or CIDR blocks that it binds from; default: any'),
+  allow: z.array(network).default([]).describe('addresses or CIDR blocks that it binds from; default: any'),
   binds: z
     .array(z.enum(['transmitter', 'receiver', 'transceiver']))
     .min(1)

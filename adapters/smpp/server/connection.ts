@@ -1,17 +1,17 @@
 // One connection of an ESME: not bound, then bound as one account; what it asks, and what we send it within its window.
 import type { Duplex } from 'node:stream';
+import type { Guesses } from '../../../src/guards/guesses.ts';
 import { versions } from '../binds/versions.ts';
 import { type Body, intTlv, type PduOf, type RequestPdu, type Tlv } from '../codec/index.ts';
 import { type Answer, type Exchange, SessionError, type SessionHandler, type SessionLimits } from '../exchange.ts';
 import { Session } from '../session.ts';
 import type { Account, Accounts } from './account.ts';
 import type { BindKind, ServerOptions } from './config.ts';
-import type { Logins } from './logins.ts';
 
 export interface ConnectionParts {
   readonly options: ServerOptions;
   readonly accounts: Accounts;
-  readonly logins: Logins;
+  readonly guesses: Guesses;
   /** Requests of an ESME that is bound, other than binds. */
   serve(connection: Connection, pdu: RequestPdu, frame: Buffer): Promise<Answer> | Answer;
   bound(connection: Connection): void;
@@ -159,12 +159,12 @@ export class Connection {
 
   #bind({ command, body }: BindPdu): Answer {
     if (this.account) return { status: 'ESME_RALYBND' };
-    const { accounts, logins, options } = this.#parts;
+    const { accounts, guesses, options } = this.#parts;
     const kind = kinds[command];
     const { ip } = this.origin;
     const account = accounts.authenticate(body.system_id, body.password);
     if (!account?.allows(ip)) {
-      logins.failed(ip);
+      guesses.failed(ip);
       if (account) return this.#refuse('ESME_RBINDFAIL', body.system_id, 'not from this address');
       return this.#refuse('ESME_RINVPASWD', body.system_id, 'wrong system_id or password');
     }
@@ -172,7 +172,7 @@ export class Connection {
     if (account.binds.size >= account.options.maxBinds) {
       return this.#refuse('ESME_RALYBND', body.system_id, 'too many binds');
     }
-    logins.succeeded(ip);
+    guesses.succeeded(ip);
     this.account = account;
     this.kind = kind;
     this.version = body.interface_version;

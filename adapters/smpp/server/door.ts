@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { sourceOf } from '../../../src/guards/guesses.ts';
 import type { ServerOptions } from './config.ts';
 import type { Origin } from './connection.ts';
-import { sourceOf } from './logins.ts';
 
 type Listener = ServerOptions['listen'][number];
 export type TurnedAway = 'full' | 'too many of one address' | 'blocked' | 'tls';

@@ -9,6 +9,7 @@ import {
   type Hub,
   type ViewRow,
 } from '../../../src/contract/index.ts';
+import { Guesses } from '../../../src/guards/guesses.ts';
 import { versionName } from '../binds/versions.ts';
 import { Accounts, ownersOf } from './account.ts';
 import { Agenda } from './agenda.ts';
@@ -18,7 +19,6 @@ import { diagnose } from './diagnose.ts';
 import { Door } from './door.ts';
 import { Intake, readNativeId } from './intake.ts';
 import { Ledger } from './ledger.ts';
-import { Logins } from './logins.ts';
 import type { NumberTable } from './number-table.ts';
 import { Outbound } from './outbound.ts';
 import { Owed } from './owed.ts';
@@ -83,12 +83,12 @@ export class SmppServer implements Adapter {
     const owed = new Owed(hub.state, accounts, recordMs, outbound.tell.bind(outbound), now);
     const intake = new Intake({ hub, accounts, ledger, agenda, owed, rejoinWaitMs });
     const requests = new Requests({ hub, ledger, intake, revisions: new Revisions({ hub, ledger, agenda }) });
-    const logins = new Logins(settings.logins, now);
+    const guesses = new Guesses(settings.logins, now);
     await Promise.all([agenda.open(), owed.open(), intake.rejoin.open()]);
     const connections = new Set<Connection>();
-    const parts = connectionParts({ hub, options: settings, accounts, logins, connections, requests });
+    const parts = connectionParts({ hub, options: settings, accounts, guesses, connections, requests });
     const door = new Door(settings, {
-      isBlocked: (ip) => logins.isBlocked(ip),
+      isBlocked: (ip) => guesses.pauseMs(ip) > 0,
       turnedAway: (ip, why) => {
         hub.metrics.count('connections_refused_total', { why });
         hub.log.debug({ ip, why }, 'turned away');
@@ -154,12 +154,19 @@ interface Joined {
   readonly hub: Hub;
   readonly options: ServerOptions;
   readonly accounts: Accounts;
-  readonly logins: Logins;
+  readonly guesses: Guesses;
   readonly connections: Set<Connection>;
   readonly requests: Requests;
 }
 
-function connectionParts({ hub, options: settings, accounts, logins, connections, requests }: Joined): ConnectionParts {
+function connectionParts({
+  hub,
+  options: settings,
+  accounts,
+  guesses,
+  connections,
+  requests,
+}: Joined): ConnectionParts {
   const { log, metrics } = hub;
   const countBinds = () => {
     let binds = 0;
@@ -169,7 +176,7 @@ function connectionParts({ hub, options: settings, accounts, logins, connections
   return {
     options: settings,
     accounts,
-    logins,
+    guesses,
     serve: (connection, pdu, frame) => requests.serve(connection, pdu, frame),
     bound: ({ account, kind, origin, version }) => {
       metrics.count('logins_total', { result: 'ok' });

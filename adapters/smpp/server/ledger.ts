@@ -1,7 +1,7 @@
 // Every message that an ESME handed in, by its message_id: for query_sm, for receipts, for taking it back. Durable.
 import type { DraftOf, State } from '../../../src/contract/index.ts';
+import { Turns } from '../../../src/guards/turns.ts';
 import type { SmeAddress } from '../addresses.ts';
-import { Turns } from '../turns.ts';
 import { isFinal, type StateWord } from './statuses.ts';
 
 /** One message_id and one recipient. */

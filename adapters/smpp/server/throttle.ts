@@ -1,5 +1,6 @@
-// An account's rate as a token bucket. The parts of a long text are counted one by one, but once its first part was taken
-// the others are too, on credit: no text is torn in two by ESME_RTHROTTLED.
+// An account's rate. The parts of a long text are counted one by one, but once its first part was taken the others are
+// too, on credit: no text is torn in two by ESME_RTHROTTLED.
+import { TokenBucket } from '../../../src/guards/token-buckets.ts';
 
 // So much of a second's allowance may be saved up.
 const burstSeconds = 1;
@@ -11,41 +12,23 @@ export interface WholeName {
 }
 
 export class Throttle {
-  readonly #ratePerSecond: number;
-  readonly #now: () => number;
-  #tokens: number;
-  #countedAt: number;
+  readonly #bucket: TokenBucket;
   /** Texts under way: how many of their parts may still come. Oldest first. */
   readonly #wholes = new Map<string, number>();
 
   constructor(ratePerSecond: number | undefined, now: () => number) {
-    this.#ratePerSecond = ratePerSecond ?? Number.POSITIVE_INFINITY;
-    this.#now = now;
-    this.#countedAt = now();
-    this.#tokens = this.#most;
+    const perSecond = ratePerSecond ?? 0;
+    this.#bucket = new TokenBucket({ perSecond, burst: Math.max(1, perSecond * burstSeconds) }, now);
   }
 
   /** Whether one more may pass now, to `cost` recipients; `whole` names the long text that it is a part of. */
   admits(whole?: WholeName, cost = 1): boolean {
-    if (this.#ratePerSecond === Number.POSITIVE_INFINITY) return true;
-    this.#refill();
     const left = whole && this.#wholes.get(whole.key);
-    if (left === undefined && this.#tokens < 1) return false;
+    if (left === undefined && this.#bucket.waitMs() > 0) return false;
     // What goes to many is paid for afterwards: it could never save up for them.
-    this.#tokens -= cost;
+    this.#bucket.spend(cost);
     if (whole) this.#expect(whole.key, (left ?? whole.total) - 1);
     return true;
-  }
-
-  get #most(): number {
-    return Math.max(1, this.#ratePerSecond * burstSeconds);
-  }
-
-  #refill(): void {
-    const now = this.#now();
-    const earned = (Math.max(0, now - this.#countedAt) / 1000) * this.#ratePerSecond;
-    this.#tokens = Math.min(this.#most, this.#tokens + earned);
-    this.#countedAt = now;
   }
 
   #expect(key: string, left: number): void {

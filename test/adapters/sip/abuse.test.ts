@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, type SipRequest } from '../../../adapters/sip/codec/message.ts';
 import { answerChallenge } from '../../../adapters/sip/digest/index.ts';
-import { TokenBuckets } from '../../../adapters/sip/token-buckets.ts';
 import { isLooped, loopMark } from '../../../adapters/sip/transaction/keys.ts';
 import { message, open, signal } from './adapter-fixtures.ts';
 import { request } from './fixtures.ts';
@@ -140,20 +139,4 @@ test('RFC 5393 s.4.2.2: the mark is that of Request-URI, From, To, Call-ID and C
   const mark = loopMark(withVias('z9hG4bK2'));
   assert.equal(isLooped(withVias(`z9hG4bK1.2.${mark}`)), true);
   assert.equal(isLooped(withVias(`z9hG4bK1.2.${mark}x`)), false);
-});
-
-test('a million strangers have ten thousand buckets, and the busiest keeps its own', () => {
-  let now = 0;
-  const buckets = new TokenBuckets({ perSecond: 1, burst: 2 }, () => now);
-  for (let index = 0; index < 1_000_000; index++) {
-    buckets.take(`stranger-${index}`);
-    if (index % 1000 === 0) buckets.take('busy');
-  }
-  assert.equal(buckets.size, 10_000);
-  assert.equal(buckets.take('busy'), 1000);
-  now += 500;
-  assert.equal(buckets.take('busy'), 500);
-  now += 500;
-  assert.equal(buckets.take('busy'), 0);
-  assert.equal(new TokenBuckets({ perSecond: 0, burst: 1 }, () => now).take('any'), 0);
 });

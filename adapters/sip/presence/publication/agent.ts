@@ -9,6 +9,7 @@ import {
   type ViewRow,
 } from '../../../../src/contract/index.ts';
 import { encodePidf, pidfType } from '../../../../src/formats/pidf/index.ts';
+import { Turns } from '../../../../src/guards/turns.ts';
 import type { SipRequest, SipResponse } from '../../codec/message.ts';
 import type { Directions } from '../../directions.ts';
 import { errorOf } from '../../errors.ts';
@@ -17,7 +18,6 @@ import type { Peers } from '../../peers.ts';
 import { plainRequest } from '../../plain-request.ts';
 import type { Requester } from '../../requester.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
-import { Turns } from '../../turns.ts';
 import { traceMessage } from '../../wire-trace.ts';
 import { pauseMs, refreshDelayMs, startSpreadMs } from '../subscriber/pace.ts';
 import { type Published, PublishedStore } from './published.ts';
@@ -86,7 +86,8 @@ export class Agent {
     const published = this.#store.take(bareAddress(event.from), server, bareAddress(event.to));
     published.hear(event);
     // s.4: one at a time for one person. What was said meanwhile goes along with the next.
-    await this.#turns.run(published.key, signal, async () => {
+    await this.#turns.take(published.key, async () => {
+      signal.throwIfAborted();
       if (published.isStale) await this.#publish(published, signal, event.id);
     });
   }
@@ -102,8 +103,11 @@ export class Agent {
   #due(published: Published): void {
     const { signal } = this.#stopping;
     const isFirst = !published.isAsked;
-    const work = () => this.#publish(published, signal);
-    this.#turns.run(published.key, signal, work).catch((thrown: unknown) => {
+    const work = async () => {
+      signal.throwIfAborted();
+      await this.#publish(published, signal);
+    };
+    this.#turns.take(published.key, work).catch((thrown: unknown) => {
       const { message, retryAfterMs = 0 } = asGatewayError(thrown);
       if (signal.aborted) return;
       const { presentity } = published;

@@ -1,11 +1,11 @@
 // The event state compositor of RFC 3903 s.6, for people of our own domains: takes PUBLISH, keeps the state, answers.
 import { type Address, bareAddress, type Hub, splitAddress } from '../../../../src/contract/index.ts';
 import { pidfType } from '../../../../src/formats/pidf/index.ts';
+import { Turns } from '../../../../src/guards/turns.ts';
 import { SipParseError, type SipRequest } from '../../codec/message.ts';
 import type { Answer, Inbound } from '../../endpoint.ts';
 import { addressOf, peopleOf } from '../../mapping/addresses.ts';
 import { newTag } from '../../tokens.ts';
-import { Turns } from '../../turns.ts';
 import { setApart, shareTuple } from './composition.ts';
 import { type Publish, readPublish } from './publish.ts';
 import type { Publication, Shelf } from './shelf.ts';
@@ -29,7 +29,6 @@ export interface CompositorParts {
 /** RFC 3903 s.6: whoever asks for an hour or more is never told that it is too short. */
 const neverTooBrief = 3600;
 const usualSeconds = 3600;
-const never = new AbortController().signal;
 const busy: Answer = { status: 503, headers: [['Retry-After', '30']] };
 
 export class Compositor {
@@ -58,7 +57,7 @@ export class Compositor {
       return { status: 403, reason: 'Not Your Address' };
     }
     // s.6.1: in the order in which they came.
-    return this.#turns.run(presentity.toLowerCase(), never, () => this.#apply(presentity, publish));
+    return this.#turns.take(presentity.toLowerCase(), () => this.#apply(presentity, publish));
   }
 
   async #apply(presentity: Address, publish: Publish): Promise<Answer> {

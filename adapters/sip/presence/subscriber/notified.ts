@@ -1,12 +1,12 @@
 // NOTIFY on its way in (RFC 6665 s.4.1.3): whose it is, what it tells the watcher, and an answer only when that is durable.
 import { type FailureReason, GatewayError, type Hub } from '../../../../src/contract/index.ts';
+import { Turns } from '../../../../src/guards/turns.ts';
 import type { SipRequest } from '../../codec/message.ts';
 import { tagOf } from '../../codec/name-addr.ts';
 import { advanced, type Dialog, dialogFromRequest } from '../../dialog.ts';
 import { type Answer, type Inbound, oneLine } from '../../endpoint.ts';
 import { hopsOf } from '../../mapping/hops.ts';
 import type { DevicePresence } from '../../mapping/presence.ts';
-import { Turns } from '../../turns.ts';
 import { traceMessage } from '../../wire-trace.ts';
 import { afterNews, type ListNews } from '../list/members.ts';
 import type { Life } from './life.ts';
@@ -42,7 +42,6 @@ const endsIt: ReadonlySet<number> = new Set([404, 481, 489]);
 /** A dialog whose end moves by less is not written down again. */
 const worthKeepingMs = 60_000;
 const retryAfterMs = 5000;
-const never = new AbortController().signal;
 
 export class Notified {
   readonly #parts: NotifiedParts;
@@ -67,7 +66,7 @@ export class Notified {
     watching.watch.dialog = dialog;
     watching.attempt = undefined;
     // Each in its turn: the second must not find what the first has not told yet.
-    return this.#turns.run(callId, never, () => this.#apply(watching, notification, request, before === undefined));
+    return this.#turns.take(callId, () => this.#apply(watching, notification, request, before === undefined));
   }
 
   // RFC 3856 s.6.9: of several that a forked SUBSCRIBE has reached, the first to notify makes the one dialog.

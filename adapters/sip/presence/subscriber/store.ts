@@ -1,7 +1,7 @@
 // Every watch there is: by the pair of people, by Call-ID, and in the store, so that its dialog goes on after a restart.
 import { createHash } from 'node:crypto';
 import type { Address, State } from '../../../../src/contract/index.ts';
-import { Turns } from '../../turns.ts';
+import { Turns } from '../../../../src/guards/turns.ts';
 import { pairOfWatch, type Watch, type Watching } from './watch.ts';
 
 const prefix = 'watch/';
@@ -9,7 +9,6 @@ const prefix = 'watch/';
 const keepMs = 400 * 86_400_000;
 /** What one SUBSCRIBE can use up: itself, two answers to challenges, one redirection. */
 export const cseqsPerRequest = 4;
-const never = new AbortController().signal;
 
 export class WatchStore {
   readonly #state: State;
@@ -64,7 +63,7 @@ export class WatchStore {
   async save(watching: Watching): Promise<void> {
     const pair = pairOfWatch(watching.watch);
     if (watching.watch.standing === 'polled') return;
-    await this.#turns.run(pair, never, async () => {
+    await this.#turns.take(pair, async () => {
       if (this.#byPair.get(pair) !== watching) return;
       const { dialog, ...watch } = watching.watch;
       // The numbers that the next request may use count as used (RFC 3261 s.12.2.1.1), should we not live to write them down.
@@ -84,7 +83,7 @@ export class WatchStore {
     const left = this.countOf(watcher) - 1;
     if (left > 0) this.#byWatcher.set(watcher, left);
     else this.#byWatcher.delete(watcher);
-    if (watching.watch.standing !== 'polled') await this.#turns.run(pair, never, () => this.#state.delete(keyOf(pair)));
+    if (watching.watch.standing !== 'polled') await this.#turns.take(pair, () => this.#state.delete(keyOf(pair)));
   }
 
   async remove(watching: Watching): Promise<void> {

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatTime, parseTime, statusName } from '../../../../adapters/smpp/codec/index.ts';
-import { Logins, sourceOf } from '../../../../adapters/smpp/server/logins.ts';
 import { NumberTable } from '../../../../adapters/smpp/server/number-table.ts';
 import { Throttle } from '../../../../adapters/smpp/server/throttle.ts';
 import { parseAddress } from '../../../../src/contract/index.ts';
@@ -95,18 +94,4 @@ test('numbers: an exact number before a prefix, a longer prefix before a shorter
   assert.equal(find('tel:12345;phone-context=x.invalid'), '12345');
   assert.equal(find('tel:My%20Bank;phone-context=alphanumeric'), 'My Bank');
   assert.equal(find('tel:Other;phone-context=alphanumeric'), '*');
-});
-
-test('reference smpp 7.6: addresses that guess are remembered in bounds, IPv6 by its network', () => {
-  let now = 0;
-  const logins = new Logins({ maxFailures: 1, firstMs: 1000, maxMs: 3000 }, () => now);
-  assert.equal(sourceOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
-  logins.failed('2001:db8:1:2:3:4:5:6');
-  assert.equal(logins.isBlocked('2001:db8:1:2::1:6'), true);
-  assert.equal(logins.isBlocked('2001:db8:1:3::1:6'), false);
-  now += 1000;
-  assert.equal(logins.isBlocked('2001:db8:1:2:3:4:5:6'), false);
-  logins.failed('192.0.2.1');
-  for (let n = 0; n < 10_000; n++) logins.failed(`10.0.${n >> 8}.${n & 255}`);
-  assert.equal(logins.isBlocked('192.0.2.1'), false, 'the oldest is forgotten first');
 });

@@ -1,6 +1,13 @@
 // Addresses that guess passwords wait longer and longer. Bounded: the oldest are forgotten first.
 import { isIPv6 } from 'node:net';
-import type { ServerOptions } from './config.ts';
+
+export interface GuessLimits {
+  /** Wrong passwords in a row that cost nothing. */
+  readonly maxFailures: number;
+  /** The first pause; each further one is twice as long. */
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
 
 interface Failures {
   count: number;
@@ -9,18 +16,20 @@ interface Failures {
 
 const maxSources = 10_000;
 
-export class Logins {
-  readonly #limits: ServerOptions['logins'];
+export class Guesses {
+  readonly #limits: GuessLimits;
   readonly #now: () => number;
   readonly #failures = new Map<string, Failures>();
 
-  constructor(limits: ServerOptions['logins'], now: () => number) {
+  constructor(limits: GuessLimits, now: () => number) {
     this.#limits = limits;
     this.#now = now;
   }
 
-  isBlocked(ip: string): boolean {
-    return (this.#failures.get(sourceOf(ip))?.blockedUntil ?? 0) > this.#now();
+  /** How long nothing from that address is looked at, in milliseconds; 0 when it may try. */
+  pauseMs(ip: string): number {
+    const { blockedUntil } = this.#failures.get(sourceOf(ip)) ?? { blockedUntil: 0 };
+    return Math.max(0, blockedUntil - this.#now());
   }
 
   failed(ip: string): void {

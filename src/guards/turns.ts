@@ -1,4 +1,5 @@
-// One at a time for each key, in order of arrival (RFC 3428 s.8: one pending MESSAGE to one URI).
+// One after the other for each key, in order of arrival, all keys at once: for records that are read, changed and written
+// back, and for peers who take one request at a time.
 
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
@@ -8,14 +9,13 @@ export class Turns {
     return this.#last.size;
   }
 
-  /** Runs `work` when those before it have ended. Rejects without running it when the signal aborts first. */
-  async run<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Runs `work` when those before it have ended, however they ended. */
+  async take<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
     const { promise: done, resolve: finish } = Promise.withResolvers<void>();
     this.#last.set(key, done);
     try {
       if (before) await before;
-      signal.throwIfAborted();
       return await work();
     } finally {
       if (this.#last.get(key) === done) this.#last.delete(key);
