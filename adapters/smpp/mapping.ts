@@ -46,7 +46,7 @@ export function textOf(message: Message): string {
 /** How it becomes short messages. Throws GatewayError `too-large`, `unsupported`, or `malformed` for a header that is none. */
 export function planOf(event: Message, options: SplitOptions): Plan {
   const { binary, messageClass, udh } = event.sms ?? {};
-  if (binary) return planBinary(binary, options.concat, options.maxParts);
+  if (binary) return planBinary(binary, options.concat, options.maxParts, options.alphabet0);
   const elements = udh === undefined ? [] : parseElements(Buffer.from(udh, 'hex'));
   return planText(textOf(event), options, { messageClass: messageClass as MessageClass | undefined, elements });
 }

@@ -42,13 +42,18 @@ const applications: ReadonlyMap<number, readonly [name: string, mediaType: strin
   [9205, ['calendar.vcs', 'text/x-vcalendar']],
 ]);
 
-/** A data: URL with the octets; of a WAP push the pushed document. */
-export function attachmentOf({ data, port }: NonNullable<Content['binary']>): Attachment {
+const octets = ['message.bin', 'application/octet-stream'] as const;
+const plainText = ['message.txt', 'text/plain'] as const;
+
+/** A data: URL with the octets, or with their characters where they are written text; of a WAP push the pushed document. */
+export function attachmentOf({ data, port, said }: NonNullable<Content['binary']>): Attachment {
   const pushed = port === 2948 || port === 2949 ? pushedDocument(data) : undefined;
-  const [name, mediaType] = applications.get(port ?? 0) ?? ['message.bin', 'application/octet-stream'];
-  const body = pushed?.body ?? data;
+  const [name, mediaType] = applications.get(port ?? 0) ?? (said === undefined ? octets : plainText);
+  const isText = mediaType.startsWith('text/') && said !== undefined;
+  const body = pushed?.body ?? (isText ? Buffer.from(said) : data);
   const type = pushed?.mediaType ?? mediaType;
-  return { url: `data:${type};base64,${body.toString('base64')}`, name, mediaType: type, bytes: body.length };
+  const charset = isText && type === 'text/plain' ? ';charset=utf-8' : '';
+  return { url: `data:${type}${charset};base64,${body.toString('base64')}`, name, mediaType: type, bytes: body.length };
 }
 
 const pushPdu = 0x06;

@@ -16,6 +16,8 @@ export interface Content {
     readonly dataCoding: number;
     readonly udh?: Buffer;
     readonly port?: number;
+    /** What the octets say where their coding is an alphabet: a vCard in septets. */
+    readonly said?: string;
   };
   readonly messageClass?: MessageClass;
   /** The elements of the header that came with a text and that nobody here understands. */
@@ -26,7 +28,9 @@ interface Read {
   readonly payload: Buffer;
   readonly coding: DataCoding;
   readonly header: Header;
-  /** Undefined: octets. */
+  /** What its coding says it is written in. */
+  readonly written: Alphabet | undefined;
+  /** Undefined: octets, or for a program. */
   readonly alphabet: Alphabet | undefined;
 }
 
@@ -42,7 +46,9 @@ export function contentOf(pieces: readonly Piece[], alphabet0: DefaultAlphabet):
     const udh = pieces[first]?.udh;
     const { dataCoding = 0 } = pieces[first] ?? {};
     const port = header.port === undefined ? {} : { port: header.port };
-    return { text: '', binary: { data, dataCoding, ...port, ...(udh ? { udh } : {}) }, ...classed };
+    const isOfOne = lead.written && reads.every((one) => one?.written === lead.written);
+    const said = isOfOne ? { said: lead.written.decode(data).toWellFormed() } : {};
+    return { text: '', binary: { data, dataCoding, ...port, ...said, ...(udh ? { udh } : {}) }, ...classed };
   }
   const rest = formatElements(header.rest);
   const said = textOfReads(reads);
@@ -60,15 +66,11 @@ function read({ payload, dataCoding, udh }: NonNullable<Piece>, alphabet0: Defau
   const header = udh ? readHeader(parseElements(udh)) : noHeader;
   const { shift, port } = header;
   const isShifted = shift.locking !== undefined || shift.single !== undefined;
-  // Data for a program on the phone is no text whatever its coding says. The tables replace the default alphabet, which
-  // some call IA5.
-  const alphabet = port !== undefined ? undefined : coding.alphabet;
-  return {
-    payload,
-    coding,
-    header,
-    alphabet: isShifted && (alphabet === gsm || alphabet === ia5) ? nationalAlphabet(shift) : alphabet,
-  };
+  const { alphabet } = coding;
+  // The tables replace the default alphabet, which some call IA5.
+  const written = isShifted && (alphabet === gsm || alphabet === ia5) ? nationalAlphabet(shift) : alphabet;
+  // Data for a program on the phone is no text whatever its coding says.
+  return { payload, coding, header, written, alphabet: port === undefined ? written : undefined };
 }
 
 function textOfReads(reads: readonly (Read | undefined)[]): string {

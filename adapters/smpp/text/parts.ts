@@ -2,7 +2,7 @@
 import { GatewayError, type SmsHints } from '../../../src/contract/index.ts';
 import { intTlv, octetsTlv, type Tlv, tlvInt, tlvOctets } from '../codec/index.ts';
 import type { Plan } from './choice.ts';
-import type { DataCoding } from './data-coding.ts';
+import { type DataCoding, type DefaultAlphabet, readDataCoding } from './data-coding.ts';
 import {
   concatElement,
   type Element,
@@ -47,16 +47,22 @@ export function toParts(plan: Plan, concat: Concat, reference: number): Part[] {
 }
 
 /** Octets that are no text, sent as they are. Throws GatewayError `too-large`, or `malformed` for a header that is none. */
-export function planBinary(binary: NonNullable<SmsHints['binary']>, concat: Concat, maxParts: number): Plan {
+export function planBinary(
+  binary: NonNullable<SmsHints['binary']>,
+  concat: Concat,
+  maxParts: number,
+  alphabet0: DefaultAlphabet = 'gsm',
+): Plan {
   const data = Buffer.from(binary.data, 'base64');
   const header = Buffer.from(binary.udh ?? '', 'hex');
   const elements = parseElements(header);
   if (formatElements(elements).length !== header.length) {
     throw new GatewayError('malformed', 'the user data header is cut short');
   }
-  const octets = { isSeptets: false };
+  const isSeptets = areSeptets(data, binary.dataCoding, alphabet0);
   const bytes = header.length;
-  const limit = data.length <= capacity(octets, bytes) ? data.length : capacity(octets, bytes, concat);
+  const whole = capacity({ isSeptets }, bytes);
+  const limit = data.length <= whole ? data.length : capacity({ isSeptets }, bytes, concat);
   const count = limit <= 0 ? 1 : Math.ceil(data.length / limit);
   const isPart = elements.some(
     ({ identifier }) => identifier === identifiers.concat8 || identifier === identifiers.concat16,
@@ -70,15 +76,21 @@ export function planBinary(binary: NonNullable<SmsHints['binary']>, concat: Conc
   });
   return {
     alphabet: 'binary',
-    isSeptets: false,
+    isSeptets,
     dataCoding: binary.dataCoding,
-    isPacked: false,
+    isPacked: isSeptets && alphabet0 === 'gsm-packed',
     elements,
     firstElements: [],
     bodies,
     count,
     reason: `${count === 1 ? '1 part' : `${count} parts`} binary`,
   };
+}
+
+// A vCard for a port is often written in septets: they are counted as such.
+function areSeptets(data: Buffer, dataCoding: number, alphabet0: DefaultAlphabet): boolean {
+  const isWritten = readDataCoding(dataCoding, alphabet0).alphabet?.isSeptets ?? false;
+  return isWritten && data.every((octet) => octet < 0x80);
 }
 
 /** One short message as it arrived, its header taken off. */

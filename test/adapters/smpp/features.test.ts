@@ -6,6 +6,7 @@ import { encode, formatRelativeTime, formatTime, parseTime } from '../../../adap
 import { options } from '../../../adapters/smpp/config.ts';
 import { fromEvent, textOf } from '../../../adapters/smpp/mapping.ts';
 import { attachmentOf, describeAttachment } from '../../../adapters/smpp/media.ts';
+import { gsm, ucs2, unpackSeptets } from '../../../adapters/smpp/text/index.ts';
 import type { Message } from '../../../src/contract/index.ts';
 import { fails, mo, moPart, open, phone, service, signal } from './carrier.ts';
 import { message } from './event.ts';
@@ -166,6 +167,49 @@ describe('in', () => {
       { url, name: 'wap-push.bin', mediaType: 'application/vnd.wap.sic', bytes: 6 },
     ]);
     assert.deepEqual(draft?.sms?.binary, { data: push.toString('base64'), dataCoding: 4, udh: '05040b8423f0' });
+  });
+  const card = 'BEGIN:VCARD\r\nVERSION:2.1\r\nN:Ñandù;Zoe\r\nEMAIL:zoe_1@x.example\r\nNOTE:{€}\r\nEND:VCARD\r\n';
+  const cards: Array<[how: string, port: number, dataCoding: number, octets: Buffer]> = [
+    ['septets', 9204, 0, gsm.encode(card)],
+    ['septets with a class', 226, 0xf1, gsm.encode(card)],
+    ['UCS-2', 9204, 8, ucs2.encode(card)],
+    ['octets', 9204, 0xf5, Buffer.from(card)],
+  ];
+  for (const [how, port, data_coding, octets] of cards) {
+    test(`TS 23.040 s.9.2.3.24.4: a vCard for port ${port} in ${how} has its characters right, and goes on as it came`, async (t) => {
+      const { smsc, hub, smpp } = await open(t);
+      const udh = Buffer.from([5, 4, port >> 8, port & 0xff, 0, 0]);
+      const parts = [octets.subarray(0, 99), octets.subarray(99)].map((piece, at) => {
+        const header = Buffer.concat([Buffer.from([11, 0, 3, 7, 2, at + 1]), udh]);
+        return { esm_class: 0x40, data_coding, short_message: Buffer.concat([header, piece]) };
+      });
+      for (const part of parts.toReversed()) await smsc.tell('deliver_sm', mo('', part));
+      const [draft] = hub.draftsOf('message');
+      const [file] = draft?.attachments ?? [];
+      assert.deepEqual([file?.name, file?.mediaType, draft?.text], ['vcard.vcf', 'text/vcard', {}]);
+      assert.equal(Buffer.from(file?.url.split(',')[1] ?? '', 'base64').toString(), card);
+      await smpp.deliver(message('', { text: {}, ...(draft?.sms ? { sms: draft.sms } : {}) }), signal);
+      const sent = smsc.submits.map(({ short_message }) => short_message.subarray(short_message.readUInt8(0) + 1));
+      assert.deepEqual([hex(Buffer.concat(sent)), smsc.submits[0]?.data_coding], [hex(octets), data_coding]);
+    });
+  }
+  test('TS 23.040 s.9.2.3.24.4: a text for the port of a program nobody knows is a text file', async (t) => {
+    const { smsc, hub } = await open(t);
+    const short_message = Buffer.concat([Buffer.from('06050430390000', 'hex'), gsm.encode('go_home@2')]);
+    await smsc.tell('deliver_sm', mo('', { esm_class: 0x40, short_message }));
+    const [file] = hub.draftsOf('message')[0]?.attachments ?? [];
+    assert.deepEqual([file?.name, file?.mediaType], ['message.txt', 'text/plain']);
+    assert.equal(Buffer.from(file?.url.split(',')[1] ?? '', 'base64').toString(), 'go_home@2');
+  });
+  test('TS 23.040 s.9.2.3.24.4: septets for a program are counted as septets: 152 of them are one part', async (t) => {
+    const { smsc, smpp } = await open(t, { alphabet0: 'gsm-packed' });
+    const data = gsm.encode('@_'.repeat(76));
+    const binary = { data: data.toString('base64'), udh: '050423f40000', dataCoding: 0 };
+    await smpp.deliver(message('', { text: {}, sms: { binary } }), signal);
+    const [sent] = smsc.submits;
+    assert.deepEqual([smsc.submits.length, sent?.short_message.length], [1, 7 + 133]);
+    const packed = sent?.short_message.subarray(7) ?? Buffer.alloc(0);
+    assert.equal(hex(unpackSeptets(packed, 0)), hex(data));
   });
   test('octets that came in go out again as they were', async (t) => {
     const { smsc, hub, smpp } = await open(t);
