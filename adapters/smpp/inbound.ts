@@ -34,13 +34,13 @@ export class Inbound {
     this.#parts = parts;
   }
 
-  /** `link`: the session that it came by. */
-  async request(pdu: RequestPdu, frame: Buffer, link: object): Promise<Answer> {
+  /** `link`: the session that it came by, from the SMS centre `host`. */
+  async request(pdu: RequestPdu, frame: Buffer, link: object, host = ''): Promise<Answer> {
     if (pdu.command === 'alert_notification' || pdu.command === 'outbind') return 'silent';
     // An ESME is asked for nothing else.
     if (pdu.command !== 'deliver_sm' && pdu.command !== 'data_sm') return { status: 'ESME_RINVCMDID' };
     try {
-      await this.#take(pdu, frame, link);
+      await this.#take(pdu, frame, link, host);
       return { status: 'ESME_ROK' };
     } catch (error) {
       const reason = error instanceof GatewayError ? error.reason : 'internal';
@@ -57,7 +57,7 @@ export class Inbound {
     await this.#publish(source, destination, pieces, hints, key);
   }
 
-  async #take(pdu: Mobile, frame: Buffer, link: object): Promise<void> {
+  async #take(pdu: Mobile, frame: Buffer, link: object, host: string): Promise<void> {
     const { options, hub, book, repeats } = this.#parts;
     const octets = userData(pdu);
     const coding = readDataCoding(pdu.body.data_coding, options.alphabet0);
@@ -65,9 +65,9 @@ export class Inbound {
     if (receipt) {
       // Most SMSCs turn source and destination round in a receipt, some do not.
       const numbers = [pdu.body.source_addr, pdu.body.destination_addr];
-      const found = await book.heard(receipt, numbers, (event) => this.#trace(event, pdu, frame, receipt.stat));
+      const found = await book.heard(receipt, numbers, (event) => this.#trace(event, pdu, frame, receipt.stat), host);
       hub.metrics.count('receipts_total', { found });
-      if (found === 'settled' && receipt.isCertain) await this.#noteDialect(receipt);
+      if (found === 'settled' && receipt.isCertain) await this.#noteDialect(receipt, host);
       if (found === 'unknown' && receipt.isCertain) {
         hub.log.warn({ ids: receipt.ids, stat: receipt.stat }, 'a receipt for no message of ours');
       }
@@ -82,10 +82,11 @@ export class Inbound {
     repeats.answered(link, seal);
   }
 
-  async #noteDialect({ dialect, doneDate }: ParsedReceipt): Promise<void> {
+  async #noteDialect({ dialect, doneDate }: ParsedReceipt, host: string): Promise<void> {
     const { learnt } = this.#parts.book;
-    if (dialect !== undefined) await learnt.noteOne('dialects', dialect);
-    if (doneDate !== undefined && /^\d+$/.test(doneDate)) await learnt.noteOne('dates', `${doneDate.length} digits`);
+    if (dialect !== undefined) await learnt.noteOne(host, 'dialects', dialect);
+    if (doneDate !== undefined && /^\d+$/.test(doneDate))
+      await learnt.noteOne(host, 'dates', `${doneDate.length} digits`);
   }
 
   async #text(pdu: Mobile, octets: Buffer, coding: DataCoding, frame: Buffer): Promise<void> {

@@ -159,19 +159,23 @@ export class Smpp implements Adapter {
       ratePerSecond: flow.rate === undefined ? 'no limit' : Math.round(flow.rate),
       latencyMs: flow.latencyMs,
       pressure: flow.pressure(running.hub.now()),
-      idRule: running.book.learnt.row().idRule ?? '',
       alphabet0: this.#options.alphabet0,
     };
-    for (const row of running.fleet.rows()) yield { ...row, ...common };
+    for (const [host, row] of running.fleet.rows()) {
+      yield { ...row, ...common, idRule: running.book.learnt.row(host).idRule ?? '' };
+    }
   }
 
-  /** One row: what was learnt of the carrier, and what was told us of it. */
+  /** One row a SMS centre: what was learnt of it, and what was told us of the carrier. */
   async *#peerRows(): AsyncIterable<ViewRow> {
     const running = this.#running;
     if (!running) return;
     const { systemId, alphabet0, concat, unknownOutcome } = this.#options;
     const version = versionName(running.fleet.version);
-    yield { peer: this.#name, systemId, version, ...running.book.learnt.row(), alphabet0, concat, unknownOutcome };
+    const { learnt } = running.book;
+    for (const host of new Set([...running.fleet.hosts, ...learnt.hosts])) {
+      yield { peer: this.#name, host, systemId, version, ...learnt.row(host), alphabet0, concat, unknownOutcome };
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 // All binds of one account: how many, to which hosts, whether enough of them are up, and what operators see of them.
 import type { AdapterStatus, Log, ViewRow } from '../../../src/contract/index.ts';
+import type { RequestPdu } from '../codec/index.ts';
 import { bindsOf, endpointsOf, type SmppOptions } from '../config.ts';
+import type { Answer } from '../exchange.ts';
 import type { Session } from '../session.ts';
 import type { Smsc } from './dial.ts';
 import { Link, type LinkHandler } from './link.ts';
@@ -8,7 +10,9 @@ import { OutbindListener } from './outbind.ts';
 import type { Pacer } from './pacer.ts';
 import { versionName } from './versions.ts';
 
-export interface FleetHandler extends Pick<LinkHandler, 'request' | 'late'> {
+export interface FleetHandler extends Pick<LinkHandler, 'late'> {
+  /** `host`: the SMS centre that it came from. */
+  request(pdu: RequestPdu, frame: Buffer, session: Session, host: string): Promise<Answer> | Answer;
   status(state: AdapterStatus, why?: string): void;
   /** A bound session is gone. */
   lost(session: Session): void;
@@ -69,15 +73,22 @@ export class Fleet {
     this.#outbind?.cut();
   }
 
-  /** One row a bind. */
-  *rows(): Iterable<ViewRow> {
+  /** The SMS centres that are configured, or here by outbind. */
+  get hosts(): string[] {
+    const configured = this.#links.length === 0 ? [] : endpointsOf(this.#options);
+    const here = [...this.#smscs.values()].map(({ host }) => host);
+    return [...new Set([...configured.map(({ host, port }) => `${host}:${port}`), ...here])];
+  }
+
+  /** One row a bind, and the SMS centre that it goes to. */
+  *rows(): Iterable<[host: string, row: ViewRow]> {
     for (const [at, link] of this.#links.entries()) {
       const bind = `${link.command} ${(at % this.#options.binds) + 1}`;
-      yield { bind, state: link.state, host: link.host, ...this.#sessionRow(link.session) };
+      yield [link.host, { bind, state: link.state, host: link.host, ...this.#sessionRow(link.session) }];
     }
-    for (const { session, host } of this.#outbind?.bound ?? []) {
+    for (const { session, ip, host } of this.#outbind?.bound ?? []) {
       const bind = `${this.#outbind?.command} by outbind`;
-      yield { bind, state: 'bound', host, ...this.#sessionRow(session) };
+      yield [ip, { bind, state: 'bound', host, ...this.#sessionRow(session) }];
     }
   }
 
@@ -113,7 +124,9 @@ export class Fleet {
         if (this.#isEnough) this.#log.warn({ kind, why }, 'a bind is down, others are up');
         else this.#handler.status('down', why);
       },
-      request: (pdu, frame, session) => this.#handler.request(pdu, frame, session),
+      request: (pdu, frame, session) => {
+        return this.#handler.request(pdu, frame, session, this.#smscs.get(session)?.host ?? '');
+      },
       oddity: (what) => this.#log.warn({ kind, what }, 'oddity on the wire'),
       late: (response, context) => this.#handler.late(response, context),
     };

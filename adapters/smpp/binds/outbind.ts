@@ -19,6 +19,7 @@ const mostBound = 32;
 
 interface Visit {
   readonly session: Session;
+  readonly ip: string;
   readonly host: string;
   readonly since: number;
   isBound: boolean;
@@ -66,7 +67,7 @@ export class OutbindListener {
     return typeof address === 'object' && address ? address.port : 0;
   }
 
-  get bound(): ReadonlyArray<{ session: Session; host: string }> {
+  get bound(): ReadonlyArray<{ session: Session; ip: string; host: string }> {
     return [...this.#visits].filter(({ isBound }) => isBound);
   }
 
@@ -88,7 +89,8 @@ export class OutbindListener {
   }
 
   #welcome(socket: Socket): void {
-    const host = `${socket.remoteAddress?.replace(/^::ffff:/, '')}:${socket.remotePort}`;
+    const ip = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+    const host = `${ip}:${socket.remotePort}`;
     const strangers = this.#visits.size - this.bound.length;
     if (strangers >= mostStrangers || !this.#mayCome(socket)) {
       this.#handler.oddity(`outbind: ${host} is turned away`);
@@ -108,7 +110,7 @@ export class OutbindListener {
       },
       this.#now,
     );
-    const visit: Visit = { session, host, since: this.#now(), isBound: false };
+    const visit: Visit = { session, ip, host, since: this.#now(), isBound: false };
     this.#visits.add(visit);
   }
 
@@ -132,7 +134,7 @@ export class OutbindListener {
 
   async #bind(visit: Visit): Promise<void> {
     try {
-      const smsc = await bindOn(visit.session, this.command, this.#options);
+      const smsc = await bindOn(visit.session, this.command, this.#options, visit.ip);
       visit.isBound = true;
       this.#handler.up(visit.session, smsc);
     } catch (error) {

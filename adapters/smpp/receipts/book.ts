@@ -88,16 +88,18 @@ export class ReceiptBook {
   }
 
   /**
-   * A receipt came that names those numbers. Resolves once what it says is durable; rejects when it could not be
-   * published. `matched` hears of every receipt for a message of ours, whatever it changes. `unknown`: there is none.
+   * A receipt came that names those numbers, from the SMS centre `host`. Resolves once what it says is durable; rejects
+   * when it could not be published. `matched` hears of every receipt for a message of ours, whatever it changes.
+   * `unknown`: there is none.
    */
   async heard(
     receipt: ParsedReceipt,
     numbers: readonly string[],
     matched: (event: string) => void = () => {},
+    host = '',
   ): Promise<'settled' | 'kept' | 'unknown'> {
     const outcome = this.#outcomeOf(receipt);
-    const hit = await this.#find(receipt, numbers);
+    const hit = await this.#find(receipt, numbers, host);
     if (hit) return this.#heard(hit, outcome, matched);
     if (!receipt.isCertain) return 'unknown';
     if (await this.#matchNumbers(numbers, outcome, matched)) return 'settled';
@@ -108,7 +110,7 @@ export class ReceiptBook {
     if (!outcome) return 'unknown';
     if (!(await this.#early.keep(receipt, candidates, numbers))) return 'unknown';
     // The response may have come in between: whoever of the two is second finds the other.
-    const now = await this.#find(receipt, numbers);
+    const now = await this.#find(receipt, numbers, host);
     return now ? this.#heard(now, outcome, matched) : 'kept';
   }
 
@@ -149,7 +151,7 @@ export class ReceiptBook {
     this.#last = { key: partKey(id), record, ttlMs };
     const isOther = last && (last.record.e !== record.e || last.record.i !== record.i);
     if (!isOther || last.key !== partKey(id)) return false;
-    await this.learnt.noteOne('constants', id);
+    await this.learnt.noteConstant(id);
     await this.#state.delete(last.key);
     await this.#keepNameless(last.record, last.ttlMs);
     return true;
@@ -172,10 +174,10 @@ export class ReceiptBook {
     });
   }
 
-  async #find(receipt: ParsedReceipt, numbers: readonly string[]): Promise<Hit | undefined> {
+  async #find(receipt: ParsedReceipt, numbers: readonly string[], host: string): Promise<Hit | undefined> {
     for (const id of receipt.ids) {
       const candidates = this.#keysOf(id);
-      const learnt = candidates.find(([rule]) => rule === this.learnt.idRule);
+      const learnt = candidates.find(([rule]) => rule === this.learnt.idRule(host));
       const first = learnt && (await this.#read(learnt, numbers));
       if (first) return first;
       const others = candidates.filter((candidate) => candidate !== learnt);
@@ -185,7 +187,7 @@ export class ReceiptBook {
       if (!hit) continue;
       // `9` is the same in every radix: it teaches nothing.
       const isTelling = candidates.length > 1 || !/^[0-9a-f]+$/.test(idKey(id));
-      if (hits.length === 1 && isTelling) await this.#learn(hit.rule, id, hit.record);
+      if (hits.length === 1 && isTelling) await this.#learn(host, hit.rule, id, hit.record);
       return hit;
     }
     return undefined;
@@ -200,9 +202,9 @@ export class ReceiptBook {
     return rule === 'same' || isOneOf(record.d, numbers) ? { rule, key, record } : undefined;
   }
 
-  async #learn(idRule: IdRule, written: string, record: PartRecord): Promise<void> {
-    if (idRule === this.learnt.idRule) return;
-    await this.learnt.note({ idRule, ids: spellingOf(written, record.m ?? idKey(written), idRule) });
+  async #learn(host: string, rule: IdRule, written: string, record: PartRecord): Promise<void> {
+    if (rule === this.learnt.idRule(host)) return;
+    await this.learnt.noteRule(host, rule, spellingOf(written, record.m ?? idKey(written), rule));
   }
 
   #settle(hit: Hit, outcome: Outcome): Promise<void> {

@@ -11,20 +11,28 @@ export interface Pins {
   readonly partReceipts: PartDialect | 'auto';
 }
 
-interface Facts {
-  idRule?: IdRule;
+/** How one SMS centre names messages and writes receipts; the rule that fitted last stands first. */
+interface HostFacts {
+  idRules?: IdRule[];
   /** What had to be overlooked between the two ids: `exact`, `without case`. */
-  ids?: string;
+  ids?: string[];
   /** Where receipts are: `deliver_sm text, esm_class 0x04`; and how many digits their dates have. */
   dialects?: string[];
   dates?: string[];
+}
+
+/** Of the account as a whole: a message's receipts may come from several hosts. */
+interface Facts {
   parts?: PartDialect;
   /** Keys of ids that are given to every message. */
   constants?: string[];
 }
 
 const key = 'learnt/carrier';
+const hostPrefix = 'learnt/host/';
 const mostOfEach = 8;
+// More than the hosts of a configuration: by outbind anybody with the password may come.
+const mostHosts = 64;
 // So many messages in a row with a receipt for that part alone, and none for the others, before it is a rule.
 const proof = 3;
 
@@ -32,6 +40,7 @@ export class Learnt {
   readonly #state: State;
   readonly #pins: Pins;
   #facts: Facts = {};
+  readonly #hosts = new Map<string, HostFacts>();
   #lonely: { part: PartDialect; count: number } = { part: 'every', count: 0 };
 
   constructor(state: State, pins: Pins) {
@@ -42,11 +51,21 @@ export class Learnt {
   async open(): Promise<void> {
     const stored = await this.#state.get(key);
     if (stored !== undefined) this.#facts = JSON.parse(stored) as Facts;
-    if (!idRules.some((rule) => rule === this.#facts.idRule)) delete this.#facts.idRule;
+    for await (const [name, value] of this.#state.scan(hostPrefix)) {
+      const facts = JSON.parse(value) as HostFacts;
+      const known = facts.idRules?.filter((rule) => idRules.includes(rule));
+      this.#hosts.set(name.slice(hostPrefix.length), { ...facts, ...(known ? { idRules: known } : {}) });
+    }
   }
 
-  get idRule(): IdRule | undefined {
-    return this.pinnedIdRule ?? this.#facts.idRule;
+  /** The SMS centres that something was learnt of, `host:port`. */
+  get hosts(): string[] {
+    return [...this.#hosts.keys()].sort();
+  }
+
+  /** What to try first with a receipt that came from there. */
+  idRule(host: string): IdRule | undefined {
+    return this.pinnedIdRule ?? this.#hosts.get(host)?.idRules?.[0];
   }
 
   get pinnedIdRule(): IdRule | undefined {
@@ -61,26 +80,50 @@ export class Learnt {
     return this.#facts.constants?.includes(id) ?? false;
   }
 
-  /** Writes only what is new. */
-  async note(news: Partial<Facts>): Promise<void> {
-    const facts = { ...this.#facts, ...news };
-    const text = JSON.stringify(facts);
-    if (text === JSON.stringify(this.#facts)) return;
-    this.#facts = facts;
-    await this.#state.set(key, text);
+  /** That rule fitted a receipt from there; `ids` says how the two ids differed. */
+  async noteRule(host: string, rule: IdRule, ids: string): Promise<void> {
+    const known = this.#hosts.get(host)?.idRules ?? [];
+    const sorted = [rule, ...known.filter((other) => other !== rule)];
+    // Which came last is worth no write: hosts that see each other's receipts would write with each.
+    if (known.includes(rule)) this.#hosts.set(host, { ...this.#hosts.get(host), idRules: sorted });
+    else await this.#noteHost(host, { idRules: sorted });
+    await this.noteOne(host, 'ids', ids);
   }
 
   /** One more of a kind; what is known already costs nothing. */
-  async noteOne(kind: 'dialects' | 'dates' | 'constants', value: string): Promise<void> {
-    const known = this.#facts[kind] ?? [];
-    if (!known.includes(value)) await this.note({ [kind]: [...known, value].slice(-mostOfEach) });
+  async noteOne(host: string, kind: 'ids' | 'dialects' | 'dates', value: string): Promise<void> {
+    const known = this.#hosts.get(host)?.[kind] ?? [];
+    if (!known.includes(value)) await this.#noteHost(host, { [kind]: [...known, value].slice(-mostOfEach) });
+  }
+
+  async noteConstant(id: string): Promise<void> {
+    const known = this.#facts.constants ?? [];
+    if (!known.includes(id)) await this.#note({ constants: [...known, id].slice(-mostOfEach) });
+  }
+
+  async #noteHost(host: string, news: HostFacts): Promise<void> {
+    const facts = { ...this.#hosts.get(host), ...news };
+    const [oldest] = this.#hosts.keys();
+    if (!this.#hosts.has(host) && this.#hosts.size >= mostHosts && oldest !== undefined) {
+      this.#hosts.delete(oldest);
+      await this.#state.delete(hostPrefix + oldest);
+    }
+    this.#hosts.set(host, facts);
+    await this.#state.set(hostPrefix + host, JSON.stringify(facts));
+  }
+
+  async #note(news: Facts): Promise<void> {
+    const facts = { ...this.#facts, ...news };
+    if (JSON.stringify(facts) === JSON.stringify(this.#facts)) return;
+    this.#facts = facts;
+    await this.#state.set(key, JSON.stringify(facts));
   }
 
   /** A message of `total` parts waited in vain for more receipts than those of `parts`. */
   async notePartsOnly(parts: readonly number[], total: number): Promise<void> {
     const part = parts.length !== 1 ? 'every' : parts[0] === 0 ? 'first' : parts[0] === total - 1 ? 'last' : 'every';
     this.#lonely = part === this.#lonely.part ? { part, count: this.#lonely.count + 1 } : { part, count: 1 };
-    if (part !== 'every' && this.#lonely.count >= proof) await this.note({ parts: part });
+    if (part !== 'every' && this.#lonely.count >= proof) await this.#note({ parts: part });
   }
 
   /** A receipt for that part came: one rule less may hold. */
@@ -88,18 +131,20 @@ export class Learnt {
     const only = this.#facts.parts === 'first' ? 0 : this.#facts.parts === 'last' ? total - 1 : index;
     if (index === only) return;
     this.#lonely = { part: 'every', count: 0 };
-    await this.note({ parts: 'every' });
+    await this.#note({ parts: 'every' });
   }
 
-  /** For operators. */
-  row(): Readonly<Record<string, string>> {
+  /** For operators: of one SMS centre, and what holds for all. */
+  row(host: string): Readonly<Record<string, string>> {
     const { receiptIds, partReceipts } = this.#pins;
+    const { idRules: rules, ids, dialects, dates } = this.#hosts.get(host) ?? {};
     const pinned = (value: string, isPinned: boolean) => (isPinned ? `${value} (pinned)` : value);
+    const seen = (values: readonly string[] | undefined) => values?.join('; ') ?? 'not seen yet';
     return {
-      idRule: pinned(this.idRule ?? 'not seen yet', receiptIds !== 'auto'),
-      ids: this.#facts.ids ?? 'not seen yet',
-      receipts: this.#facts.dialects?.join('; ') ?? 'not seen yet',
-      dates: this.#facts.dates?.join('; ') ?? 'not seen yet',
+      idRule: pinned(this.pinnedIdRule ?? seen(rules), receiptIds !== 'auto'),
+      ids: seen(ids),
+      receipts: seen(dialects),
+      dates: seen(dates),
       partReceipts: pinned(this.parts, partReceipts !== 'auto'),
       constantIds: this.#facts.constants?.join(' ') ?? '',
     };

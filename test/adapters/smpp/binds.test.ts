@@ -118,6 +118,42 @@ describe('several hosts', () => {
     await open(t, { binds: 4, hostUse: 'share', hosts: [local(second)] }, { smsc: first });
     assert.deepEqual([first.binds.length, second.binds.length], [2, 2]);
   });
+  test('reference smpp 7.4: how ids are written is learnt of each host, kept over a restart, and shown in `peers` and `binds`', async (t) => {
+    const [first, second] = (await smscs(t, 2)) as [NpmSmsc, NpmSmsc];
+    const ids = new Map<NpmSmsc, number[]>();
+    const [hexadecimal, decimal] = [16, 10].map((radix, at) => {
+      const smsc = at === 0 ? first : second;
+      ids.set(smsc, []);
+      let id = 1000 + at * 100_000;
+      return () => {
+        ids.get(smsc)?.push(++id);
+        return { message_id: id.toString(radix) };
+      };
+    });
+    if (hexadecimal) first.onSubmit = hexadecimal;
+    if (decimal) second.onSubmit = decimal;
+    const hosts = { binds: 2, hostUse: 'share', hosts: [local(second)] };
+    const { hub, smpp } = await open(t, hosts, { smsc: first });
+    await Promise.all(Array.from({ length: 20 }, (_, n) => smpp.deliver(message('hi', to(n)), signal)));
+    for (const smsc of [first, second, first, second]) {
+      const [id] = ids.get(smsc)?.splice(0, 1) ?? [];
+      // Both write decimal ids into their receipts.
+      const at = smsc.submits.length - (ids.get(smsc)?.length ?? 0) - 1;
+      await smsc.tell('deliver_sm', { ...dlr(id), source_addr: smsc.submits[at]?.destination_addr });
+    }
+    assert.equal(hub.draftsOf('receipt').length, 4);
+    const seen = async (one: typeof smpp, topic: string) =>
+      (await rowsOf(one, topic)).map(({ host, idRule }) => [host, idRule]).sort();
+    const rules = [
+      [local(first), 'decimal-to-hex'],
+      [local(second), 'same'],
+    ].sort();
+    assert.deepEqual(await seen(smpp, 'peers'), rules);
+    assert.deepEqual(await seen(smpp, 'binds'), rules);
+    await smpp.stop();
+    const again = await open(t, hosts, { smsc: first, hub });
+    assert.deepEqual(await seen(again.smpp, 'peers'), rules);
+  });
   test('a wrong password is not tried at one host after the other', async (t) => {
     const [first, second] = (await smscs(t, 2)) as [NpmSmsc, NpmSmsc];
     first.onBind = () => ({ command_status: 0x0e });

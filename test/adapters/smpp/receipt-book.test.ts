@@ -78,7 +78,7 @@ describe('the book', () => {
     const first = openBook(state);
     await first.book.accepted('ff', part('e1'), hour);
     await first.book.heard(receipt('255'), [phone]);
-    assert.equal(first.book.learnt.idRule, 'decimal-to-hex');
+    assert.equal(first.book.learnt.idRule(''), 'decimal-to-hex');
     const second = openBook(state);
     await second.book.open();
     await second.book.accepted('100', part('e2'), hour);

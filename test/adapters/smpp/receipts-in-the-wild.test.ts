@@ -84,7 +84,7 @@ describe('ids', () => {
       await accepted(given);
       await hear(text(`id:${written} stat:DELIVRD err:000 text:`));
       assert.deepEqual(told(), ['e1 delivered']);
-      assert.equal(book.learnt.row().idRule, rule);
+      assert.equal(book.learnt.row('').idRule, rule);
     });
   }
   test('reference smpp 7.4: a pinned rule is the only one that is tried, and is shown as pinned', async () => {
@@ -94,7 +94,25 @@ describe('ids', () => {
     assert.deepEqual(told(), []);
     await hear(text('id:FF stat:DELIVRD err:000 text:'));
     assert.deepEqual(told(), ['e1 delivered']);
-    assert.equal(book.learnt.row().idRule, 'same (pinned)');
+    assert.equal(book.learnt.row('').idRule, 'same (pinned)');
+  });
+  test('reference smpp 7.4: a host that hands on receipts of two kinds is shown with both, and what is known is not written again', async () => {
+    const { accepted, hear, hub, book } = await receiving();
+    let writes = 0;
+    const { set } = hub.state;
+    hub.state.set = (key, value, ttlMs) => {
+      if (key.startsWith('learnt/')) writes++;
+      return set.call(hub.state, key, value, ttlMs);
+    };
+    for (let n = 0; n < 10; n++) {
+      await accepted((0xabcd0 + n).toString(16), `hex${n}`);
+      await hear(text(`id:${0xabcd0 + n} stat:DELIVRD`));
+      await accepted(`9${n}0`, `decimal${n}`);
+      await hear(text(`id:9${n}0 stat:DELIVRD`));
+    }
+    assert.equal(hub.draftsOf('receipt').length, 20);
+    assert.equal(book.learnt.row('').idRule, 'same; decimal-to-hex');
+    assert.ok(writes <= 6, `${writes} writes`);
   });
   test('reference smpp 7.4: what was overlooked between two ids is shown in words', async () => {
     for (const [given, written, words] of [
@@ -105,7 +123,7 @@ describe('ids', () => {
       const { accepted, hear, book } = await receiving();
       await accepted(given);
       await hear(text(`id:${written} stat:DELIVRD`));
-      assert.equal(book.learnt.row().ids, words);
+      assert.equal(book.learnt.row('').ids, words);
     }
   });
 });
@@ -171,7 +189,7 @@ describe('where', () => {
       await hear(pdu);
       assert.deepEqual(told(), ['e1 delivered']);
       assert.equal(hub.draftsOf('message').length, 0);
-      if (!dialect.endsWith('0x00')) assert.equal(book.learnt.row().receipts, dialect);
+      if (!dialect.endsWith('0x00')) assert.equal(book.learnt.row('').receipts, dialect);
     });
   }
   test('reference smpp 5.1: where: esm_class 0 is sniffed, but only if the id is known', async () => {
@@ -320,7 +338,7 @@ describe('without an id', () => {
     for (const event of ['e1', 'e2', 'e3']) await accepted('msg_id_not_implemented', event);
     await hear(text('id:msg_id_not_implemented stat:DELIVRD', 4, numbers));
     assert.deepEqual(told(), []);
-    assert.equal(book.learnt.row().constantIds, 'msg_id_not_implemented');
+    assert.equal(book.learnt.row('').constantIds, 'msg_id_not_implemented');
   });
   test('reference smpp 5.1: the same message_id for every message: in time order where configured', async () => {
     const { accepted, hear, told } = await receiving({ receiptFallback: 'numbers' });

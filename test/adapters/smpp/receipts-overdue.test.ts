@@ -33,7 +33,7 @@ describe('several parts', () => {
         await turns();
       }
       assert.deepEqual(states(), ['e1 unknown', 'e2 unknown', 'e3 unknown']);
-      assert.equal(book.learnt.row().partReceipts, dialect);
+      assert.equal(book.learnt.row('').partReceipts, dialect);
       const later = openBook(state, clock);
       await later.book.open();
       await send(later.book, 'e4');
