@@ -88,6 +88,12 @@ const watchers = z.strictObject({
   maxPerWatcher: count.default(1000).describe('of one watcher; beyond it 403'),
   maxPerPresentity: count.default(5000).describe('to one person; beyond it 503'),
   maxPerSource: count.default(1000).describe('from one address that is not trusted; beyond it 403'),
+  maxListMembers: z
+    .number()
+    .int()
+    .min(0)
+    .default(100)
+    .describe('of a list in a SUBSCRIBE (RFC 5367), of people who are known; beyond it 413; 0: none is taken'),
   maxUnprovenPerHost: count.default(100).describe('towards one host that has answered no NOTIFY; beyond it 503'),
 });
 
@@ -111,6 +117,12 @@ const publications = z.strictObject({
     .describe('who may watch them: whom they watch too (others wait), or everybody'),
   max: count.default(100_000).describe('publications in all; beyond it 503'),
   maxPerPerson: count.default(10).describe('of one person; beyond it 503'),
+});
+
+const list = z.strictObject({
+  uri: sipUri.describe('what is subscribed to'),
+  members: z.array(sipUri).min(1).describe('whose states it brings, to each watcher those that he may see'),
+  watchers: z.array(sipUri).default([]).describe('who may subscribe to it; none: everybody'),
 });
 
 const presenceServer = z.strictObject({
@@ -196,6 +208,7 @@ export const options = z.strictObject({
   watchers: watchers.prefault({}).describe('people of this network who watch others'),
   watching: watching.prefault({}).describe('people of other networks who watch others here'),
   publications: publications.prefault({}).describe('what people of nativeDomains publish of themselves'),
+  lists: z.array(list).default([]).describe('several people watched with one SUBSCRIBE (RFC 4662)'),
   presenceServers: z
     .array(presenceServer)
     .default([])

@@ -184,7 +184,7 @@ export class SipAdapter implements Adapter {
     return new Endpoint({
       methods,
       accept: acceptedTypes,
-      supported: ['eventlist', ...(nativeDomains.length > 0 ? ['path', 'outbound', 'gruu'] : [])],
+      supported: [...presence.extensions, ...(nativeDomains.length > 0 ? ['path', 'outbound', 'gruu'] : [])],
       events: presence.events,
       isTrusted: (address) => proxies.has(address) || trunks.some((trunk) => trunk.isTrusted(address)),
       digest:

@@ -1,6 +1,8 @@
 // Presence on SIP: who watches whom, in both directions, and what each is told. Joins the rooms of this folder to the adapter.
 import type { Adapter, GatewayDomain, GatewayEvent, ViewRow } from '../../../src/contract/index.ts';
 import type { Method } from '../endpoint.ts';
+import { type ConfiguredList, ListPackage, listInRequest } from './list/list-package.ts';
+import { forMembers } from './list/member.ts';
 import { NativePresence } from './native/index.ts';
 import { Notifier, type NotifierOptions, type NotifierParts } from './notifier/notifier.ts';
 import type { EventPackage, Notifications, Watch } from './notifier/package.ts';
@@ -17,6 +19,8 @@ export interface PresenceOptions extends NotifierOptions {
   maxExpires: number;
   /** Between two NOTIFY of one presentity to one watcher. */
   notifyPauseMs: number;
+  maxListMembers: number;
+  lists: readonly ConfiguredList[];
   watching: WatchingOptions;
   /** T1 of RFC 3261. */
   t1Ms: number;
@@ -47,20 +51,29 @@ export class Presence {
   /** Where people of our own domains publish with us. */
   readonly #native: NativePresence | undefined;
   readonly #agent: Agent;
+  readonly #lists: ListPackage;
+  /** Option tags, for Supported. */
+  readonly extensions: readonly string[];
 
   constructor(options: PresenceOptions, parts: PresenceParts) {
     const notifier = new Notifier(options, parts);
     const { gatewayDomains: domains, minExpires: least, maxExpires: most, notifyPauseMs: pauseMs } = options;
     const expires = { least, most, usual: Math.min(usualSeconds, most) };
     const roll = new Roll();
-    const notifications = enrolling(notifier, roll);
+    const notifications = enrolling(forMembers(notifier), roll);
     this.#native = newNative(options, { ...parts, notifications, expires, roll });
     this.#watched = new PresencePackage({ domains, pauseMs, expires }, { hub: parts.hub, notifications });
     const began = async ({ watcher, presentity }: Watch) => this.#native?.watches(watcher, presentity);
     // Of packages of one name the first that takes a SUBSCRIBE has it.
-    if (this.#native) notifier.add(new Enrolled(this.#native.eventPackage, roll, began));
-    notifier.add(new Enrolled(this.#watched, roll, began));
-    notifier.add(new WinfoPackage(expires, { roll, notifications: notifier }));
+    const inner = this.#native ? [this.#native.eventPackage, this.#watched] : [this.#watched];
+    const packages = inner.map((one) => new Enrolled(one, roll, began));
+    this.#lists = new ListPackage(
+      { ...options, expires, pauseMs },
+      { hub: parts.hub, notifications: notifier, packages },
+    );
+    const winfo = new WinfoPackage(expires, { roll, notifications: notifier });
+    for (const eventPackage of [this.#lists, ...packages, winfo]) notifier.add(eventPackage);
+    this.extensions = options.maxListMembers > 0 ? [this.#lists.extension, listInRequest] : [this.#lists.extension];
     this.#notifier = notifier;
     this.#agent = new Agent(options.presenceServers, options.publications.max, parts);
     this.#subscriber = new Subscriber({ ...options.watching, domains, t1Ms: options.t1Ms }, parts);
@@ -119,6 +132,7 @@ export class Presence {
 
   async *#rows(): AsyncIterable<ViewRow> {
     yield* this.#notifier.rows();
+    yield* this.#lists.rows();
     yield* this.#subscriber.rows();
     if (this.#native) yield* this.#native.watchers();
   }

@@ -28,6 +28,7 @@ export interface Asking {
   isTrusted?: boolean;
   user?: string;
   more?: ReadonlyArray<readonly [string, string]>;
+  body?: string | Uint8Array;
 }
 
 export interface Notified {
@@ -40,6 +41,7 @@ export interface Notified {
 
 type WatcherSettings = Partial<z.input<typeof options>['watchers']>;
 type PublicationSettings = Partial<z.input<typeof options>['publications']>;
+type MoreSettings = Pick<z.input<typeof options>, 'lists'>;
 
 export class Site {
   readonly clock = new FakeClock();
@@ -54,9 +56,16 @@ export class Site {
   onSent: ((request: SipRequest) => void) | undefined;
   readonly #settings: WatcherSettings;
   readonly #publications: PublicationSettings;
+  readonly #more: MoreSettings;
   #calls = 0;
 
-  constructor(settings: WatcherSettings = {}, hub = fakeHub(), publications: PublicationSettings = {}) {
+  constructor(
+    settings: WatcherSettings = {},
+    hub = fakeHub(),
+    publications: PublicationSettings = {},
+    more: MoreSettings = {},
+  ) {
+    this.#more = more;
     this.#settings = settings;
     this.#publications = publications;
     this.hub = hub;
@@ -152,7 +161,7 @@ export class Site {
   }
 
   #build(): Presence {
-    const settings = options.parse({ watchers: this.#settings, publications: this.#publications });
+    const settings = options.parse({ ...this.#more, watchers: this.#settings, publications: this.#publications });
     const domains = [{ domain: 'gw.example', shows: ['xmpp' as const], home: 'xmpp.example' }];
     return new Presence(
       {
@@ -218,7 +227,7 @@ export function subscribeRequest(asking: Asking & { callId: string }): SipReques
     if (name === 'To') headers.set(name, value);
     else headers.add(name, value);
   }
-  return { kind: 'request', method: 'SUBSCRIBE', uri, headers, body: new Uint8Array() };
+  return { kind: 'request', method: 'SUBSCRIBE', uri, headers, body: Buffer.from(asking.body ?? []) };
 }
 
 /** Everything that needs no clock has happened. */

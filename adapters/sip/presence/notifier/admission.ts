@@ -69,6 +69,9 @@ export class Admission {
       (one) => one.name === subscribe.event && (one.takes?.(presentity, request) ?? true),
     );
     if (!eventPackage) return { status: 489, headers: this.#allowed };
+    const { extension } = eventPackage;
+    if (extension !== undefined && !knows(request, extension))
+      return { status: 421, headers: [['Require', extension]] };
     const type = acceptable(subscribe, eventPackage.types);
     if (type === undefined) return notAcceptable(eventPackage);
     const seconds = granted(subscribe, eventPackage);
@@ -102,7 +105,7 @@ export class Admission {
       return refusal;
     }
     try {
-      await this.#keep(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request) });
+      await this.#keep(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request), request });
     } catch (error) {
       table.delete(subscription);
       unproven.leave(subscription);
@@ -115,7 +118,7 @@ export class Admission {
     return { ...this.#answer(request, flow, subscription), afterwards: () => sender.answered(subscription) };
   }
 
-  async #keep(subscription: Subscription, asked: { expiresMs: number; hops: number }): Promise<void> {
+  async #keep(subscription: Subscription, asked: Asked): Promise<void> {
     const { store, arm } = this.#parts;
     const { eventPackage } = subscription;
     const state = await eventPackage.begin(subscription, asked);
@@ -152,7 +155,7 @@ export class Admission {
     unproven.prove(subscription);
     if (seconds === 0) await end(subscription, 'timeout');
     else {
-      await refreshed(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request) });
+      await refreshed(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request), request });
       subscription.expiresAt = hub.now() + seconds * 1000;
       await store.save(subscription);
       arm(subscription);
@@ -162,7 +165,7 @@ export class Admission {
   }
 
   #answer(request: SipRequest, flow: Flow, subscription: Subscription, status = 200): Answer {
-    const { expiresAt, presentity, tag } = subscription;
+    const { expiresAt, presentity, tag, eventPackage } = subscription;
     const seconds = Math.max(Math.round((expiresAt - this.#parts.hub.now()) / 1000), 0);
     return {
       status,
@@ -171,6 +174,7 @@ export class Admission {
         ...request.headers.all('Record-Route').map((route) => ['Record-Route', route] as const),
         ['Contact', contactOf(presentity, flow)],
         ['Expires', String(subscription.reason === undefined ? seconds : 0)],
+        ...(eventPackage.extension === undefined ? [] : [['Require', eventPackage.extension] as const]),
         ...this.#allowed,
       ],
     };
@@ -191,6 +195,11 @@ function notAcceptable({ types }: EventPackage): Answer {
 
 function tooBrief({ expires }: EventPackage): Answer {
   return { status: 423, headers: [['Min-Expires', String(expires.least)]] };
+}
+
+/** Whether its sender understands an extension. */
+function knows({ headers }: SipRequest, extension: string): boolean {
+  return ['Supported', 'Require'].some((name) => headers.all(name).some((tag) => tag.toLowerCase() === extension));
 }
 
 /** Seconds; undefined when too brief. May be less than was asked for, never more. */

@@ -115,6 +115,10 @@ export class Notifier implements Notifications {
     void this.#end(subscription, reason).then(() => this.#sender.tell(subscription));
   }
 
+  keep(subscription: Subscription): void {
+    this.#save(subscription);
+  }
+
   /** Called by the wheel. */
   due(subscription: Subscription): void {
     const now = this.#hub.now();

@@ -19,7 +19,9 @@ export function fillNotify(
   etag: string | undefined,
 ): void {
   const { headers } = request;
+  const { extension } = subscription.eventPackage;
   headers.add('Event', eventOf(subscription)).add('Subscription-State', stateOf(subscription, now));
+  if (extension !== undefined) headers.add('Require', extension);
   if (!body || etag === undefined) return;
   headers.add('SIP-ETag', etag).add('Content-Type', body.type);
   for (const [name, value] of body.headers ?? []) headers.add(name, value);

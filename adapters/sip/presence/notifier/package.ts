@@ -16,6 +16,10 @@ export interface Watch {
   readonly expiresAt: number;
   /** For documents that count: how many NOTIFY went before in this dialog. Only rises; leaps after a restart. */
   readonly version: number;
+  /** When it begins: whoever asks is trusted, or has proved who it is. */
+  readonly isProven: boolean;
+  /** What its package wants to know of it after a restart: kept with it, from the end of `begin` on. */
+  note: string | undefined;
 }
 
 export type WatchState = 'pending' | 'active' | 'terminated';
@@ -34,12 +38,16 @@ export interface Asked {
   /** 0: a poll, which is over with its first NOTIFY and is told to no `ended`. */
   expiresMs: number;
   hops: number;
+  /** The SUBSCRIBE; none when it is we who go on after a restart. */
+  request?: SipRequest;
 }
 
 export interface EventPackage {
   readonly name: string;
   /** Body types that it can write; the first is the default (RFC 6665 s.5.4.5). */
   readonly types: readonly string[];
+  /** Option tag that its watchers must support, or are told 421; answers and NOTIFY require it. */
+  readonly extension?: string;
   /** Seconds. Wishes below `least` are 423, above `most` are shortened, and without a number they are `usual`. */
   readonly expires: { readonly least: number; readonly usual: number; readonly most: number };
   /** At least so long between two NOTIFY that tell of changes. */
@@ -69,4 +77,6 @@ export interface Notifications {
   approve(watch: Watch): void;
   /** Told now, with `body` as it is then; `ended` follows. */
   terminate(watch: Watch, reason: EndReason): void;
+  /** Its note is another one. */
+  keep(watch: Watch): void;
 }

@@ -100,7 +100,8 @@ export class Sender {
     this.#parts.arm(subscription);
     const hasNumbers = await this.#reserve(subscription);
     try {
-      if (hasNumbers) await this.#notify(subscription, wish === 'all');
+      // What it has refused it does not know: then the whole is news.
+      if (hasNumbers) await this.#notify(subscription, wish === 'all' || subscription.lastStatus >= 300);
     } catch (error) {
       this.#failed(subscription, error);
     }

@@ -21,6 +21,7 @@ export interface SubscriptionRecord {
   pauseMs: number;
   /** The way its last SUBSCRIBE came by, when no proxy was between. */
   way?: FlowName | undefined;
+  note?: string | undefined;
   /** Who sent it; none for trusted proxies, which send for many. */
   source?: string | undefined;
 }
@@ -43,6 +44,7 @@ export class Subscription extends Timed implements Watch {
   version: number;
   dialog: Dialog;
   way: FlowName | undefined;
+  note: string | undefined;
   /** Whoever asked has answered a NOTIFY, or knew the tag in our answer: it is no forged address. */
   isProven: boolean;
   reason: EndReason | undefined;
@@ -81,6 +83,7 @@ export class Subscription extends Timed implements Watch {
     this.version = record.version;
     this.dialog = record.dialog;
     this.way = record.way;
+    this.note = record.note;
     this.isProven = record.isProven;
     this.#owner = owner;
     this.#reservedCSeq = record.dialog.localCSeq;
@@ -102,11 +105,11 @@ export class Subscription extends Timed implements Watch {
   /** For the store: what is read back there begins where no number was used. `written` says that it is there. */
   record(): SubscriptionRecord {
     const { dialog, eventPackage, eventId, watcher, presentity, source, pauseMs } = this;
-    const { type, state, expiresAt, version, way, isProven } = this;
+    const { type, state, expiresAt, version, way, isProven, note } = this;
     const localCSeq = this.hasNumbers ? this.#reservedCSeq : dialog.localCSeq + cseqBlock;
     return {
       ...{ event: eventPackage.name, eventId, watcher, presentity, source, pauseMs },
-      ...{ type, state, expiresAt, version: version + cseqBlock, way, isProven },
+      ...{ type, state, expiresAt, version: version + cseqBlock, way, isProven, note },
       dialog: { ...dialog, localCSeq },
     };
   }

@@ -89,7 +89,8 @@ export class Enrolled implements EventPackage {
 /** What a package asks of the notifier, with approvals on the roll. */
 export function enrolling(notifications: Notifications, roll: Roll): Notifications {
   return {
-    changed: (watch) => notifications.changed(watch),
+    changed: (watch, settleMs) => notifications.changed(watch, settleMs),
+    keep: (watch) => notifications.keep(watch),
     terminate: (watch, reason: EndReason) => notifications.terminate(watch, reason),
     approve(watch) {
       if (watch.state === 'pending') roll.set(watch.presentity, watcherOf(watch, 'active', 'approved'));
