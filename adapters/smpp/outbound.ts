@@ -31,6 +31,8 @@ interface Progress {
   /** Parts that the SMSC took, and parts of which nobody knows and which are not to be doubled. */
   readonly taken: number[];
   readonly assumed: number[];
+  /** What the SMSC called those that it took, in the order of its answers. */
+  readonly ids: string[];
 }
 
 /** What comes back with a response, late ones too. */
@@ -41,6 +43,7 @@ interface Context {
   readonly dueAt?: number;
   /** No receipt was asked for. */
   readonly isUntracked: boolean;
+  messageId?: string;
 }
 
 const referenceMs = 3 * 86_400_000;
@@ -74,12 +77,13 @@ export class Outbound {
     const submissions = left.map((index) => this.#submission(event, common, plan, parts, index));
     const fates = await this.#submit(submissions, event.id, signal);
     left.forEach((index, at) => {
-      if (fates[at] === 'taken') progress.taken.push(index);
+      if (fates[at] === 'taken') took(progress, index, submissions[at]);
       else if (fates[at] === 'unknown' && options.unknownOutcome !== 'resend') progress.assumed.push(index);
     });
     await this.#conclude(event, progress, common, parts.length, fates);
     hub.log.debug({ event: event.id, parts: plan.count, why: plan.reason }, 'submitted');
-    return { facts: { parts: plan.count, alphabet: plan.alphabet, reason: plan.reason } };
+    const messageId = progress.ids.join(' ');
+    return { facts: { parts: plan.count, alphabet: plan.alphabet, reason: plan.reason, messageId } };
   }
 
   /** An SMS sender is told that it did not arrive; other receipts SMS cannot say. */
@@ -128,10 +132,10 @@ export class Outbound {
 
   async #progress(event: Message, common: SubmitFields, plan: Plan): Promise<Progress> {
     const { state } = this.#parts.hub;
-    if (plan.bodies.length === 1) return { reference: 0, taken: [], assumed: [] };
+    if (plan.bodies.length === 1) return { reference: 0, taken: [], assumed: [], ids: [] };
     const stored = await state.get(progressKey(event));
     if (stored !== undefined) return JSON.parse(stored) as Progress;
-    const progress = { reference: await this.#reference(common), taken: [], assumed: [] };
+    const progress = { reference: await this.#reference(common), taken: [], assumed: [], ids: [] };
     // Before anything is sent: a crash repeats parts under the same reference, and phones drop what they have.
     await state.set(progressKey(event), JSON.stringify(progress), this.#lifeMs(event));
     return progress;
@@ -214,6 +218,7 @@ export class Outbound {
     if (response.command_status !== statuses.ESME_ROK)
       return statusError(response.command_status, options.statusReasons);
     if (context) {
+      if ('message_id' in response.body) context.messageId = response.body.message_id;
       await this.#remember(response, context).catch((error: Error) => {
         // Sent is sent: to fail now would send it twice.
         hub.log.error({ event: context.record.e, why: error.message }, 'its receipt will not be understood');
@@ -267,9 +272,14 @@ export class Outbound {
   }
 }
 
-/** Octets go as they are; `text` is empty then. */
 function progressKey(event: Message): string {
   return `progress/${event.id}`;
+}
+
+function took({ taken, ids }: Progress, index: number, submission: Submission | undefined): void {
+  taken.push(index);
+  const { messageId = '' } = (submission?.context ?? {}) as Partial<Context>;
+  if (messageId !== '') ids.push(messageId);
 }
 
 function refuseAborted(signal: AbortSignal): void {

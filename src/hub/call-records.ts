@@ -49,6 +49,8 @@ export interface Ending {
   readonly state: ReceiptState;
   readonly reason?: FailureReason | undefined;
   readonly text?: string | undefined;
+  /** The network that has the message said so; else we did. */
+  readonly isFromNetwork?: boolean | undefined;
 }
 
 const maxEarly = 10_000;
@@ -79,7 +81,7 @@ export class CallRecords {
 
   /** The network took it: the leg is open. */
   async sent(event: Message, { nativeId, facts = {} }: Delivery): Promise<void> {
-    const { parts = 1, alphabet = '', ...others } = facts;
+    const { parts = 1, alphabet = '', messageId = '', ...others } = facts;
     const cost = this.#parts.costOf(event);
     const leg: CallRecord = {
       ...this.#base(event.id, event),
@@ -89,7 +91,7 @@ export class CallRecords {
       state: 'sent',
       parts: Number(parts),
       alphabet: String(alphabet),
-      messageId: nativeId ?? String(others.messageId ?? ''),
+      messageId: nativeId ?? String(messageId),
       price: cost === undefined ? undefined : Math.round(cost * Number(parts) * 1e6) / 1e6,
       facts: others,
     };
@@ -105,8 +107,8 @@ export class CallRecords {
     const { state } = this.#parts;
     const kept = await state.get(id);
     if (kept === undefined) {
-      // Said by the network itself before our own answer was through, or never sent at all.
-      if (ending.state === 'delivered' || ending.state === 'unknown') this.#keepEarly(id, ending);
+      // Of the network's own word our answer about the same message is still under way; of ours there is none.
+      if (ending.isFromNetwork) this.#keepEarly(id, ending);
       else await this.#finish(this.#base(id, message), ending);
       return;
     }
@@ -116,6 +118,13 @@ export class CallRecords {
       return;
     }
     await this.#finish(leg, ending);
+  }
+
+  /** It was not taken after all: an ending that the network told meanwhile (of a part of it) is the message's. */
+  async notSent(event: Message): Promise<void> {
+    const early = this.#early.get(event.id);
+    this.#early.delete(event.id);
+    if (early) await this.#finish(this.#base(event.id, event), early);
   }
 
   /** It goes on by another instance. */

@@ -146,8 +146,10 @@ export class Courier {
     reason: FailureReason,
     text: string,
   ): Promise<undefined> {
-    if (event.type === 'message') await this.persist(() => this.#parts.conclude(event, state, reason, text));
-    else this.#parts.metrics.count('dropped_total', { type: event.type, reason });
+    if (event.type === 'message') {
+      await this.persist(() => this.#parts.conclude(event, state, reason, text));
+      await this.persist(async () => this.#parts.records?.notSent(event));
+    } else this.#parts.metrics.count('dropped_total', { type: event.type, reason });
     this.#settled(event);
   }
 

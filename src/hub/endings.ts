@@ -24,6 +24,8 @@ export interface Told {
   readonly text?: string | undefined;
   /** The instance that knows. */
   readonly origin: string;
+  /** The network that has the message said so; else we did. */
+  readonly isFromNetwork?: boolean;
 }
 
 // A final state is never taken back, but somebody who knows better may speak after `unknown`.

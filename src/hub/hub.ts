@@ -239,7 +239,7 @@ export class Hub {
       return { id, isRepeat: true };
     }
     const { state, reason, text } = draft;
-    await this.#endings.tell(id, message, { state, reason, text, origin: instance });
+    await this.#endings.tell(id, message, { state, reason, text, origin: instance, isFromNetwork: true });
     return { id, isRepeat: false };
   }
 

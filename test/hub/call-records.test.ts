@@ -55,7 +55,7 @@ test('a leg is written when it ended, with parts, alphabet, price and times', as
 test('what is told before our own answer was through, or after "unknown", still gives one record', async () => {
   const { written, event, message, create } = setUp();
   const records = create();
-  await records.ended(event.id, message, { state: 'delivered' });
+  await records.ended(event.id, message, { state: 'delivered', isFromNetwork: true });
   assert.equal(written.length, 0);
   await records.sent(event, { facts });
   assert.deepEqual(
@@ -69,6 +69,25 @@ test('what is told before our own answer was through, or after "unknown", still 
   assert.deepEqual(
     written.map(({ state }) => state),
     ['delivered', 'failed'],
+  );
+});
+
+test('a failure that the network tells before our own answer is through has parts and price; without an answer it is told as it is', async () => {
+  const { written, event, message, create } = setUp();
+  const records = create();
+  const ending = { state: 'failed', reason: 'not-found', text: 'UNDELIV', isFromNetwork: true } as const;
+  await records.ended(event.id, message, ending);
+  await records.sent(event, { facts });
+  await records.notSent(event);
+  const other = { ...event, id: 'e000000002other' };
+  await records.ended(other.id, message, ending);
+  await records.notSent(other);
+  assert.deepEqual(
+    written.map(({ state, parts, price, text }) => ({ state, parts, price, text })),
+    [
+      { state: 'failed', parts: 3, price: 0.093, text: 'UNDELIV' },
+      { state: 'failed', parts: 0, price: undefined, text: 'UNDELIV' },
+    ],
   );
 });
 

@@ -27,6 +27,8 @@ export interface ServerOptions {
   /** Ready when its output matches. */
   readyLine?: RegExp;
   timeoutMs?: number;
+  /** Its standard input is `child.stdin`; else it has none. */
+  hasInput?: boolean;
 }
 
 /** Starts a program and resolves when it is ready; rejects with its output when it is not in time. */
@@ -34,14 +36,14 @@ export async function startServer(program: string, options: ServerOptions): Prom
   const child = spawn(program, options.args ?? [], {
     env: { ...process.env, ...options.env },
     cwd: options.cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });
   let output = '';
   const keep = (chunk: Buffer) => {
     output = (output + chunk.toString()).slice(-65_536);
   };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
   const exited = once(child, 'exit').catch((error: Error) => {
     output += error.message;
   });

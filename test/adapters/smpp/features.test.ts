@@ -68,7 +68,7 @@ describe('out', () => {
       [hex(sent?.short_message), sent?.esm_class, sent?.data_coding],
       ['0605040b8423f0aabb', 0x40, 0xf5],
     );
-    assert.deepEqual(facts, { parts: 1, alphabet: 'binary', reason: '1 part binary' });
+    assert.deepEqual(facts, { parts: 1, alphabet: 'binary', reason: '1 part binary', messageId: '1' });
   });
   test('octets that cannot go are refused for good', async (t) => {
     const { smpp } = await open(t, { maxParts: 1 });
@@ -93,7 +93,7 @@ describe('out', () => {
     const event = message(`${'ş'.repeat(100)}`);
     const { facts } = await smpp.deliver(event, signal);
     const reason = '1 part GSM 7-bit turkish locking shift because of U+015F';
-    assert.deepEqual(facts, { parts: 1, alphabet: 'GSM 7-bit turkish locking shift', reason });
+    assert.deepEqual(facts, { parts: 1, alphabet: 'GSM 7-bit turkish locking shift', reason, messageId: '1' });
     assert.ok(hub.hops.some(({ event: id, hop }) => id === event.id && hop.what === reason));
   });
   test('SMPP 3.4 s.5.3.2.32: a text longer on the wire than a short_message is a message_payload', async (t) => {

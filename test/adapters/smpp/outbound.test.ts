@@ -13,7 +13,7 @@ describe('out', () => {
     hub.clock = Date.UTC(2026, 10, 23, 12);
     const expiresAt = new Date(hub.clock + (86_400 + 3600 + 60 + 1) * 1000).toISOString();
     const { facts } = await smpp.deliver(message('Hello [x]', { expiresAt }), signal);
-    assert.deepEqual(facts, { parts: 1, alphabet: 'GSM 7-bit', reason: '1 part GSM 7-bit' });
+    assert.deepEqual(facts, { parts: 1, alphabet: 'GSM 7-bit', reason: '1 part GSM 7-bit', messageId: '1' });
     const [sent] = smsc.submits;
     assert.ok(sent);
     const { source_addr_ton, source_addr, dest_addr_ton, destination_addr, data_coding, registered_delivery } = sent;

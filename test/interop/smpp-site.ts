@@ -1,0 +1,100 @@
+// Where telephones and XMPP meet in the tests of SMS as a whole: Prosody with Alice on it, carriers of Net::SMPP, and the gateway
+// between them as a process, its store in Redis or embedded.
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Heard, Person, Told } from '../../demo/peer.ts';
+import { startXmppUser } from '../../demo/xmpp-user.ts';
+import { GatewayProcess } from '../scenarios/gateway-process.ts';
+import { aliceJid, aliceNumber, atEnd, host, type StoreKind } from '../scenarios/site.ts';
+import { needs } from '../servers/debian.ts';
+import { type PerlCarrier, startPerlCarrier } from '../servers/net-smpp-carrier.ts';
+import { temporaryFolder, until } from '../servers/process.ts';
+import { startProsody } from '../servers/prosody.ts';
+import { startRedis } from '../servers/redis.ts';
+
+export const smsDomain = `sms.${host}`;
+const secret = 'scenario-secret';
+const password = 'alice-secret';
+
+export interface SmsSite {
+  readonly folder: string;
+  readonly gateway: GatewayProcess;
+  readonly carriers: readonly PerlCarrier[];
+  readonly alice: Person;
+  /** What Alice was written, and what she was told of her own messages; oldest first. */
+  readonly heard: Heard[];
+  readonly told: Told[];
+}
+
+export interface SmsSiteOptions {
+  readonly store?: StoreKind;
+  readonly carriers?: number;
+  /** Over the usual configuration; `instances` are added to the usual ones. */
+  settings?(folder: string): Record<string, unknown> & { instances?: Record<string, unknown> };
+  /** Over the usual options of a carrier. */
+  readonly carrier?: Record<string, unknown>;
+}
+
+/** Alice's address of a telephone, short code or name. */
+export function phoneJid(number: string): string {
+  return `${number}@${smsDomain}`;
+}
+
+/** Undefined when a peer is missing and the test was skipped. */
+export async function openSmsSite(t: TestContext, options: SmsSiteOptions = {}): Promise<SmsSite | undefined> {
+  const { store = 'embedded' } = options;
+  if (!needs(t, 'prosody', 'net-smpp', ...(store === 'redis' ? (['redis-server'] as const) : []))) return undefined;
+  const folder = temporaryFolder('sms-site');
+  atEnd(t, () => folder.remove());
+  const components = [{ domain: smsDomain, secret }];
+  const prosody = await startProsody({ host, users: [{ username: 'alice', password }], components });
+  atEnd(t, () => prosody.stop());
+  const redis = store === 'redis' ? await startRedis({ aof: true }) : undefined;
+  atEnd(t, () => redis?.stop());
+  const carriers = await Promise.all(Array.from({ length: options.carriers ?? 1 }, () => startPerlCarrier()));
+  for (const carrier of carriers) atEnd(t, () => carrier.stop());
+  const { instances, ...more } = options.settings?.(folder.path) ?? {};
+  const domains = [{ domain: smsDomain, secret, shows: ['tel'] }];
+  const carrierOptions = {
+    protocol: 'smpp',
+    systemId: 'dragoman',
+    password: 'x',
+    shortCodeContext: smsDomain,
+    reconnect: { firstMs: 100, maxMs: 500 },
+    ...options.carrier,
+  };
+  const gateway = await GatewayProcess.prepare(folder.path, {
+    data: join(folder.path, 'data'),
+    ...(redis ? { redis: { url: redis.url } } : {}),
+    lease: '3s',
+    people: [{ addresses: [`xmpp:${aliceJid}`, `tel:${aliceNumber}`] }],
+    routes: [
+      { to: 'tel:*', via: carriers.map((_, at) => `carrier-${at + 1}`) },
+      { to: 'xmpp:*', via: 'jabber' },
+    ],
+    instances: {
+      jabber: { protocol: 'xmpp', host: '127.0.0.1', port: prosody.componentPort, domains },
+      ...Object.fromEntries(carriers.map(({ port }, at) => [`carrier-${at + 1}`, { ...carrierOptions, port }])),
+      ...instances,
+    },
+    ...more,
+  });
+  atEnd(t, () => gateway.stop());
+  await gateway.start();
+  const alice = await startXmppUser({ port: prosody.c2sPort, jid: aliceJid, password });
+  atEnd(t, () => alice.stop());
+  const heard: Heard[] = [];
+  const told: Told[] = [];
+  alice.onMessage((message) => heard.push(message));
+  alice.onReceipt((receipt) => told.push(receipt));
+  return { folder: folder.path, gateway, carriers, alice, heard, told };
+}
+
+/** Waits as `until` does; on failure what is known of the site is in the message. */
+export async function happens(site: SmsSite, claim: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  await until(claim, what, 15_000).catch((error: Error) => {
+    const { heard, told, carriers } = site;
+    const seen = JSON.stringify({ heard, told, submits: carriers.map(({ submits }) => submits) });
+    throw new Error(`${error.message}\n${seen.slice(-6000)}\n${site.gateway.log().slice(-4000)}`);
+  });
+}
