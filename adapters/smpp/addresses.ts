@@ -49,6 +49,18 @@ export function toSme(address: Address, types?: { readonly ton: number; readonly
   return { ton: ton.networkSpecific, npi: npi.unknown, ...types, addr: subscriber };
 }
 
+/** The address fields of a PDU. */
+export function addressed(source: SmeAddress, destination: SmeAddress) {
+  return {
+    source_addr_ton: source.ton,
+    source_addr_npi: source.npi,
+    source_addr: source.addr,
+    dest_addr_ton: destination.ton,
+    dest_addr_npi: destination.npi,
+    destination_addr: destination.addr,
+  };
+}
+
 function national(digits: string, type: number, rules: AddressRules): string | undefined {
   const { defaultCountry } = rules;
   if (type === ton.unknown) return nationalNumber(digits, rules);

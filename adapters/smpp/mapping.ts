@@ -9,7 +9,7 @@ import {
   type SmsHints,
   splitAddress,
 } from '../../src/contract/index.ts';
-import { fromSme, type SmeAddress, toSme } from './addresses.ts';
+import { addressed, fromSme, type SmeAddress, toSme } from './addresses.ts';
 import { type Body, formatRelativeTime, formatTime, intTlv, octetsTlv, parseTime, type Tlv } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { attachmentOf, describeAttachment } from './media.ts';
@@ -58,12 +58,7 @@ export function fromEvent(event: Message | Receipt, options: SmppOptions, now: n
   const message = event.type === 'message' ? event : undefined;
   return {
     service_type: message?.sms?.serviceType ?? options.serviceType,
-    source_addr_ton: source.ton,
-    source_addr_npi: source.npi,
-    source_addr: source.addr,
-    dest_addr_ton: destination.ton,
-    dest_addr_npi: destination.npi,
-    destination_addr: destination.addr,
+    ...addressed(source, destination),
     protocol_id: message?.sms?.protocolId ?? 0,
     validity_period: validity(event.expiresAt, options, now),
     priority_flag: priorities[message?.priority ?? 'normal'],

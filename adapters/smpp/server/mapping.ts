@@ -1,6 +1,6 @@
 // What an ESME hands in as an event, and what is sent to an ESME: messages and the receipts of Appendix B. Pure.
 import type { Address, DraftOf, Message, Receipt, SmsHints } from '../../../src/contract/index.ts';
-import { type SmeAddress, toSme } from '../addresses.ts';
+import { addressed, toSme } from '../addresses.ts';
 import { type Body, formatTime, intTlv, octetsTlv, type Tlv, textTlv } from '../codec/index.ts';
 import { planOf, saidBy } from '../mapping.ts';
 import { type Concat, type Content, type DefaultAlphabet, type Piece, textOfPieces, toParts } from '../text/index.ts';
@@ -148,17 +148,6 @@ export function toDeliverPdus(event: Message, { options, takesTlvs, reference }:
 /** `YYMMDDhhmm`, in UTC. */
 function receiptTime(ms: number): string {
   return formatTime(ms).slice(0, 10);
-}
-
-function addressed(source: SmeAddress, destination: SmeAddress) {
-  return {
-    source_addr_ton: source.ton,
-    source_addr_npi: source.npi,
-    source_addr: source.addr,
-    dest_addr_ton: destination.ton,
-    dest_addr_npi: destination.npi,
-    destination_addr: destination.addr,
-  };
 }
 
 function strangersOf(sms: SmsHints | undefined): Tlv[] {
