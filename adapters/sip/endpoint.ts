@@ -92,6 +92,8 @@ export class Endpoint {
     const { status, reason, headers = [], toTag = newTag() } = answer;
     const response = createResponse(request, status, { toTag, ...(reason === undefined ? {} : { reason }) });
     for (const [name, value] of headers) response.headers.add(name, value);
+    // s.21.4.6, whoever says so
+    if (status === 405 && !response.headers.has('Allow')) response.headers.add('Allow', this.#allow);
     this.#options.answered(request, answer, transaction.respond(response));
     answer.afterwards?.();
   }

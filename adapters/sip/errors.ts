@@ -1,6 +1,7 @@
-// One table each way: SIP status <-> FailureReason (RFC 7247 s.7.1 and 7.2, through our own words).
-import { type FailureReason, GatewayError } from '../../src/contract/index.ts';
+// SIP status <-> FailureReason, which the hub decides by, and <-> the finer words of XMPP (RFC 7247 s.7.1 and s.7.2).
+import { type FailureCondition, type FailureReason, type Fault, GatewayError } from '../../src/contract/index.ts';
 import type { SipResponse } from './codec/message.ts';
+import { formatNameAddr, parseNameAddr } from './codec/name-addr.ts';
 
 const reasons: Readonly<Record<number, FailureReason>> = {
   301: 'not-found',
@@ -70,6 +71,87 @@ const statuses: Readonly<Record<FailureReason, number>> = {
   internal: 500,
 };
 
+/**
+ * RFC 7247 table 2: of one device (a full JID), of the person (a bare JID). Differently: 401 and 407 would ask for a password
+ * that helps nobody, 408 is forbidden (RFC 4320 s.4.2), 491 and 503 speak of us.
+ */
+const conditionStatuses: Readonly<Record<FailureCondition, number | readonly [device: number, person: number]>> = {
+  'bad-request': 400,
+  conflict: 400,
+  'feature-not-implemented': [405, 501],
+  forbidden: [403, 603],
+  gone: 410,
+  'internal-server-error': 500,
+  'item-not-found': [404, 604],
+  'jid-malformed': 400,
+  'not-acceptable': [406, 606],
+  'not-allowed': 403,
+  'not-authorized': 403,
+  'policy-violation': 403,
+  'recipient-unavailable': [480, 600],
+  redirect: 302,
+  'registration-required': 403,
+  'remote-server-not-found': 404,
+  'remote-server-timeout': 504,
+  'resource-constraint': 500,
+  'service-unavailable': 403,
+  'subscription-required': 400,
+  'undefined-condition': 400,
+  'unexpected-request': 400,
+};
+
+/** RFC 7247 table 3; 301 and 410 are below. */
+const conditionsByStatus: ReadonlyMap<number, FailureCondition> = new Map(
+  (
+    [
+      ['redirect', [300, 302, 305]],
+      ['not-acceptable', [380, 406, 415, 416, 421, 482, 483, 488, 505, 606]],
+      ['bad-request', [400, 402, 493]],
+      ['not-authorized', [401]],
+      ['forbidden', [403]],
+      ['item-not-found', [404, 481, 484, 485, 604]],
+      ['feature-not-implemented', [405, 420, 439, 501]],
+      ['registration-required', [407]],
+      ['remote-server-timeout', [408, 504]],
+      ['gone', [410]],
+      ['policy-violation', [413, 414, 440, 489, 513]],
+      ['resource-constraint', [423]],
+      ['recipient-unavailable', [430, 480, 486, 487, 600, 603]],
+      ['unexpected-request', [491]],
+      ['internal-server-error', [500, 503]],
+      ['remote-server-not-found', [502]],
+    ] as const
+  ).flatMap(([condition, statuses]) => statuses.map((status) => [status, condition] as const)),
+);
+const conditionsByClass: Readonly<Record<number, FailureCondition>> = {
+  3: 'redirect',
+  4: 'bad-request',
+  5: 'internal-server-error',
+  6: 'recipient-unavailable',
+};
+
+export interface Refusal {
+  status: number;
+  headers?: ReadonlyArray<readonly [name: string, value: string]>;
+}
+
+/** What a network with finer words refuses, in ours. `isDevice`: one device of the recipient, not the person. */
+export function refusalOf({ condition, movedTo }: Fault, isDevice: boolean): Refusal {
+  const meant = conditionStatuses[condition];
+  const status = typeof meant === 'number' ? meant : meant[isDevice ? 0 : 1];
+  const contact = movedTo === undefined ? undefined : contactOf(movedTo);
+  if (contact === undefined) return { status };
+  return { status: condition === 'gone' ? 301 : status, headers: [['Contact', contact]] };
+}
+
+/** Undefined when that is no URI. */
+function contactOf(uri: string): string | undefined {
+  if (!/^[a-z][a-z0-9+.-]*:[^\s<>"\p{Cc}]+$/iu.test(uri) || !uri.isWellFormed()) return undefined;
+  // An IRI as the URI that it means (RFC 3987 s.3.1).
+  const ascii = uri.replace(/[^\x21-\x7e]+/g, encodeURIComponent);
+  return formatNameAddr({ uri: ascii, parameters: new Map() });
+}
+
 export function statusOf(reason: FailureReason): number {
   return statuses[reason];
 }
@@ -88,6 +170,7 @@ export function errorOf(response: SipResponse): GatewayError {
   const retryAfterMs = retryAfterOf(response);
   return new GatewayError(reasonOf(status), `${status} ${reason.toWellFormed()}`.trim(), {
     native: String(status),
+    fault: faultOf(response),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }
@@ -96,4 +179,21 @@ export function errorOf(response: SipResponse): GatewayError {
 export function retryAfterOf({ headers }: SipResponse): number | undefined {
   const match = /^\s*(\d{1,9})/.exec(headers.get('Retry-After') ?? '');
   return match ? Number(match[1]) * 1000 : undefined;
+}
+
+/** RFC 7247 s.7.2: 301 is `gone` only with the new address, 410 only without. */
+function faultOf({ status, headers }: SipResponse): Fault {
+  const movedTo = status >= 300 && status < 303 ? uriIn(headers.all('Contact')[0]) : undefined;
+  const gone = status === 301 && movedTo !== undefined ? 'gone' : undefined;
+  const condition = gone ?? conditionsByStatus.get(status) ?? conditionsByClass[Math.trunc(status / 100)];
+  return { condition: condition ?? 'undefined-condition', ...(movedTo === undefined ? {} : { movedTo }) };
+}
+
+function uriIn(contact: string | undefined): string | undefined {
+  try {
+    const { uri } = parseNameAddr(contact ?? '');
+    return uri === '*' || uri.length > 2048 ? undefined : uri;
+  } catch {
+    return undefined;
+  }
 }

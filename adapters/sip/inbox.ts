@@ -9,7 +9,7 @@ import {
 } from '../../src/contract/index.ts';
 import type { AskedStore } from './asked.ts';
 import { type Answer, type Inbound, oneLine } from './endpoint.ts';
-import { statusOf } from './errors.ts';
+import { refusalOf, statusOf } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { type Holds, holdKey } from './holds.ts';
 import { isAnonymous, type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
@@ -95,7 +95,7 @@ export class Inbox {
       const { id, isRepeat } = await hub.publish(draft);
       traceMessage(hub, id, 'inbound', request);
       const receipt = isRepeat || holdMs === 0 ? undefined : await hold.wait(holdMs);
-      return { ...(receipt ? answerOf(receipt) : { status: force200 ? 200 : 202 }), event: id };
+      return { ...(receipt ? answerOf(receipt, draft.to) : { status: force200 ? 200 : 202 }), event: id };
     } finally {
       hold.close();
     }
@@ -122,8 +122,10 @@ export class Inbox {
 }
 
 /** Proof that came in time. */
-function answerOf({ state, reason, text }: Receipt): Answer {
+function answerOf({ state, reason, text, fault }: Receipt, to: Address): Answer {
   if (state === 'delivered' || state === 'displayed') return { status: 200 };
-  const status = statusOf(reason ?? (state === 'expired' ? 'expired' : 'unavailable'));
-  return text === undefined ? { status } : { status, reason: oneLine(text) };
+  const refusal = fault
+    ? refusalOf(fault, splitAddress(to).resource !== undefined)
+    : { status: statusOf(reason ?? (state === 'expired' ? 'expired' : 'unavailable')) };
+  return text === undefined ? refusal : { ...refusal, reason: oneLine(text) };
 }

@@ -121,7 +121,11 @@ export class NextHop {
       addresses = isIP(host) === 0 ? await this.#options.resolver.addresses(host) : [host];
     } catch (error) {
       if (isAbsent(error))
-        throw new GatewayError('not-found', `there is no domain ${host}`, { native: 'ENOTFOUND', cause: error });
+        throw new GatewayError('not-found', `there is no domain ${host}`, {
+          native: 'ENOTFOUND',
+          fault: { condition: 'remote-server-not-found' },
+          cause: error,
+        });
       throw new GatewayError('unreachable', `DNS does not answer for ${host}`, { cause: error });
     }
     return addresses.map((address) => ({ transport, address, port, name }));

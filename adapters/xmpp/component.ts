@@ -147,8 +147,16 @@ export class Component {
     if (!id) return;
     const error = readError(stanza);
     if (this.session.refused(id, error)) return;
-    const { reason, message: text } = error;
-    const draft: Draft = { type: 'receipt', ...peopleOf(stanza), of: id, state: 'failed', reason, text };
+    const { reason, message: text, fault } = error;
+    const draft: Draft = {
+      type: 'receipt',
+      ...peopleOf(stanza),
+      of: id,
+      state: 'failed',
+      reason,
+      text,
+      ...(fault && { fault }),
+    };
     this.#inbox.take(
       id,
       async () => this.#traced(await this.#hub.publish(draft), draft, stanza),

@@ -1,21 +1,55 @@
-// One table: stanza error conditions (RFC 6120 s.8.3.3) <-> FailureReason, in the sense of RFC 7247 s.7.
-import { type FailureReason, GatewayError, passingReasons } from '../../src/contract/index.ts';
+// Stanza error conditions (RFC 6120 s.8.3.3) <-> FailureReason, in the sense of RFC 7247 s.7. A failure that has a condition
+// already is told with it.
+import {
+  type FailureCondition,
+  type FailureReason,
+  type Fault,
+  failureConditions,
+  GatewayError,
+  passingReasons,
+} from '../../src/contract/index.ts';
 import { childOf, childrenOf, textOf, type XmlElement, xml } from '../../src/formats/xml.ts';
 import { ns } from './codec/namespaces.ts';
 
 type ErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
 
-const conditions: Readonly<Record<FailureReason, readonly [condition: string, type: ErrorType]>> = {
-  malformed: ['bad-request', 'modify'],
-  unsupported: ['feature-not-implemented', 'cancel'],
-  'not-found': ['item-not-found', 'cancel'],
-  'not-allowed': ['forbidden', 'auth'],
-  'too-large': ['policy-violation', 'modify'],
-  expired: ['remote-server-timeout', 'wait'],
-  throttled: ['resource-constraint', 'wait'],
-  unreachable: ['remote-server-timeout', 'wait'],
-  unavailable: ['recipient-unavailable', 'wait'],
-  internal: ['internal-server-error', 'cancel'],
+const conditions: Readonly<Record<FailureReason, FailureCondition>> = {
+  malformed: 'bad-request',
+  unsupported: 'feature-not-implemented',
+  'not-found': 'item-not-found',
+  'not-allowed': 'forbidden',
+  'too-large': 'policy-violation',
+  expired: 'remote-server-timeout',
+  throttled: 'resource-constraint',
+  unreachable: 'remote-server-timeout',
+  unavailable: 'recipient-unavailable',
+  internal: 'internal-server-error',
+};
+
+/** RFC 6120 s.8.3.3, each with the type it is said to have there. */
+const types: Readonly<Record<FailureCondition, ErrorType>> = {
+  'bad-request': 'modify',
+  conflict: 'cancel',
+  'feature-not-implemented': 'cancel',
+  forbidden: 'auth',
+  gone: 'cancel',
+  'internal-server-error': 'cancel',
+  'item-not-found': 'cancel',
+  'jid-malformed': 'modify',
+  'not-acceptable': 'modify',
+  'not-allowed': 'cancel',
+  'not-authorized': 'auth',
+  'policy-violation': 'modify',
+  'recipient-unavailable': 'wait',
+  redirect: 'modify',
+  'registration-required': 'auth',
+  'remote-server-not-found': 'cancel',
+  'remote-server-timeout': 'wait',
+  'resource-constraint': 'wait',
+  'service-unavailable': 'cancel',
+  'subscription-required': 'auth',
+  'undefined-condition': 'cancel',
+  'unexpected-request': 'modify',
 };
 
 // What a server means by a condition: final unless it says `type="wait"`.
@@ -48,11 +82,12 @@ const reasons: Readonly<Record<string, FailureReason>> = {
 
 const passing: ReadonlySet<string> = new Set(passingReasons);
 
-/** The `<error/>` child of an error stanza. `text` is for people. */
-export function errorElement(reason: FailureReason, text?: string): XmlElement {
-  const [condition, type] = conditions[reason];
+/** The `<error/>` child of an error stanza. `text` is for people; `fault` says more than the reason. */
+export function errorElement(reason: FailureReason, text?: string, fault?: Fault): XmlElement {
+  const { condition, movedTo } = fault ?? { condition: conditions[reason] };
   const words = text === undefined ? undefined : xml('text', ns.stanzaErrors, { 'xml:lang': 'en' }, text);
-  return xml('error', ns.component, { type }, xml(condition, ns.stanzaErrors), words);
+  const named = xml(condition, ns.stanzaErrors, {}, ...(movedTo === undefined ? [] : [movedTo]));
+  return xml('error', ns.component, { type: types[condition] }, named, words);
 }
 
 /** RFC 6120 s.8.4: the answer to a question that we do not understand. */
@@ -67,10 +102,22 @@ export const notUnderstood = xml(
 export function readError(stanza: XmlElement): GatewayError {
   const error = childOf(stanza, 'error');
   const parts = error ? childrenOf(error, undefined, ns.stanzaErrors) : [];
-  const condition = parts.find(({ name }) => name !== 'text')?.name ?? 'undefined-condition';
+  const named = parts.find(({ name }) => name !== 'text');
+  const condition = named?.name ?? 'undefined-condition';
   const said = textOf(parts.find(({ name }) => name === 'text')).trim();
-  const named = Object.hasOwn(reasons, condition) ? (reasons[condition] as FailureReason) : 'unsupported';
+  const meant = Object.hasOwn(reasons, condition) ? (reasons[condition] as FailureReason) : 'unsupported';
   const mayPass = error?.attributes.type === 'wait';
-  const reason = mayPass && !passing.has(named) ? 'unavailable' : named;
-  return new GatewayError(reason, said === '' ? condition : said.slice(0, 500), { native: condition });
+  const reason = mayPass && !passing.has(meant) ? 'unavailable' : meant;
+  const detail = { native: condition, ...(isCondition(condition) ? { fault: faultOf(condition, named) } : {}) };
+  return new GatewayError(reason, said === '' ? condition : said.slice(0, 500), detail);
+}
+
+function isCondition(name: string): name is FailureCondition {
+  return (failureConditions as readonly string[]).includes(name);
+}
+
+// RFC 6120 s.8.3.3.5 and s.8.3.3.14: the new address is the text of the element.
+function faultOf(condition: FailureCondition, element: XmlElement | undefined): Fault {
+  const movedTo = condition === 'gone' || condition === 'redirect' ? textOf(element).trim() : '';
+  return movedTo === '' || movedTo.length > 2048 ? { condition } : { condition, movedTo };
 }

@@ -23,8 +23,9 @@ export interface AddressParts {
 
 // RFC 3261 s.25.1 `user`: unreserved and user-unreserved; RFC 7247 table 1.
 const sipUserLegal = /[A-Za-z0-9!$&'()*+,\-./;=?_~]/;
-// RFC 3860/3859 through RFC 7247 table 2; the comma, dot, semicolon and brackets are left out on purpose.
-const imUserLegal = /[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]/;
+// RFC 3860/3859 through RFC 7247 table 1; the comma, dot, semicolon and brackets are left out on purpose, and the percent sign,
+// which begins an escape (RFC 3986 s.2.1).
+const imUserLegal = /[A-Za-z0-9!#$&'*+\-/=?^_`{|}~]/;
 // RFC 3261 s.25.1 `paramchar`.
 const parameterLegal = /[A-Za-z0-9[\]/:&+$\-_.!~*'()]/;
 // IMPS 1.3 CSP s.4.2, through the reference: printable, no `/ @ +` inside alphanumeric parts.

@@ -9,6 +9,42 @@ export const failureReasons = [...finalReasons, ...passingReasons] as const;
 
 export type FailureReason = (typeof failureReasons)[number];
 
+/**
+ * What networks with finer words call a failure: the stanza errors of RFC 6120 s.8.3.3, each of which has a SIP status (RFC
+ * 7247 s.7.1). The hub decides by the reason alone; a sender whose network knows the word is told it.
+ */
+export const failureConditions = [
+  'bad-request',
+  'conflict',
+  'feature-not-implemented',
+  'forbidden',
+  'gone',
+  'internal-server-error',
+  'item-not-found',
+  'jid-malformed',
+  'not-acceptable',
+  'not-allowed',
+  'not-authorized',
+  'policy-violation',
+  'recipient-unavailable',
+  'redirect',
+  'registration-required',
+  'remote-server-not-found',
+  'remote-server-timeout',
+  'resource-constraint',
+  'service-unavailable',
+  'subscription-required',
+  'undefined-condition',
+  'unexpected-request',
+] as const;
+export type FailureCondition = (typeof failureConditions)[number];
+
+export interface Fault {
+  condition: FailureCondition;
+  /** Of `gone` and `redirect`: where the recipient says to be now, a URI as the far network writes it. */
+  movedTo?: string | undefined;
+}
+
 const final: ReadonlySet<FailureReason> = new Set(finalReasons);
 
 export interface GatewayErrorDetail {
@@ -16,6 +52,7 @@ export interface GatewayErrorDetail {
   retryAfterMs?: number;
   /** The network's own code, for logs and traces: `404`, `ESME_RTHROTTLED`, `item-not-found`. */
   native?: string;
+  fault?: Fault;
   cause?: unknown;
 }
 
@@ -24,6 +61,7 @@ export class GatewayError extends Error {
   readonly reason: FailureReason;
   readonly retryAfterMs: number | undefined;
   readonly native: string | undefined;
+  readonly fault: Fault | undefined;
 
   constructor(reason: FailureReason, message: string, detail: GatewayErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
@@ -31,6 +69,7 @@ export class GatewayError extends Error {
     this.reason = reason;
     this.retryAfterMs = detail.retryAfterMs;
     this.native = detail.native;
+    this.fault = detail.fault;
   }
 
   get isFinal(): boolean {

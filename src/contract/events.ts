@@ -2,7 +2,7 @@
 // A thing is an event when two networks can say it; until then it stays inside its adapter.
 import { z } from 'zod';
 import { type Address, parseAddress } from './address.ts';
-import { failureReasons, GatewayError } from './errors.ts';
+import { failureConditions, failureReasons, GatewayError } from './errors.ts';
 
 /** Texts by BCP 47 language tag; the empty tag is "language unknown". */
 const texts = z.record(z.string(), z.string());
@@ -97,6 +97,8 @@ const bodies = {
     /** `sent`: the next network took it. `delivered`: it is on the recipient's device. `unknown`: nobody can say any more. */
     state: z.enum(['sent', 'delivered', 'displayed', 'failed', 'expired', 'unknown']),
     reason: z.enum(failureReasons).optional(),
+    /** Of a failure: what the network that refused it calls it, where it has a finer word. */
+    fault: z.object({ condition: z.enum(failureConditions), movedTo: z.string().max(2048).optional() }).optional(),
     /** In words, for the person who sent it. */
     text: z.string().optional(),
   },

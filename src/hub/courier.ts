@@ -4,7 +4,6 @@ import {
   type Adapter,
   asGatewayError,
   type Delivery as Delivered,
-  type FailureReason,
   GatewayError,
   type GatewayEvent,
   type Log,
@@ -15,6 +14,7 @@ import {
 import type { DeadLetter } from '../queue/queue.ts';
 import { Attempts } from './attempt.ts';
 import type { CallRecords } from './call-records.ts';
+import type { Why } from './endings.ts';
 import { SparingLog } from './sparing-log.ts';
 
 /** What the way out asks of the rest of the hub. */
@@ -24,7 +24,7 @@ export interface CourierParts {
   readonly log: Log;
   readonly metrics: Metrics;
   now(): number;
-  conclude(event: Message, state: ReceiptState, reason?: FailureReason, text?: string): Promise<void>;
+  conclude(event: Message, state: ReceiptState, why?: Why): Promise<void>;
   /** Event ids inside the event become the instance's native ids. */
   toNativeIds(event: GatewayEvent): Promise<GatewayEvent>;
   /** The network took it under a name of its own. */
@@ -69,7 +69,7 @@ export class Courier {
     if (this.isSettled(event)) return undefined;
     if (expiryOf(event) <= this.#parts.now()) return this.expire(event);
     if (!adapter.accepts.has(event.type)) {
-      return this.#end(event, 'failed', 'unsupported', `${instance} cannot carry a ${event.type}`);
+      return this.#end(event, 'failed', { reason: 'unsupported', text: `${instance} cannot carry a ${event.type}` });
     }
     const startedAt = performance.now();
     let delivered: Delivered;
@@ -87,7 +87,7 @@ export class Courier {
 
   /** Tells the sender that its time is over. */
   expire(event: GatewayEvent): Promise<undefined> {
-    return this.#end(event, 'expired', 'expired', 'it could not be delivered in time');
+    return this.#end(event, 'expired', { reason: 'expired', text: 'it could not be delivered in time' });
   }
 
   /** A later event says all that this one said. */
@@ -112,18 +112,19 @@ export class Courier {
 
   async #failed(event: GatewayEvent, error: GatewayError, isLastTry: boolean): Promise<GatewayError | undefined> {
     const { metrics, instance } = this.#parts;
-    const { reason, native, message: why } = error;
+    const { reason, native, message: text, fault } = error;
     metrics.count('delivery_failures_total', { type: event.type, reason });
-    const fields = { instance, event: event.id, to: event.to, reason, native, why };
+    const fields = { instance, event: event.id, to: event.to, reason, native, why: text };
     this.#log.warn(reason, fields, 'not delivered');
-    if (error.isFinal) return this.#end(event, 'failed', reason, why);
+    if (error.isFinal) return this.#end(event, 'failed', { reason, text, fault });
     if (reason === 'internal' && isLastTry) {
       await this.#bury(event, error);
-      return this.#end(event, 'failed', 'internal', 'the gateway could not handle it; its operator has been told');
+      const told = 'the gateway could not handle it; its operator has been told';
+      return this.#end(event, 'failed', { reason, text: told });
     }
     const canMove = (reason === 'unreachable' || reason === 'unavailable') && event.via !== undefined;
     if (!canMove || !(await this.persist(() => this.#parts.reroute(event)))) return error;
-    if (event.type === 'message') await this.#parts.records?.moved(event, why);
+    if (event.type === 'message') await this.#parts.records?.moved(event, text);
     this.#settled(event);
     return undefined;
   }
@@ -140,16 +141,11 @@ export class Courier {
       await this.persist(() => this.#parts.conclude(event, told));
   }
 
-  async #end(
-    event: GatewayEvent,
-    state: 'failed' | 'expired',
-    reason: FailureReason,
-    text: string,
-  ): Promise<undefined> {
+  async #end(event: GatewayEvent, state: 'failed' | 'expired', why: Why): Promise<undefined> {
     if (event.type === 'message') {
-      await this.persist(() => this.#parts.conclude(event, state, reason, text));
+      await this.persist(() => this.#parts.conclude(event, state, why));
       await this.persist(async () => this.#parts.records?.notSent(event));
-    } else this.#parts.metrics.count('dropped_total', { type: event.type, reason });
+    } else this.#parts.metrics.count('dropped_total', { type: event.type, reason: why.reason ?? '' });
     this.#settled(event);
   }
 

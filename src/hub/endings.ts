@@ -1,5 +1,5 @@
 // How messages end: each has one ending, told once to its sender, in the order in which its receipts came.
-import type { EventOf, FailureReason, Metrics, Receipt, ReceiptState } from '../contract/index.ts';
+import type { EventOf, FailureReason, Fault, Metrics, Receipt, ReceiptState } from '../contract/index.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { CallRecords } from './call-records.ts';
 import type { Correlation, Remembered } from './correlation.ts';
@@ -17,11 +17,16 @@ export interface EndingsParts {
   now(): number;
 }
 
-export interface Told {
-  readonly state: ReceiptState;
+/** Why a message failed. */
+export interface Why {
   readonly reason?: FailureReason | undefined;
   /** In words, for the person who sent it. */
   readonly text?: string | undefined;
+  readonly fault?: Fault | undefined;
+}
+
+export interface Told extends Why {
+  readonly state: ReceiptState;
   /** The instance that knows. */
   readonly origin: string;
   /** The network that has the message said so; else we did. */
@@ -96,6 +101,7 @@ export class Endings {
     };
     if (told.reason !== undefined) receipt.reason = told.reason;
     if (told.text !== undefined) receipt.text = told.text;
+    if (told.fault !== undefined) receipt.fault = told.fault;
     return receipt;
   }
 }

@@ -4,7 +4,6 @@ import {
   type Draft,
   type DraftOf,
   type EventType,
-  type FailureReason,
   GatewayError,
   type GatewayEvent,
   type Log,
@@ -14,7 +13,7 @@ import {
 } from '../contract/index.ts';
 import { type Addressing, conversationOf, type Plan } from './addressing.ts';
 import type { Remembered } from './correlation.ts';
-import { Endings, type EndingsParts } from './endings.ts';
+import { Endings, type EndingsParts, type Why } from './endings.ts';
 import { derivedEventId, newEventId } from './ids.ts';
 import { withPatience } from './patience.ts';
 import type { Policy } from './policy.ts';
@@ -85,15 +84,9 @@ export class Hub {
   }
 
   /** Tells a message's sender how it fares with `instance`, from our own side: refused, expired, given up, taken. */
-  async conclude(
-    instance: string,
-    event: Message,
-    state: ReceiptState,
-    reason?: FailureReason,
-    text?: string,
-  ): Promise<void> {
+  async conclude(instance: string, event: Message, state: ReceiptState, why: Why = {}): Promise<void> {
     const message: Remembered = { ...event, instance };
-    await this.#endings.tell(event.id, message, { state, reason, text, origin: event.origin });
+    await this.#endings.tell(event.id, message, { ...why, state, origin: event.origin });
   }
 
   /** What `publish` would refuse is refused; else the id that the message will have, or has had. */
@@ -111,10 +104,10 @@ export class Hub {
   }
 
   /** Tells the sender of a message that waited for its time that nothing came of it. */
-  async fail(instance: string, draft: DraftOf<'message'>, id: string, { reason, message }: GatewayError) {
+  async fail(instance: string, draft: DraftOf<'message'>, id: string, { reason, message: text }: GatewayError) {
     const { from, to } = draft;
     const event = this.#stamp(instance, draft, id, { hops: 1, from, to, conversation: conversationOf(from, to) });
-    await this.conclude('', event as Message, 'failed', reason, message);
+    await this.conclude('', event as Message, 'failed', { reason, text });
   }
 
   /** Moves an event to the next instance that could take it. False when there is none. */
@@ -238,8 +231,8 @@ export class Hub {
       this.#log.warn(`${instance} foreign`, fields, 'a receipt from somebody else is ignored');
       return { id, isRepeat: true };
     }
-    const { state, reason, text } = draft;
-    await this.#endings.tell(id, message, { state, reason, text, origin: instance, isFromNetwork: true });
+    const { state, reason, text, fault } = draft;
+    await this.#endings.tell(id, message, { state, reason, text, fault, origin: instance, isFromNetwork: true });
     return { id, isRepeat: false };
   }
 

@@ -38,6 +38,42 @@ test('RFC 7247 s.6.4: the user part ends at the first @', () => {
   assert.equal(splitAddress(parseAddress('sip:a%40b@c')).local, 'a@b');
 });
 
+test('RFC 7247 s.6.2: each character of table 1 is left where its scheme allows it, and escaped as that scheme does where not', () => {
+  const ascii = Array.from({ length: 0x7e - 0x20 }, (_, at) => String.fromCharCode(0x21 + at)).join('');
+  const allowed = {
+    sip: "!$&'()*+,-./;=?_~",
+    im: "!#$%&'*+-/=?^_`{|}~",
+    xmpp: '!#$%()*+,-.;=?[\\]^_`{|}~',
+  };
+  const isAllowed = (scheme: keyof typeof allowed, one: string) =>
+    /[A-Za-z0-9]/.test(one) || allowed[scheme].includes(one);
+  const hex = (one: string) => one.charCodeAt(0).toString(16);
+  for (const one of ascii) {
+    const sip = parseAddress(`sip:a${encodeURIComponent(one)}b@h`);
+    const writtenSip = isAllowed('sip', one) ? one : `%${hex(one).toUpperCase()}`;
+    assert.equal(sip, `sip:a${writtenSip}b@h`, one);
+    // RFC 3986 s.2.1: a literal % would begin an escape, whatever table 1 says of it.
+    const writtenIm = isAllowed('im', one) && one !== '%' ? one : `%${hex(one).toUpperCase()}`;
+    assert.equal(nativeForm(sip, 'im'), `im:a${writtenIm}b@h`, one);
+    assert.equal(nativeForm(sip, 'pres'), `pres:a${writtenIm}b@h`, one);
+    const writtenXmpp = isAllowed('xmpp', one) ? one.toLowerCase() : `\\${hex(one)}`;
+    assert.equal(nativeForm(sip, 'xmpp'), `xmpp:a${writtenXmpp}b@h`, one);
+    const back = parseAddress(`xmpp:a${writtenXmpp}b@h`);
+    assert.equal(nativeForm(back, 'sip'), `sip:a${isAllowed('sip', one) ? one.toLowerCase() : writtenSip}b@h`, one);
+  }
+});
+
+test('RFC 7247 s.6.3: the resource is the gr, percent-encoded beyond ASCII, and comes back', () => {
+  const sip = nativeForm(parseAddress('xmpp:juliet@h/Fön 1/2'), 'sip');
+  assert.equal(sip, 'sip:juliet@h;gr=F%C3%B6n%201/2');
+  assert.equal(nativeForm(sip, 'xmpp'), 'xmpp:juliet@h/Fön 1/2');
+});
+
+test('RFC 7247 s.6.1: international domain names are A-labels on SIP and the same domain on XMPP', () => {
+  assert.equal(canonical('sip:bob@b\u00fccher.example'), 'sip:bob@xn--bcher-kva.example');
+  assert.equal(nativeForm(parseAddress('xmpp:bob@B\u00dcCHER.example'), 'sip'), 'sip:bob@xn--bcher-kva.example');
+});
+
 test('XEP-0106 s.3: all ten escapes are undone and made', () => {
   const text = 'a "b&c\'d/e:f<g>h@i\\5cj';
   const address = gatewayForm(nativeForm(parseAddress(`sip:${encodeURIComponent(text)}@h`), 'xmpp'), 'sip', 'gw');
@@ -60,7 +96,7 @@ test('RFC 3966 s.3: visual separators say nothing, a local number needs its phon
   assert.throws(() => parseAddress('tel:+1234567890123456'), GatewayError);
 });
 
-test('national forms become E.164 with a country, and nonsense does not', () => {
+test('reference sip 3.1: national forms become E.164 with a country, and nonsense does not', () => {
   assert.equal(toE164('07700 900123', 'GB'), '+447700900123');
   assert.equal(toE164('(201) 555-0123', 'US'), '+12015550123');
   assert.equal(toE164('+49 30 901820'), '+4930901820');
@@ -75,7 +111,7 @@ test('RFC 7247 s.8: a sips address is kept as it is and never translated away', 
   }
 });
 
-test('numbers and strangers are shown at one gateway domain and found again', () => {
+test('reference sip 3.1: numbers and strangers are shown at one gateway domain and found again', () => {
   const at = { domain: 'gw.example', shows: ['xmpp', 'tel'] as const, home: 'example.org' };
   const meant = (text: string): string => fromGatewayForm(parseAddress(text), at);
   assert.equal(meant('sip:+447700900123@gw.example;user=phone'), 'tel:+447700900123');
@@ -87,7 +123,7 @@ test('numbers and strangers are shown at one gateway domain and found again', ()
   );
 });
 
-test('what no network can say is malformed, never an exception of another kind', () => {
+test('reference sip 3.1: what no network can say is malformed, never an exception of another kind', () => {
   for (const text of [
     '',
     'xmpp:',
@@ -139,7 +175,7 @@ function address(scheme: string, local: string, host: string, device: string | u
   return parseAddress(`${scheme}:${encodeURIComponent(local)}@${host}${gr}`);
 }
 
-test('every legal SIP address survives the way to XMPP and back, in native and in gateway form', () => {
+test('RFC 7247 s.6.4/6.5: every legal SIP address survives the way to XMPP and back, in native and in gateway form', () => {
   fc.assert(
     fc.property(name, domain, resource, (local, host, device) => {
       const sip = address('sip', local, host, device);
@@ -152,7 +188,7 @@ test('every legal SIP address survives the way to XMPP and back, in native and i
   );
 });
 
-test('every JID in XEP-0106 form survives the way to SIP and back, in native and in gateway form', () => {
+test('RFC 7247 s.6.4/6.5: every JID in XEP-0106 form survives the way to SIP and back, in native and in gateway form', () => {
   fc.assert(
     fc.property(name, domain, resource, (local, host, device) => {
       const jid = nativeForm(address('sip', local, host, device), 'xmpp');
@@ -165,7 +201,7 @@ test('every JID in XEP-0106 form survives the way to SIP and back, in native and
   );
 });
 
-test('every number survives the way to XMPP and SIP and back', () => {
+test('reference sip 3.1: every number survives the way to XMPP and SIP and back', () => {
   const number = fc.oneof(
     fc.stringMatching(/^\+[1-9]\d{5,14}$/).map((digits) => `tel:${digits}`),
     fc.stringMatching(/^[1-9]\d{2,5}$/).map((digits) => `tel:${digits};phone-context=carrier.example`),

@@ -49,7 +49,7 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
       metrics: { count: silent, gauge: silent, observe: silent },
       now: () => now,
       random: () => 1,
-      conclude: async (event, state, reason) => {
+      conclude: async (event, state, { reason } = {}) => {
         ended.push(`${event.id} ${state}${reason ? ` ${reason}` : ''}`);
       },
       toNativeIds: async (event) => event,

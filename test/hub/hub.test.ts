@@ -122,8 +122,9 @@ async function setUp(t: TestContext) {
       wants: ['delivered'],
       ...more,
     } as Draft);
-  const report = (instance: string, from: string, of: string, status: Receipt['state']) =>
+  const report = (instance: string, from: string, of: string, status: Receipt['state'], more: Partial<Receipt> = {}) =>
     hub.publish(instance, {
+      ...more,
       type: 'receipt',
       from: parseAddress(from),
       to: parseAddress('xmpp:x@y'),
@@ -319,6 +320,14 @@ test('a receipt goes home under the name the sender gave its message, once', asy
     [event.of, event.state, event.from, event.to, event.trace],
     ['m1', 'delivered', 'xmpp:bob\\40other.net@sip.example', 'xmpp:alice@example.org/phone', id],
   );
+});
+
+test('RFC 7247 s.7: what the far network calls a failure, and where the recipient has gone, go home with it', async (t) => {
+  const { say, report, last } = await setUp(t);
+  const { id } = await say('xmpp', 'xmpp:alice@example.org', 'xmpp:bob\\40other.net@sip.example', { wants: [] });
+  const fault = { condition: 'gone', movedTo: 'sip:bob@new.example' } as const;
+  await report('sip', 'sip:bob@other.net', id, 'failed', { reason: 'not-found', fault });
+  assert.deepEqual((last().event as Receipt).fault, fault);
 });
 
 test('receipts nobody asked for stay away; failures are told unasked', async (t) => {

@@ -84,7 +84,7 @@ function fromReceipt(event: Receipt, { receivedAs }: Style): XmlElement | undefi
   // XMPP has no tick for "the next network took it", and none for "nobody can say any more".
   if (state === 'sent' || state === 'unknown') return undefined;
   const reason = state === 'expired' ? 'expired' : (event.reason ?? 'internal');
-  return stanza({ ...event, id }, 'error', errorElement(reason, event.text));
+  return stanza({ ...event, id }, 'error', errorElement(reason, event.text, event.fault));
 }
 
 const chatState = ({ state }: Typing) => xml(state, ns.chatStates);

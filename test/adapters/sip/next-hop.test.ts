@@ -99,10 +99,13 @@ test('RFC 2782: lower priority first, within one by weight', async () => {
   assert.ok(heavyFirst > 80 && heavyFirst < 95, `${heavyFirst} of 100`);
 });
 
-test('RFC 3263 s.4.2: a domain that DNS says is none is not found; a DNS that does not answer is worth a retry', async () => {
+test('RFC 3263 s.4.2, RFC 7247 s.7.2: a domain that DNS says is none is not found; a DNS that does not answer is worth a retry', async () => {
   await assert.rejects(
     find(hopsOf({}), 'sip:a@nowhere.example'),
-    (error: unknown) => error instanceof GatewayError && error.reason === 'not-found',
+    (error: unknown) =>
+      error instanceof GatewayError &&
+      error.reason === 'not-found' &&
+      error.fault?.condition === 'remote-server-not-found',
   );
   const broken = new NextHop({
     resolver: {

@@ -70,6 +70,7 @@ test('a message that comes back after the proof is a failed receipt', async (t) 
     state: 'failed',
     reason: 'unreachable',
     text: 'remote-server-timeout',
+    fault: { condition: 'remote-server-timeout' },
   });
 });
 

@@ -5,8 +5,8 @@ import { errorElement, readError } from '../../../adapters/xmpp/errors.ts';
 import { answerPresence, answersForTheSilent } from '../../../adapters/xmpp/presence.ts';
 import { errorReply } from '../../../adapters/xmpp/replies.ts';
 import { answerIq } from '../../../adapters/xmpp/services.ts';
-import { failureReasons, finalReasons } from '../../../src/contract/index.ts';
-import { childOf, childrenOf, serializeXml, xml } from '../../../src/formats/xml.ts';
+import { failureConditions, failureReasons, finalReasons } from '../../../src/contract/index.ts';
+import { childOf, childrenOf, serializeXml, textOf, xml } from '../../../src/formats/xml.ts';
 
 const component = 'jabber:component:accept';
 const stanzas = 'urn:ietf:params:xml:ns:xmpp-stanzas';
@@ -98,4 +98,30 @@ test('RFC 7247 s.7.1: every condition of RFC 6120 s.8.3.3 has a reason; type="wa
   assert.equal(read('item-not-found', 'cancel').reason, 'not-found');
   assert.equal(read('service-unavailable', 'cancel').reason, 'not-found');
   assert.equal(readError(xml('message', component, {})).reason, 'unsupported');
+});
+
+test('RFC 7247 s.7.2: a failure that has a condition is told by it, with the type of RFC 6120 s.8.3.3 and the new address', () => {
+  const types: Readonly<Record<string, string>> = {
+    'bad-request': 'modify',
+    gone: 'cancel',
+    'item-not-found': 'cancel',
+    'not-acceptable': 'modify',
+    'not-authorized': 'auth',
+    'policy-violation': 'modify',
+    'recipient-unavailable': 'wait',
+    redirect: 'modify',
+    'registration-required': 'auth',
+    'remote-server-timeout': 'wait',
+    'resource-constraint': 'wait',
+  };
+  for (const condition of failureConditions) {
+    const element = errorElement('internal', 'No', { condition });
+    assert.equal(element.attributes.type, types[condition] ?? element.attributes.type);
+    const back = readError(xml('message', component, { type: 'error' }, element));
+    assert.deepEqual([back.native, back.fault, back.message], [condition, { condition }, 'No']);
+  }
+  const fault = { condition: 'gone', movedTo: 'sip:bob@new.example?a=<b>' } as const;
+  const gone = errorElement('not-found', undefined, fault);
+  assert.equal(textOf(childOf(gone, 'gone', stanzas)), fault.movedTo);
+  assert.deepEqual(readError(xml('message', component, { type: 'error' }, gone)).fault, fault);
 });
