@@ -29,6 +29,9 @@ const packages = {
   linphone: { program: '/usr/bin/linphone-daemon', packages: ['linphone-cli'] },
   kannel: { program: '/usr/sbin/bearerbox', packages: ['kannel'] },
   'net-smpp': { program: '/usr/share/perl5/Net/SMPP.pm', packages: ['libnet-smpp-perl'] },
+  'net-sip': { program: '/usr/share/perl5/Net/SIP.pm', packages: ['libnet-sip-perl', 'libio-socket-ssl-perl'] },
+  sipsak: { program: '/usr/bin/sipsak', packages: ['sipsak'] },
+  bitlbee: { program: '/usr/lib/purple-2/libsimple.so', packages: ['bitlbee-libpurple', 'libpurple0'] },
   chromium: { program: '/usr/bin/chromium', packages: ['chromium'] },
   openssl: { program: '/usr/bin/openssl', packages: ['openssl'] },
 } as const;
