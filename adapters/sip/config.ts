@@ -78,6 +78,11 @@ const authentication = z.strictObject({
   users: z
     .record(z.string(), z.strictObject({ password: z.string() }))
     .describe('user name to password; a user is user@domain of a domain of ours'),
+  algorithms: z
+    .array(z.enum(['SHA-512-256', 'SHA-256', 'MD5']))
+    .min(1)
+    .default(['SHA-512-256', 'SHA-256', 'MD5'])
+    .describe('offered in this order; old clients read the first alone: MD5 first, or MD5 only'),
 });
 
 const watchers = z.strictObject({

@@ -15,7 +15,7 @@ import { reasonPhrase, type SipRequest } from './codec/message.ts';
 import { parseUri } from './codec/uri.ts';
 import { options, type SipOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
-import { DigestServer } from './digest/index.ts';
+import { baseAlgorithms, DigestServer } from './digest/index.ts';
 import { Directions } from './directions.ts';
 import { type Answer, Endpoint, type Method } from './endpoint.ts';
 import { Guard } from './guard.ts';
@@ -191,6 +191,7 @@ export class SipAdapter implements Adapter {
         auth &&
         new DigestServer({
           realm: auth.realm,
+          algorithms: auth.algorithms.filter((name) => baseAlgorithms.includes(name)),
           users: (user) => (Object.hasOwn(auth.users, user) ? auth.users[user] : undefined),
         }),
       maxPending,
