@@ -89,7 +89,10 @@ function readInstance({ attributes }: XmlElement): RlmiInstance[] {
   return [instance];
 }
 
-/** A whole body and its type. `boundary` stands in none of the contents; the root's Content-ID is `rlmi@` and the boundary. */
+/**
+ * A whole body and its type. `boundary` is a token that stands in none of the contents, and is not quoted: Linphone takes the
+ * quotes for a part of it. The root's Content-ID is `rlmi@` and the boundary.
+ */
 export function formatListNotice(
   rlmi: Rlmi,
   contents: ReadonlyMap<string, { type: string; content: string }>,
@@ -99,7 +102,7 @@ export function formatListNotice(
   let content = partText(boundary, root, `${rlmiType};charset="UTF-8"`, formatRlmi(rlmi));
   for (const [cid, part] of contents) content += partText(boundary, cid, part.type, part.content);
   return {
-    type: `${listType};type="${rlmiType}";start="<${root}>";boundary="${boundary}"`,
+    type: `${listType};type="${rlmiType}";start="<${root}>";boundary=${boundary}`,
     content: `${content}--${boundary}--\r\n`,
   };
 }

@@ -147,7 +147,7 @@ export class ListPackage implements EventPackage {
     );
   }
 
-  // RFC 5363 s.7: a list sends out many requests for one, so whoever brings one has a name.
+  // RFC 5363 s.5.2: a list sends out many requests for one, so whoever brings one has a name.
   #urisFor({ watcher, presentity, isProven }: Watch, { request }: Asked): readonly string[] {
     const configured = this.#configured.get(presentity.toLowerCase());
     if (configured) {

@@ -106,7 +106,7 @@ test('RFC 4662 s.4.5: the RLMI is first in multipart/related, and each cid is a 
   assert.equal(new Set(ids).size, ids.length);
 });
 
-test('RFC 4662 s.5.1: the first version is 0 and whole, the next count up by one and name those with news alone', async () => {
+test('RFC 4662 s.5.2: the first version is 0 and whole, the next count up by one and name those with news alone', async () => {
   const site = new Site();
   await site.subscribe(asksFor([alice, dave]));
   assert.equal(told(site), '0 full alice pending, dave pending');
@@ -128,7 +128,7 @@ test('RFC 4662 s.4.5: the answer to a refresh is whole', async () => {
   assert.match(told(site), /^\d+ full alice active open, dave active open$/);
 });
 
-test('RFC 3856 s.6.10: a list is told at most once in five seconds, of everybody at once, and the last state wins', async () => {
+test('RFC 4662 s.4.8: a list is told at most once in five seconds, of everybody at once, and the last state wins', async () => {
   const { site } = await watched();
   await site.advance(10_000);
   const before = site.notified.length;
@@ -145,7 +145,7 @@ test('RFC 3856 s.6.10: a list is told at most once in five seconds, of everybody
   assert.match(site.last.body, />18</);
 });
 
-test('RFC 4662 s.5.4: a member who says no is terminated and rejected, and the list goes on', async () => {
+test('RFC 4662 s.5.5: a member who says no is terminated and rejected, and the list goes on', async () => {
   const { site, first } = await watched();
   await site.approve('deny', dave);
   await site.advance(6000);
@@ -228,7 +228,7 @@ test('after a restart the same dialog goes on: a list is told whole, whoever wai
   assert.equal((await site.again(first, 2, { ...supports, uri: rls })).status, 200);
 });
 
-test('RFC 4662 s.5.2: after a NOTIFY that was refused the next one is whole', async () => {
+test('RFC 4662 s.5.6.2: after a NOTIFY that was refused the next one is whole', async () => {
   const { site } = await watched();
   site.onNotify = () => 500;
   await tellOf(site, alice, 'away');
@@ -239,7 +239,7 @@ test('RFC 4662 s.5.2: after a NOTIFY that was refused the next one is whole', as
   assert.match(told(site), /full alice active open, dave active open$/);
 });
 
-test('RFC 4662 s.4.3: a poll of a list brings one NOTIFY with everybody, and leaves nothing behind', async () => {
+test('RFC 6665 s.4.4.3: a poll of a list brings one NOTIFY with everybody, and leaves nothing behind', async () => {
   const { site } = await watched();
   const { length } = await site.rows();
   await site.subscribe(asksFor([alice, dave], { expires: 0 }));
@@ -268,7 +268,7 @@ test('RFC 5367 s.5.1: a refresh with another list is 415; with the same one, as 
   assert.equal((await site.answered(other)).status, 415);
 });
 
-test('RFC 5363 s.7: a list is taken from whoever is trusted or proved to be somebody, and from nobody else', async () => {
+test('RFC 5363 s.5.2: a list is taken from whoever is trusted or proved to be somebody, and from nobody else', async () => {
   const site = new Site();
   assert.equal((await site.answered(asksFor([alice], { isTrusted: false }))).status, 403);
   assert.equal((await site.answered(asksFor([alice], { isTrusted: true }))).status, 200);

@@ -1,0 +1,54 @@
+// linphonec (Debian linphone-cli): the same phone with a list of friends, all watched with one SUBSCRIBE (RFC 5367).
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
+
+export interface FriendsOptions {
+  user: string;
+  domain: string;
+  password: string;
+  /** UDP, on loopback. */
+  registrar: number;
+  friends: readonly string[];
+  /** Where the list is subscribed to. */
+  listServer: string;
+}
+
+/** It registers and subscribes by itself. */
+export async function startLinphonec(options: FriendsOptions): Promise<ServerProcess> {
+  const { user, domain, password, registrar, friends, listServer } = options;
+  const [port = 0] = await freePorts(1);
+  const folder = temporaryFolder('linphonec');
+  mkdirSync(join(folder.path, '.local/share/linphone'), { recursive: true });
+  const config = join(folder.path, 'linphonerc');
+  const sections = {
+    sip: { sip_port: port, sip_tcp_port: 0, sip_tls_port: 0, guess_hostname: 0, default_proxy: 0, rls_uri: listServer },
+    net: { friendlist_subscription_enabled: 1 },
+    auth_info_0: { username: user, passwd: password, realm: `"${domain}"`, domain, algorithm: 'SHA-256' },
+    proxy_0: {
+      reg_proxy: `<sip:127.0.0.1:${registrar};transport=udp>`,
+      reg_route: `<sip:127.0.0.1:${registrar};transport=udp;lr>`,
+      ...{ reg_identity: `sip:${user}@${domain}`, reg_expires: 600, reg_sendregister: 1, publish: 0 },
+    },
+    ...Object.fromEntries(friends.map((url, at) => [`friend_${at}`, { url: `<${url}>`, pol: 'accept', subscribe: 1 }])),
+  };
+  const lines = Object.entries(sections).flatMap(([name, values]) => [
+    `[${name}]`,
+    ...Object.entries(values).map(([key, value]) => `${key}=${value}`),
+  ]);
+  writeFileSync(config, `${lines.join('\n')}\n`);
+  const env = { HOME: folder.path, XDG_DATA_HOME: join(folder.path, '.local/share') };
+  const phone = await startServer('/usr/bin/linphonec', {
+    args: ['-c', config],
+    env,
+    hasInput: true,
+    readyLine: /linphonec/,
+  });
+  return {
+    ...phone,
+    async stop() {
+      await phone.stop();
+      folder.remove();
+    },
+  };
+}
