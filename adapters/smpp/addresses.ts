@@ -61,6 +61,13 @@ export function addressed(source: SmeAddress, destination: SmeAddress) {
   };
 }
 
+/** As toSme, for somebody to whom it goes. Throws GatewayError `not-allowed` for a name: that is a sender only. */
+export function toRecipient(address: Address, types?: { readonly ton: number; readonly npi: number }): SmeAddress {
+  const sme = toSme(address, types);
+  if (splitAddress(address).domain !== alphanumericContext) return sme;
+  throw new GatewayError('not-allowed', `${sme.addr} is a name and no number: telephones cannot answer it`);
+}
+
 function national(digits: string, type: number, rules: AddressRules): string | undefined {
   const { defaultCountry } = rules;
   if (type === ton.unknown) return nationalNumber(digits, rules);

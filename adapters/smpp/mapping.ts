@@ -9,7 +9,7 @@ import {
   type SmsHints,
   splitAddress,
 } from '../../src/contract/index.ts';
-import { addressed, fromSme, type SmeAddress, toSme } from './addresses.ts';
+import { addressed, fromSme, type SmeAddress, toRecipient, toSme } from './addresses.ts';
 import { type Body, formatRelativeTime, formatTime, intTlv, octetsTlv, parseTime, type Tlv } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { attachmentOf, describeAttachment } from './media.ts';
@@ -54,7 +54,7 @@ export function planOf(event: Message, options: SplitOptions): Plan {
 /** What all parts of one message have in common. */
 export function fromEvent(event: Message | Receipt, options: SmppOptions, now: number): SubmitFields {
   const source = toSme(bareAddress(event.from), options.source);
-  const destination = toSme(bareAddress(event.to), options.destination);
+  const destination = toRecipient(bareAddress(event.to), options.destination);
   const message = event.type === 'message' ? event : undefined;
   return {
     service_type: message?.sms?.serviceType ?? options.serviceType,

@@ -15,7 +15,7 @@ my $listener = Net::SMPP->new_listen('127.0.0.1', port => $port, smpp_version =>
   or die "cannot listen: $!";
 print "listening\n";
 my $ready = IO::Select->new($listener, \*STDIN);
-my ($id, $input, @receivers) = (0x1000, '');
+my ($id, $input, @receivers) = (time, '');
 
 while (1) {
   for my $handle ($ready->can_read) {

@@ -19,6 +19,8 @@ export interface PerlSubmit {
 export interface PerlCarrier {
   readonly port: number;
   readonly submits: PerlSubmit[];
+  /** The command_status of each deliver_sm_resp. */
+  readonly answers: number[];
   /** A telephone (a short code, a name with `_` for a space) writes in characters that ASCII and GSM share, or UCS-2 if others are in it. */
   say(from: string, to: string, text: string): void;
   stop(): Promise<void>;
@@ -32,6 +34,7 @@ const script = join(import.meta.dirname, 'net-smpp-carrier.pl');
 export async function startPerlCarrier(): Promise<PerlCarrier> {
   const [port = 0] = await freePorts(1);
   const submits: PerlSubmit[] = [];
+  const answers: number[] = [];
   const start = async () => {
     const server = await startServer('/usr/bin/perl', {
       args: [script, String(port)],
@@ -41,6 +44,7 @@ export async function startPerlCarrier(): Promise<PerlCarrier> {
     if (!server.child.stdout) throw new Error('a server has an output');
     createInterface({ input: server.child.stdout }).on('line', (line) => {
       if (line.startsWith('{')) submits.push(JSON.parse(line) as PerlSubmit);
+      if (line.startsWith('answer ')) answers.push(Number.parseInt(line.slice(7), 16));
     });
     return server;
   };
@@ -48,6 +52,7 @@ export async function startPerlCarrier(): Promise<PerlCarrier> {
   return {
     port,
     submits,
+    answers,
     say(from, to, text) {
       const isPlain = /^[ -#%-?A-Za-z\n]*$/.test(text);
       const octets = isPlain ? Buffer.from(text, 'latin1') : Buffer.from(text, 'utf16le').swap16();
