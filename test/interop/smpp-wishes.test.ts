@@ -1,10 +1,11 @@
-// What a sender may wish for, as it is on the wire: scheduled delivery, validity, priority, flash, service_type; from the JSON door and from an ESME of npm smpp, through the gateway, read by Net::SMPP and by npm smpp.
+// What a sender may wish for, as it is on the wire: scheduled delivery, validity, priority, flash, service_type; from the JSON door
+// and from an ESME of npm smpp, through the gateway, read by Net::SMPP and by npm smpp.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { npmSmsc } from '../peers/smpp-npm.ts';
 import { npmEsme } from '../peers/smpp-npm-esme.ts';
 import { atEnd } from '../scenarios/site.ts';
-import { textOf } from '../servers/net-smpp-carrier.ts';
+import { type PerlSubmit, textOf } from '../servers/net-smpp-carrier.ts';
 import { freePorts } from '../servers/process.ts';
 import { happens, openSmsSite } from './smpp-site.ts';
 
@@ -117,7 +118,8 @@ test('reference smpp 1.1: an ESME of npm smpp: its schedule, validity, priority,
   await happens(site, () => perl?.submits.length === 2 && npm.submits.length === 1, 'three messages');
   assert.ok(Date.now() >= later - 100);
   const [wished] = perl?.submits ?? [];
-  const { priority_flag, service_type, protocol_id, replace_if_present_flag, data_coding } = wished ?? {};
+  const { priority_flag, service_type, protocol_id, replace_if_present_flag, data_coding } =
+    wished ?? ({} as Partial<PerlSubmit>);
   assert.deepEqual({ priority_flag, service_type, protocol_id, replace_if_present_flag, data_coding }, wishes);
   assert.match(wished?.validity_period ?? '', /^0000000014\d\d000R$|^000000001500000R$/);
   const [absolute] = npm.submits;
