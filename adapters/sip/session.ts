@@ -4,13 +4,14 @@ import { createResponse, encodeMessage, type Limits, SipParseError, type SipRequ
 import type { Credentials } from './digest/index.ts';
 import { NextHop, type Resolver } from './next-hop.ts';
 import { Requester } from './requester.ts';
-import { TimerWheel } from './timer-wheel.ts';
+import { realAlarm, TimerWheel } from './timer-wheel.ts';
 import { newTag } from './tokens.ts';
 import type { TimerValues } from './transaction/clockwork.ts';
 import { topVia } from './transaction/keys.ts';
 import type { ServerTransaction } from './transaction/server.ts';
 import { Transactions } from './transaction/transactions.ts';
 import type { Flow } from './transport/flow.ts';
+import { readFirst } from './transport/read-first.ts';
 import { stampVia } from './transport/received.ts';
 import { type Target, type TransportOptions, Transports } from './transport/transports.ts';
 
@@ -38,7 +39,10 @@ export class Session {
   /** `now` is a clock in milliseconds that never goes backwards: it drives every timer. */
   constructor(options: SessionOptions, user: SessionUser, now: () => number) {
     this.#user = user;
-    this.wheel = new TimerWheel(now);
+    this.wheel = new TimerWheel(
+      now,
+      readFirst(() => this.transports.received, realAlarm),
+    );
     this.transports = new Transports(options, this.wheel, {
       onMessage: (message, flow) => this.#receive(message, flow),
       onBroken: (error, flow) => this.#refuse(error, flow),

@@ -3,7 +3,7 @@
 /** Runs `wake` once after `delayMs`; the answer cancels it. */
 export type Alarm = (delayMs: number, wake: () => void) => () => void;
 
-const realAlarm: Alarm = (delayMs, wake) => {
+export const realAlarm: Alarm = (delayMs, wake) => {
   const timeout = setTimeout(wake, delayMs);
   return () => clearTimeout(timeout);
 };

@@ -68,6 +68,11 @@ export class Transports {
     return this.#connections.size;
   }
 
+  /** Datagrams so far. */
+  get received(): number {
+    return this.#udp.reduce((sum, { received }) => sum + received, 0);
+  }
+
   /** Where our first listener of that transport is to be found. */
   sentByOf(transport: TransportName): SentBy | undefined {
     if (transport === 'UDP') return this.#udp[0]?.sentBy;

@@ -16,6 +16,8 @@ export class UdpListener {
   readonly #limits: Limits;
   readonly isIPv6: boolean;
   sentBy = { host: '', port: 0 };
+  /** Datagrams so far. */
+  received = 0;
   #isOpen = true;
   readonly #heard = new Map<string, UdpFlow>();
 
@@ -72,6 +74,7 @@ export class UdpListener {
   }
 
   #receive(bytes: Buffer, remote: Endpoint): void {
+    this.received++;
     if (isKeepAlive(bytes)) return;
     const flow = this.#flowFrom(remote);
     try {

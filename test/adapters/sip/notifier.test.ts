@@ -389,23 +389,71 @@ test('reference sip 2: the table for operators has a row a subscription, and no 
   assert.match(String(row?.notified), /^2026-07-01T12:00:00/);
 });
 
-test('a storm has 200 NOTIFY under way at most, everybody is told in turn, and those who never answer hold nobody up', async () => {
-  const site = new Site({ maxPerSource: 1000, maxUnprovenPerHost: 1000 });
-  const watchers = Array.from({ length: 450 }, (_, number) => parseAddress(`sip:w${number}@other.example`));
-  for (const watcher of watchers) {
-    await site.subscribe({ from: `<${watcher}>;tag=t` });
-    await site.approve('approve', alice, watcher);
+/** Who watches alice, `count` of them at each host, all of them let in. Says who was told since the last look. */
+async function crowd(
+  hosts: readonly string[],
+  count: number,
+): Promise<{ site: Site; change(): Promise<void>; told(): string[] }> {
+  const site = new Site({ maxPerSource: 5000, maxUnprovenPerHost: 1000 });
+  const watchers = hosts.flatMap((host) =>
+    Array.from({ length: count }, (_, number) => ({ address: parseAddress(`sip:w${number}@${host}.example`), host })),
+  );
+  for (const { address, host } of watchers) {
+    await site.subscribe({
+      from: `<${address}>;tag=t`,
+      contact: `<sip:w@${host}>`,
+      flow: new FakeFlow(site.clock, 'UDP', { address: host, port: 5060 }),
+      isTrusted: true,
+    });
+    await site.approve('approve', alice, address);
   }
-  const silence = new Promise<number>(() => {});
-  let sent = 0;
-  site.onNotify = () => {
-    sent++;
-    return sent > 200 ? 200 : silence;
+  await site.advance(1000);
+  let seen = site.notified.length;
+  return {
+    site,
+    async change() {
+      for (const { address } of watchers) await site.tell({ to: address });
+    },
+    told() {
+      const news = site.notified.slice(seen).map(({ request }) => request.uri.replace(/.*@/, ''));
+      seen = site.notified.length;
+      return news;
+    },
   };
-  const before = site.notified.length;
-  for (const watcher of watchers) await site.tell({ to: watcher });
+}
+
+const silence = new Promise<number>(() => {});
+
+test('a storm has 200 NOTIFY under way at most and 100 to one destination, and everybody is told in turn', async () => {
+  const { site, change, told } = await crowd(['192.0.2.1', '192.0.2.2', '192.0.2.3'], 150);
+  const gate = Promise.withResolvers<number>();
+  site.onNotify = () => gate.promise;
+  await change();
   await site.advance(100, 10);
-  assert.equal(site.notified.length - before, 200);
-  await site.advance(600, 10);
-  assert.equal(site.notified.length - before, 450);
+  const first = told();
+  assert.equal(first.length, 200);
+  for (const host of new Set(first)) assert.ok(first.filter((each) => each === host).length <= 100);
+  gate.resolve(200);
+  await site.advance(200, 10);
+  assert.equal(told().length, 250);
+});
+
+test('a destination that answers nobody gets 200 NOTIFY and no more, and holds nobody else up', async () => {
+  const [down, up] = ['192.0.2.1', '192.0.2.2'];
+  const { site, change, told } = await crowd([down, up], 400);
+  site.onNotify = (request) => (request.uri.endsWith(down) ? silence : 200);
+  await change();
+  await site.advance(5000, 50);
+  const news = told();
+  assert.equal(news.filter((host) => host === up).length, 400);
+  assert.equal(news.filter((host) => host === down).length, 200);
+});
+
+test('phones that are gone hold nobody up behind a proxy that answers for the others', async () => {
+  const { site, change, told } = await crowd(['192.0.2.1'], 600);
+  let sent = 0;
+  site.onNotify = () => (++sent % 3 === 0 ? silence : 200);
+  await change();
+  await site.advance(4000, 50);
+  assert.equal(told().length, 600);
 });

@@ -8,8 +8,8 @@ import { retryAfterOf } from '../../errors.ts';
 import type { Requester } from '../../requester.ts';
 import type { Flow } from '../../transport/flow.ts';
 import type { Transports } from '../../transport/transports.ts';
+import { Gate } from '../gate.ts';
 import { contactOf } from './contact.ts';
-import { Gate } from './gate.ts';
 import { etagOf, fillNotify, isLast } from './notify.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -31,13 +31,13 @@ const fatal: ReadonlySet<number> = new Set([404, 405, 410, 416, 480, 481, 482, 4
 /** Several devices of one person tell of themselves one after the other; the first NOTIFY should know them all. */
 const gatherMs = 50;
 const storeAwayMs = 5000;
-const maxUnderWay = 200;
+const underWay = { most: 200, mostPerDestination: 100 };
 /** Whoever has not answered by then keeps nobody else waiting. */
 const slowMs = 500;
 
 export class Sender {
   readonly #parts: SenderParts;
-  readonly #gate = new Gate<Subscription>(maxUnderWay);
+  readonly #gate = new Gate<Subscription>(underWay);
   #isStopped = false;
 
   constructor(parts: SenderParts) {
@@ -69,20 +69,39 @@ export class Sender {
 
   /** Its time has come. */
   due(subscription: Subscription): void {
-    if (subscription.isBusy) this.#leave(subscription);
+    if (subscription.isBusy) this.#slow(subscription);
     else if (subscription.wish !== 'nothing') this.#start(subscription);
   }
 
   #start(subscription: Subscription): void {
     subscription.isBusy = true;
-    if (this.#gate.enter(subscription)) void this.#send(subscription);
+    subscription.destination = destinationOf(subscription);
+    if (this.#gate.enter(subscription.destination, subscription)) void this.#send(subscription);
+  }
+
+  #admit(next: Subscription | undefined): void {
+    if (next && !this.#isStopped) void this.#send(next);
   }
 
   #leave(subscription: Subscription): void {
-    if (!subscription.isInGate) return;
-    subscription.isInGate = false;
-    const next = this.#gate.leave();
-    if (next && !this.#isStopped) void this.#send(next);
+    const { place, destination } = subscription;
+    subscription.place = 'none';
+    if (place === 'prompt') this.#admit(this.#gate.leave(destination));
+    else if (place === 'late') this.#admit(this.#gate.leaveLate(destination));
+  }
+
+  #slow(subscription: Subscription): void {
+    if (subscription.place === 'none') return;
+    if (subscription.place === 'prompt') {
+      subscription.place = 'late';
+      this.#admit(this.#gate.makeWay());
+    }
+    if (this.#gate.isExcused(subscription.destination)) {
+      this.#leave(subscription);
+      return;
+    }
+    subscription.wakeAt = this.#parts.hub.now() + slowMs;
+    this.#parts.arm(subscription);
   }
 
   #wait(subscription: Subscription, leastMs: number): void {
@@ -94,7 +113,7 @@ export class Sender {
 
   async #send(subscription: Subscription): Promise<void> {
     const { wish } = subscription;
-    subscription.isInGate = true;
+    subscription.place = 'prompt';
     subscription.wish = 'nothing';
     subscription.wakeAt = this.#parts.hub.now() + slowMs;
     this.#parts.arm(subscription);
@@ -196,6 +215,13 @@ function keepUp(subscription: Subscription, { headers }: SipRequest): void {
   const { number } = parseCSeq(headers.get('CSeq') ?? '');
   const { dialog } = subscription;
   if (number > dialog.localCSeq) subscription.dialog = { ...dialog, localCSeq: number };
+}
+
+/** What is slow as one: the proxy, the phone or its NAT, or the host that the Contact names. */
+function destinationOf({ dialog, way }: Subscription): string {
+  const { routes, target } = dialog;
+  if (routes[0] !== undefined) return routes[0];
+  return way ? `${way.address}:${way.port}` : target.slice(target.lastIndexOf('@') + 1).replace(/[;?].*$/s, '');
 }
 
 function pauseOf({ eventPackage, pauseMs }: Subscription): number {

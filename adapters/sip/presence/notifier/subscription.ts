@@ -50,8 +50,9 @@ export class Subscription extends Timed implements Watch {
   reason: EndReason | undefined;
   /** A NOTIFY is under way, or the answer that must go before it. */
   isBusy = true;
-  /** Its NOTIFY counts among those under way. */
-  isInGate = false;
+  /** Whether its NOTIFY counts among those under way: in all and towards its destination, or, being late, only there. */
+  place: 'none' | 'prompt' | 'late' = 'none';
+  destination = '';
   /** What the next NOTIFY is for: nothing, news, or the whole state asked for. */
   wish: 'nothing' | 'news' | 'all' = 'nothing';
   /** No news before this. */

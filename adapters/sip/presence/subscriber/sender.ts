@@ -13,7 +13,7 @@ import type { Requester } from '../../requester.ts';
 import { newTag } from '../../tokens.ts';
 import type { Flow } from '../../transport/flow.ts';
 import { traceMessage } from '../../wire-trace.ts';
-import { Gate } from './gate.ts';
+import { Gate, inTurn } from '../gate.ts';
 import { acceptedBodies, eventPackage } from './notification.ts';
 import { cseqsPerRequest, type WatchStore } from './store.ts';
 import type { Attempt, Watch, Watching } from './watch.ts';
@@ -48,12 +48,12 @@ const mostSeconds = 86_400;
 export class Sender {
   readonly #options: SenderOptions;
   readonly #parts: SenderParts;
-  readonly #gate: Gate;
+  readonly #gate: Gate<() => void>;
 
   constructor(options: SenderOptions, parts: SenderParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#gate = new Gate(options.perDestination);
+    this.#gate = new Gate({ most: Number.POSITIVE_INFINITY, mostPerDestination: options.perDestination });
   }
 
   /** For a new dialog, under a new Call-ID and tag. Throws GatewayError when nobody answers. */
@@ -94,7 +94,7 @@ export class Sender {
   }
 
   #inTurn<T>(watching: Watching, work: () => Promise<T>): Promise<T> {
-    return this.#gate.run(this.#parts.directions.destination(watching.watch.contact), work);
+    return inTurn(this.#gate, this.#parts.directions.destination(watching.watch.contact), work);
   }
 
   // RFC 6665 s.4.1.2.2: a notifier that finds it too short says how long it wants.
