@@ -1,6 +1,6 @@
 // MIME as messages carry it (RFC 2045, 2046, 2183): media types, the headers of a part, multiparts to a bounded depth, text.
 // Readers are linear and lenient about line ends; a part keeps its octets, so that it can be passed on as it came.
-import { textOf } from './lossless-text.ts';
+import { bytesOf, textOf } from './lossless-text.ts';
 
 export class MimeError extends Error {
   constructor(message: string) {
@@ -135,9 +135,11 @@ export function lineAt(bytes: Buffer, at: number): { line: Buffer; next: number 
 export function readMultipart(bytes: Uint8Array, boundary: string, limits: MimeLimits = defaultLimits): MimePart[] {
   if (boundary === '' || boundary.length > 70) throw new MimeError('boundary of a multipart');
   const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // As octets: Buffer.indexOf ends the process at a string that is not well-formed (node:buffer, IndexOfString).
+  const mark = bytesOf(`--${boundary}`);
   const parts: MimePart[] = [];
   let start = -1;
-  for (let delimiter = nextDelimiter(raw, boundary, 0); ; delimiter = nextDelimiter(raw, boundary, delimiter.next)) {
+  for (let delimiter = nextDelimiter(raw, mark, 0); ; delimiter = nextDelimiter(raw, mark, delimiter.next)) {
     if (start >= 0) {
       if (parts.length === limits.parts) throw new MimeError(`more than ${limits.parts} parts`);
       parts.push(parsePart(raw.subarray(start, Math.max(start, delimiter.at)), limits));
@@ -154,8 +156,7 @@ interface Delimiter {
   isLast: boolean;
 }
 
-function nextDelimiter(raw: Buffer, boundary: string, from: number): Delimiter {
-  const mark = `--${boundary}`;
+function nextDelimiter(raw: Buffer, mark: Buffer, from: number): Delimiter {
   for (let at = raw.indexOf(mark, from); at >= 0; at = raw.indexOf(mark, at + mark.length)) {
     if (at > from && raw[at - 1] !== 10) continue;
     let next = at + mark.length;

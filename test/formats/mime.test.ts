@@ -88,6 +88,24 @@ test('RFC 2046 s.5.1.2: a multipart without its last delimiter is read to its en
   assert.throws(() => readMultipart(Buffer.from('--\r\n'), ''), MimeError);
 });
 
+test('RFC 2046 s.5.1.1: a boundary of octets that are no UTF-8 is a boundary as any other, and does not end the process', () => {
+  for (const octets of [Buffer.of(0xff), Buffer.from('b\u00fc'), Buffer.of(0xed, 0xa0, 0x80), Buffer.of(0x62, 0xe9)]) {
+    const type = Buffer.concat([
+      Buffer.from('Content-Type: multipart/mixed;boundary="'),
+      octets,
+      Buffer.from('"\r\n\r\n'),
+    ]);
+    const body = ['--', octets, '\r\n\r\none\r\n--', octets, '\r\n\r\ntwo\r\n--', octets, '--'].map((one) =>
+      Buffer.from(one),
+    );
+    const whole = parsePart(Buffer.concat([type, ...body]));
+    assert.deepEqual(
+      leavesOf(whole).map((leaf) => Buffer.from(leaf.body).toString()),
+      ['one', 'two'],
+    );
+  }
+});
+
 test('RFC 2046 s.5.1.1: parts come out as they went in, octet for octet', () => {
   const bodies = fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 5 });
   fc.assert(
