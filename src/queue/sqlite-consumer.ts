@@ -2,6 +2,7 @@
 import type { StatementSync } from 'node:sqlite';
 import { GatewayError, type GatewayEvent, parseEvent } from '../contract/index.ts';
 import type { SqliteFile } from '../state/sqlite.ts';
+import type { FreshEvent } from './fresh.ts';
 import { Hand } from './hand.ts';
 import type { ConsumeOptions, Consumer, DeadLetter, Handler, HeldLane } from './queue.ts';
 import type { InstanceQueue } from './sqlite.ts';
@@ -17,6 +18,8 @@ interface Row {
   seq: number;
   body: string;
 }
+
+type Taken = Row | FreshEvent;
 
 export class SqliteConsumer implements Consumer {
   readonly #file: SqliteFile;
@@ -118,10 +121,10 @@ export class SqliteConsumer implements Consumer {
 
   async #take(): Promise<void> {
     this.#isTaking = true;
-    while (this.#isWoken && this.#end === undefined && this.#hand.size < this.#options.prefetch) {
+    while (this.#mayTake()) {
       this.#isWoken = false;
       try {
-        for (const row of await this.#file.write(() => this.#mark())) this.#give(row);
+        for (const taken of await this.#file.write(() => this.#mark())) this.#give(taken);
       } catch {
         await new Promise((resolve) => setTimeout(resolve, patienceMs).unref());
         this.#isWoken = true;
@@ -130,26 +133,39 @@ export class SqliteConsumer implements Consumer {
     this.#isTaking = false;
   }
 
-  /** Reads the next events and notes durably that they were taken. */
-  #mark(): Row[] {
-    const room = Math.min(this.#options.prefetch - this.#hand.size, takeAtMost);
-    if (this.#end !== undefined || room <= 0) return [];
-    const rows = this.#statements.next.all(this.#queue.name, this.#cursor, room) as unknown as Row[];
-    const last = rows.at(-1);
-    if (last && last.seq > this.#queue.taken) this.#statements.mark.run(last.seq, this.#queue.name);
-    return rows;
+  #mayTake(): boolean {
+    const { fresh } = this.#queue;
+    const isSomethingThere = this.#isWoken || this.#cursor < fresh.after || !fresh.isEmpty;
+    return isSomethingThere && this.#end === undefined && this.#hand.size < this.#options.prefetch;
   }
 
-  #give(row: Row): void {
-    this.#cursor = row.seq;
-    this.#queue.taken = Math.max(this.#queue.taken, row.seq);
-    this.#isWoken = true;
-    const read = readStored(row.body, this.#queue.name);
-    if ('letter' in read) this.#bury(row.seq, read.letter);
-    else {
-      const isRedelivered = row.seq <= this.#takenBefore;
-      this.#hand.give({ event: read.event, isRedelivered }, () => this.#settle(row.seq));
+  /** Takes the next events and notes durably that they were taken. */
+  #mark(): readonly Taken[] {
+    const room = Math.min(this.#options.prefetch - this.#hand.size, takeAtMost);
+    if (this.#end !== undefined || room <= 0) return [];
+    const taken = this.#next(room);
+    const last = taken.at(-1);
+    if (last && last.seq > this.#queue.taken) this.#statements.mark.run(last.seq, this.#queue.name);
+    return taken;
+  }
+
+  #next(room: number): readonly Taken[] {
+    const { name, fresh } = this.#queue;
+    if (this.#cursor < fresh.after) {
+      const rows = this.#statements.next.all(name, this.#cursor, fresh.after, room) as unknown as Row[];
+      if (rows.length > 0) return rows;
+      this.#cursor = fresh.after;
     }
+    return fresh.take(room);
+  }
+
+  #give(taken: Taken): void {
+    const { seq } = taken;
+    this.#cursor = seq;
+    this.#queue.taken = Math.max(this.#queue.taken, seq);
+    const read = 'body' in taken ? readStored(taken.body, this.#queue.name) : taken;
+    if ('letter' in read) this.#bury(seq, read.letter);
+    else this.#hand.give({ event: read.event, isRedelivered: seq <= this.#takenBefore }, () => this.#settle(seq));
   }
 
   #bury(seq: number, letter: DeadLetter): void {
@@ -161,7 +177,7 @@ export class SqliteConsumer implements Consumer {
 
   #settle(seq: number): void {
     if (this.#settled.push(seq) === 1) this.#settling = this.#forget();
-    this.wake();
+    if (!this.#isTaking) void this.#take();
   }
 
   async #forget(): Promise<void> {
@@ -194,7 +210,9 @@ class Statements {
   readonly release: StatementSync;
 
   constructor(file: SqliteFile) {
-    this.next = file.prepare('SELECT seq, body FROM queue WHERE instance = ? AND seq > ? ORDER BY seq LIMIT ?');
+    this.next = file.prepare(
+      'SELECT seq, body FROM queue WHERE instance = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
+    );
     this.mark = file.prepare('UPDATE consumers SET taken = ? WHERE instance = ?');
     this.forget = file.prepare('DELETE FROM queue WHERE seq = ?');
     this.hold = file.prepare('INSERT OR IGNORE INTO held (instance, lane, id, body) VALUES (?, ?, ?, ?)');

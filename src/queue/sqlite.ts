@@ -2,6 +2,7 @@
 import type { StatementSync } from 'node:sqlite';
 import { GatewayError, type GatewayEvent } from '../contract/index.ts';
 import type { SqliteFile } from '../state/sqlite.ts';
+import { Fresh } from './fresh.ts';
 import type { ConsumeOptions, Consumer, DeadLetters, Handler, Queue } from './queue.ts';
 import { SqliteConsumer } from './sqlite-consumer.ts';
 import { deadSchema, SqliteDeadLetters } from './sqlite-dead.ts';
@@ -25,6 +26,7 @@ export interface InstanceQueue {
   fence: number;
   /** The last seq that was ever given to a handler. */
   taken: number;
+  readonly fresh: Fresh;
   consumer: SqliteConsumer | undefined;
 }
 
@@ -59,10 +61,20 @@ export class SqliteQueue implements Queue {
     const queue = this.#instance(instance);
     const bodies = events.map((event) => JSON.stringify(event));
     const done = this.#file.write(() => {
-      for (const body of bodies) this.#insert.run(++this.#lastSeq, instance, body);
+      events.forEach((event, i) => {
+        this.#insert.run(++this.#lastSeq, instance, bodies[i] as string);
+        if (queue.consumer) queue.fresh.add(this.#lastSeq, event);
+        else queue.fresh.dropTo(this.#lastSeq);
+      });
     });
     queue.consumer?.wake();
-    await done;
+    try {
+      await done;
+    } catch (error) {
+      // Nothing of that transaction is stored, whatever of it is fresh.
+      queue.fresh.dropTo(this.#lastSeq);
+      throw error;
+    }
     queue.depth += events.length;
   }
 
@@ -104,6 +116,7 @@ export class SqliteQueue implements Queue {
       depth: count('queue') + count('held'),
       fence: Number(row?.fence ?? 0),
       taken: Number(row?.taken ?? 0),
+      fresh: new Fresh(this.#lastSeq),
       consumer: undefined,
     };
     this.#instances.set(name, queue);

@@ -1,5 +1,5 @@
 // The embedded store's one file: its lock, its single writer, and the group commit that all writes of a turn share.
-import { mkdirSync } from 'node:fs';
+import { closeSync, fdatasync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { asGatewayError, GatewayError } from '../contract/index.ts';
@@ -38,18 +38,26 @@ export class SqliteFile {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
+  /** The write-ahead log, for its syncs. */
+  readonly #log: number;
   #pending: PendingWrite[] = [];
+  #isWriting = false;
+  #isSyncing = false;
   #users = 0;
 
   constructor(path: string, lock: DatabaseSync, options: SqliteOptions) {
     this.path = path;
     this.#lock = lock;
     this.#db = new DatabaseSync(path);
-    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;');
+    // NORMAL syncs the log when it is begun anew and moved into the file; after each COMMIT we do, see #synced.
+    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000;');
     if (options.maxBytes !== undefined) {
       const { page_size: pageBytes } = this.#db.prepare('PRAGMA page_size').get() as { page_size: number };
       this.#db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(options.maxBytes / pageBytes))}`);
     }
+    // The first question makes the log; it stays until the file is closed.
+    this.#db.exec('SELECT count(*) FROM sqlite_schema');
+    this.#log = openSync(`${path}-wal`, 'r+');
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#commit = this.#db.prepare('COMMIT');
     this.#rollback = this.#db.prepare('ROLLBACK');
@@ -63,10 +71,7 @@ export class SqliteFile {
     return () => {
       if (hasLeft) return;
       hasLeft = true;
-      this.#flush();
-      if (--this.#users > 0) return;
-      this.#db.close();
-      this.#lock.close();
+      if (--this.#users === 0) this.#close();
     };
   }
 
@@ -84,35 +89,74 @@ export class SqliteFile {
   }
 
   /**
-   * Runs `change` in the transaction of this turn, in the order of the calls; resolves with its value after COMMIT.
+   * Runs `change` in the next transaction, in the order of the calls; resolves with its value once that is on the disk.
    * When anything in the transaction fails nothing of it is kept, and everybody in it is told.
    */
   write<T>(change: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#pending.length === 0) setImmediate(() => this.#flush());
       const run = () => {
         const value = change();
         return () => resolve(value);
       };
       this.#pending.push({ run, reject });
+      if (this.#isWriting) return;
+      this.#isWriting = true;
+      setImmediate(() => void this.#writeOut());
     });
   }
 
-  #flush(): void {
+  // One transaction after the other: what is asked for while one is on its way to the disk makes up the next. The disk is
+  // waited for beside the event loop, which a COMMIT with synchronous=FULL would stop.
+  async #writeOut(): Promise<void> {
     const group = this.#pending;
-    if (group.length === 0) return;
     this.#pending = [];
+    const tells = this.#commitAll(group);
+    if (tells) {
+      const failure = await this.#synced();
+      if (failure) refuse(group, failure);
+      else for (const tell of tells) tell();
+    }
+    // What was told may bring writes of its own, which still catch the next transaction.
+    if (this.#pending.length > 0) setImmediate(() => void this.#writeOut());
+    else this.#isWriting = false;
+  }
+
+  #commitAll(group: readonly PendingWrite[]): Array<() => void> | undefined {
+    if (group.length === 0) return undefined;
     try {
       this.#begin.run();
       const tells = group.map((write) => write.run());
       this.#commit.run();
       this.commits++;
-      for (const tell of tells) tell();
+      return tells;
     } catch (error) {
       this.#undo();
-      const failure = storeError(error, this.path);
-      for (const write of group) write.reject(failure);
+      refuse(group, storeError(error, this.path));
+      return undefined;
     }
+  }
+
+  /** Resolves when the log is on the disk, with what stood in the way. */
+  #synced(): Promise<GatewayError | undefined> {
+    return new Promise((resolve) => {
+      this.#isSyncing = true;
+      fdatasync(this.#log, (error) => {
+        this.#isSyncing = false;
+        if (this.#users === 0) closeSync(this.#log);
+        resolve(error ? storeError(error, this.path) : undefined);
+      });
+    });
+  }
+
+  #close(): void {
+    const group = this.#pending;
+    this.#pending = [];
+    const tells = this.#commitAll(group);
+    // Moves the log into the file, and syncs both.
+    this.#db.close();
+    for (const tell of tells ?? []) tell();
+    if (!this.#isSyncing) closeSync(this.#log);
+    this.#lock.close();
   }
 
   #undo(): void {
@@ -124,6 +168,10 @@ export class SqliteFile {
       // The caller hears of the first error, which brought us here.
     }
   }
+}
+
+function refuse(group: readonly PendingWrite[], failure: GatewayError): void {
+  for (const write of group) write.reject(failure);
 }
 
 // The operating system drops this lock when the process dies, however it dies.

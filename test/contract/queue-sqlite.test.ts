@@ -119,3 +119,29 @@ it('a full file refuses as throttled, keeps nothing by halves, and takes more wh
   await queue.close();
   folder.remove();
 });
+
+it('a consumer far behind gets every event once and in order, and none of a push that did not fit', async () => {
+  const folder = temporaryFolder('behind');
+  const queue = new SqliteQueue(openSqlite(folder.path, { maxBytes: 2 * 1024 * 1024 }));
+  const gate = Promise.withResolvers<void>();
+  const seen: number[] = [];
+  const handler = async ({ event }: { event: { id: string } }) => {
+    seen.push(numberOf(event));
+    await gate.promise;
+  };
+  const consumer = await queue.consume('office', 1, handler, { prefetch: 10, onLost: () => undefined });
+  let kept = 0;
+  const fill = async () => {
+    for (; ; kept += 100) await queue.push('office', sampleEvents(kept, kept + 100));
+  };
+  await assert.rejects(fill, isThrottled);
+  assert.ok(kept > 1500, 'more than is kept in memory');
+  gate.resolve();
+  await until(async () => (await queue.depth('office')) === 0, 'it drains');
+  await queue.push('office', sampleEvents(kept, kept + 5));
+  await until(() => seen.length >= kept + 5, 'and goes on');
+  assert.deepEqual(seen, [...Array(kept + 5).keys()]);
+  await consumer.stop();
+  await queue.close();
+  folder.remove();
+});

@@ -1,6 +1,8 @@
 // The state store's suite on the embedded file, and what only a file can do.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { it, mock } from 'node:test';
 import { GatewayError } from '../../src/contract/index.ts';
 import { openSqlite, SqliteState } from '../../src/state/sqlite.ts';
 import { temporaryFolder, until } from '../servers/process.ts';
@@ -52,5 +54,34 @@ it('a store that is closed says unavailable', async () => {
   await assert.rejects(store.namespace('n').set('k', 'v'), unavailable);
   await assert.rejects(store.namespace('n').get('k'), unavailable);
   await assert.rejects(store.ping(), unavailable);
+  folder.remove();
+});
+
+it('nobody is told before the log is on the disk, and a disk that refuses is unavailable', async () => {
+  const folder = temporaryFolder('sync');
+  const store = new SqliteState(openSqlite(folder.path));
+  const state = store.namespace('n');
+  await state.set('before', '1');
+  const asked: Array<(error: Error | null) => void> = [];
+  mock.method(fs, 'fdatasync', (_: number, told: (error: Error | null) => void) => void asked.push(told));
+  syncBuiltinESMExports();
+  try {
+    let isTold = false;
+    const set = state.set('a', '1').then(() => (isTold = true));
+    const other = state.set('b', '1');
+    await until(() => asked.length === 1, 'the disk is asked');
+    assert.equal(isTold, false);
+    const later = state.set('c', '1');
+    asked[0]?.(null);
+    await Promise.all([set, other]);
+    await until(() => asked.length === 2, 'what came meanwhile is the next transaction');
+    asked[1]?.(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }));
+    await assert.rejects(later, (error) => error instanceof GatewayError && error.reason === 'unavailable');
+  } finally {
+    mock.restoreAll();
+    syncBuiltinESMExports();
+  }
+  await state.set('d', '1');
+  await store.close();
   folder.remove();
 });
