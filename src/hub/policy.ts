@@ -60,6 +60,9 @@ export class Policy {
   readonly #now: () => number;
   #blocks: Array<{ pair: Pair; why: string | undefined }> = [];
   #quotas: Array<{ pair: Pair; name: string; quota: Quota }> = [];
+  /** Somebody has said STOP; never taken back. */
+  #hasStops = false;
+  #asking: Promise<string | undefined> | undefined;
   #optOut: { words: ReadonlyMap<string, 'stop' | 'start'>; replies: OptOut } | undefined;
 
   constructor(state: State, now: () => number) {
@@ -91,9 +94,8 @@ export class Policy {
     const { words, replies } = this.#optOut;
     const said = words.get((text[''] ?? '').trim().toUpperCase());
     if (said === undefined) return undefined;
-    const key = stopKey(to, from);
-    if (said === 'stop') await this.#state.set(key, new Date(this.#now()).toISOString());
-    else await this.#state.delete(key);
+    if (said === 'stop') await this.#stop(to, from);
+    else await this.#state.delete(stopKey(to, from));
     const reply = said === 'stop' ? replies.stopped : replies.started;
     return reply === '' ? undefined : reply.replaceAll('{number}', numberOf(to));
   }
@@ -102,12 +104,33 @@ export class Policy {
   async admit({ from, recipient, shown, network }: Admission): Promise<void> {
     const blocked = this.#blocks.find(({ pair }) => pair[0](from) && pair[1](recipient));
     if (blocked) throw new GatewayError('not-allowed', blocked.why ?? 'the operator does not let this through');
-    if (network === 'tel' && this.#optOut && (await this.#state.get(stopKey(shown.from, shown.to))) !== undefined) {
+    if (network === 'tel' && this.#optOut && (await this.#isStopped(shown.from, shown.to))) {
       throw new GatewayError('not-allowed', `${numberOf(shown.to)} asked for no more messages from here (STOP)`);
     }
     for (const { pair, name, quota } of this.#quotas) {
       if (pair[0](from) && pair[1](recipient)) await this.#count(from, name, quota);
     }
+  }
+
+  async #stop(number: Address, phone: Address): Promise<void> {
+    if (!this.#hasStops) await this.#state.set(stopsKey, '1');
+    this.#hasStops = true;
+    await this.#state.set(stopKey(number, phone), new Date(this.#now()).toISOString());
+  }
+
+  // Each pair is asked for only once somebody, wherever, has said STOP at all.
+  async #isStopped(number: Address, phone: Address): Promise<boolean> {
+    this.#hasStops ||= (await this.#anyStops()) !== undefined;
+    return this.#hasStops && (await this.#state.get(stopKey(number, phone))) !== undefined;
+  }
+
+  /** One question for all messages of a turn. */
+  #anyStops(): Promise<string | undefined> {
+    if (!this.#asking) {
+      this.#asking = this.#state.get(stopsKey);
+      setImmediate(() => (this.#asking = undefined));
+    }
+    return this.#asking;
   }
 
   async #count(from: Address, name: string, { messages, perMs }: Quota): Promise<void> {
@@ -124,6 +147,8 @@ export class Policy {
 function matcherOrAnybody(pattern: string | undefined): Matches {
   return pattern === undefined ? () => true : matcher(pattern);
 }
+
+const stopsKey = 'stops';
 
 function stopKey(number: Address, phone: Address): string {
   return `stop/${bareAddress(number)}|${bareAddress(phone)}`;
