@@ -21,6 +21,8 @@ export interface SmsSite {
   readonly gateway: GatewayProcess;
   readonly carriers: readonly PerlCarrier[];
   readonly alice: Person;
+  /** Alice comes back after `alice.stop()`; `alice` is then another. */
+  comeBack(): Promise<void>;
   /** What Alice was written, and what she was told of her own messages; oldest first. */
   readonly heard: Heard[];
   readonly told: Told[];
@@ -81,13 +83,29 @@ export async function openSmsSite(t: TestContext, options: SmsSiteOptions = {}):
   });
   atEnd(t, () => gateway.stop());
   await gateway.start();
-  const alice = await startXmppUser({ port: prosody.c2sPort, jid: aliceJid, password });
-  atEnd(t, () => alice.stop());
   const heard: Heard[] = [];
   const told: Told[] = [];
-  alice.onMessage((message) => heard.push(message));
-  alice.onReceipt((receipt) => told.push(receipt));
-  return { folder: folder.path, gateway, carriers, alice, heard, told };
+  const logIn = async () => {
+    const alice = await startXmppUser({ port: prosody.c2sPort, jid: aliceJid, password });
+    atEnd(t, () => alice.stop());
+    alice.onMessage((message) => heard.push(message));
+    alice.onReceipt((receipt) => told.push(receipt));
+    return alice;
+  };
+  let alice = await logIn();
+  return {
+    folder: folder.path,
+    gateway,
+    carriers,
+    heard,
+    told,
+    get alice() {
+      return alice;
+    },
+    async comeBack() {
+      alice = await logIn();
+    },
+  };
 }
 
 /** Waits as `until` does; on failure what is known of the site is in the message. */

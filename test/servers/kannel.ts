@@ -4,9 +4,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
 
+type GroupValues = Readonly<Record<string, string | number>>;
+
 export interface KannelOptions {
-  /** The lines of `group = smsc`, without the first. `kannelPort` is one that this connection may listen on. */
-  smsc(kannelPort: number): Readonly<Record<string, string | number>>;
+  /** The lines of `group = smsc`, without the first; of several such groups. `kannelPort` is one that it may listen on. */
+  smsc(kannelPort: number): GroupValues | readonly GroupValues[];
   /** Where inbound messages go (`get-url`, with Kannel's escape codes); default: nowhere. */
   getUrl?: string;
   /** A spool store, as operators have it where nothing may get lost; default: memory. */
@@ -19,6 +21,8 @@ export interface Kannel {
   readonly pids: readonly number[];
   /** As user `tester`; whatever parameters sendsms has. */
   sendsms(parameters: Readonly<Record<string, string>>): Promise<{ status: number; text: string }>;
+  /** An administration command with its parameters, as `stop-smsc?smsc=dragoman`; resolves with Kannel's words. */
+  admin(command: string): Promise<string>;
   log(): string;
   stop(): Promise<void>;
 }
@@ -46,6 +50,11 @@ export async function startKannel(options: KannelOptions): Promise<Kannel> {
       const query = new URLSearchParams({ username: 'tester', password: 'tester', ...parameters });
       const response = await fetch(`http://127.0.0.1:${httpPort}/cgi-bin/sendsms?${query}`);
       return { status: response.status, text: await response.text() };
+    },
+    async admin(command) {
+      const separator = command.includes('?') ? '&' : '?';
+      const response = await fetch(`http://127.0.0.1:${adminPort}/${command}${separator}password=tester`);
+      return response.text();
     },
     log: () => `${bearerbox.output()}\n${smsbox.output()}`,
     async stop() {
@@ -76,7 +85,7 @@ function configuration(options: KannelOptions, ports: Ports): string {
       'sms-resend-freq': 2,
       ...store,
     }),
-    group('smsc', options.smsc(ports.kannelPort)),
+    ...[options.smsc(ports.kannelPort)].flat().map((values) => group('smsc', values as GroupValues)),
     group('smsbox', { 'bearerbox-host': '127.0.0.1', 'sendsms-port': ports.httpPort }),
     group('sendsms-user', { username: 'tester', password: 'tester', concatenation: 'true', 'max-messages': 10 }),
     group('sms-service', { keyword: 'default', 'max-messages': 0, 'catch-all': 'true', ...service }),
@@ -84,7 +93,7 @@ function configuration(options: KannelOptions, ports: Ports): string {
 }
 
 // Kannel begins a new group after an empty line and allows none inside.
-function group(name: string, values: Readonly<Record<string, string | number>>): string {
+function group(name: string, values: GroupValues): string {
   const lines = Object.entries(values).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
   return `group = ${name}\n${lines.join('\n')}\n`;
 }
