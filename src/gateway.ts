@@ -191,9 +191,6 @@ export class Gateway implements GatewayView {
     ] as const) {
       if (changed(key)) said.push(`${key}: taken over`);
     }
-    const outline = (one: Config) =>
-      JSON.stringify(one.instances.map(({ name, protocol, options }) => ({ name, protocol, options })));
-    if (outline(this.#config) !== outline(config)) said.push('instances: need a restart');
     for (const key of ['data', 'redis', 'admin', 'lease', 'remember', 'cdr'] as const) {
       if (changed(key)) said.push(`${key}: needs a restart`);
     }
@@ -203,7 +200,20 @@ export class Gateway implements GatewayView {
     for (const instance of this.#instances.values()) instance.configure(deliveryLimits(config));
     this.#configurePeople(config);
     this.#log.setLevel(config.log.level);
+    said.push(...(await this.#reconfigure(config)));
     this.#config = config;
+    return said;
+  }
+
+  async #reconfigure({ instances }: Config): Promise<string[]> {
+    const said: string[] = [];
+    for (const { name, protocol, options } of instances) {
+      const instance = this.#instances.get(name);
+      if (instance?.protocol !== protocol) said.push(`${name}: needs a restart`);
+      else said.push(...(await instance.reconfigure(options).catch((error: Error) => [`${name}: ${error.message}`])));
+    }
+    const named = new Set(instances.map(({ name }) => name));
+    for (const name of this.#instances.keys()) if (!named.has(name)) said.push(`${name}: goes with a restart`);
     return said;
   }
 

@@ -1,33 +1,16 @@
 // One configured adapter and all it stands on: its lease, its consumer, its way out, its status. Standby until the lease
 // is ours, and standby again when somebody else took it.
 import type { InstanceView } from './admin/view.ts';
-import type { Adapter, Hub as AdapterHub, AdapterModule, EventType, Log, Metrics, ViewRow } from './contract/index.ts';
+import type { Adapter, EventType, GatewayDomain, ViewRow } from './contract/index.ts';
 import type { Network } from './hub/addressing.ts';
 import type { CallRecords } from './hub/call-records.ts';
-import type { Correlation } from './hub/correlation.ts';
-import type { CourierParts } from './hub/courier.ts';
 import { Delivery, type DeliveryLimits } from './hub/delivery.ts';
-import type { Hub } from './hub/hub.ts';
 import { Schedule } from './hub/schedule.ts';
-import type { TraceBook } from './hub/trace.ts';
+import { adapterHub, courierParts, type InstanceParts } from './instance-parts.ts';
 import { pause } from './pause.ts';
-import type { Consumer, Queue } from './queue/queue.ts';
-import type { Lease, StateStore } from './state/state.ts';
-
-export interface InstanceParts {
-  readonly name: string;
-  readonly module: AdapterModule;
-  readonly options: unknown;
-  readonly hub: Hub;
-  readonly queue: Queue;
-  readonly store: StateStore;
-  readonly correlation: Correlation;
-  readonly traces: TraceBook;
-  readonly records: CallRecords | undefined;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  now(): number;
-}
+import type { Consumer } from './queue/queue.ts';
+import { reconfigure } from './reconfigure.ts';
+import type { Lease } from './state/state.ts';
 
 export interface InstanceLimits extends DeliveryLimits {
   readonly prefetch: number;
@@ -41,12 +24,15 @@ const startPatienceMs = 3000;
 export class Instance implements Network {
   readonly instance: string;
   readonly scheme;
-  readonly gatewayDomains;
+  gatewayDomains: readonly GatewayDomain[] = [];
+  nativeDomains: ReadonlySet<string> = new Set();
   readonly isSwitch: boolean;
-  readonly nativeDomains;
   readonly records: CallRecords | undefined;
   readonly #parts: InstanceParts;
   #limits: InstanceLimits;
+  /** As the file says, for the next start; and as the adapter that runs has them. */
+  #options: unknown;
+  #optionsInForce: unknown;
   #state: InstanceView['state'] = 'standby';
   #why: string | undefined = 'waits for its lease';
   #since: number;
@@ -61,10 +47,10 @@ export class Instance implements Network {
     this.instance = name;
     this.scheme = module.network;
     this.isSwitch = module.isSwitch ?? false;
-    this.gatewayDomains = module.gatewayDomains?.(options) ?? [];
-    this.nativeDomains = new Set(module.nativeDomains?.(options));
+    this.#options = options;
     this.records = parts.records;
     this.#parts = parts;
+    this.#adopt(options);
     this.#limits = limits;
     this.#since = parts.now();
   }
@@ -87,6 +73,21 @@ export class Instance implements Network {
     this.#holding?.delivery.configure(limits);
   }
 
+  /** The file says other options. Resolves with what became of each, for the operator. */
+  async reconfigure(options: unknown): Promise<readonly string[]> {
+    this.#options = options;
+    const { inForce, said } = await reconfigure(this.instance, this.#holding?.adapter, this.#optionsInForce, options);
+    this.#adopt(inForce);
+    return said;
+  }
+
+  #adopt(options: unknown): void {
+    const { module } = this.#parts;
+    this.#optionsInForce = options;
+    this.gatewayDomains = module.gatewayDomains?.(options) ?? [];
+    this.nativeDomains = new Set(module.nativeDomains?.(options));
+  }
+
   isUp(): boolean {
     return this.#state === 'up';
   }
@@ -103,6 +104,10 @@ export class Instance implements Network {
   async *rows(topic: string): AsyncIterable<ViewRow> {
     const views = this.#holding?.adapter.views ?? {};
     if (Object.hasOwn(views, topic)) yield* views[topic]?.() ?? [];
+  }
+
+  get protocol(): string {
+    return this.#parts.module.protocol;
   }
 
   get depth(): number {
@@ -154,9 +159,16 @@ export class Instance implements Network {
   }
 
   async #hold(lease: Lease): Promise<void> {
-    const { module, name, options, queue, store, hub, log, metrics, now } = this.#parts;
-    const adapter = module.create(name, options);
-    const delivery = new Delivery({ ...this.#courierParts(adapter), random: Math.random }, this.#limits);
+    const { module, name, queue, store, hub, log, metrics, now } = this.#parts;
+    this.#adopt(this.#options);
+    const adapter = module.create(name, this.#options);
+    const namedItself = () => {
+      this.#namesItself = true;
+    };
+    const delivery = new Delivery(
+      { ...courierParts(this.#parts, adapter, namedItself), random: Math.random },
+      this.#limits,
+    );
     const ended = Promise.withResolvers<true>();
     ended.promise.catch(() => {});
     const schedule = new Schedule(name, { state: store.namespace(`schedule/${name}`), hub, log, now });
@@ -169,7 +181,11 @@ export class Instance implements Network {
     this.#holding = holding;
     this.#report('connecting');
     await Promise.all([schedule.open(), this.records?.open()]);
-    const started = adapter.start(this.#hubFor(schedule));
+    const started = adapter.start(
+      adapterHub(this.#parts, schedule, (state, why) => {
+        if (this.#holding) this.#report(state, why);
+      }),
+    );
     started.catch(ended.reject);
     // A peer that is away must not keep us from renewing: an adapter may go on starting while we go on.
     await Promise.race([started, this.#pause(startPatienceMs)]);
@@ -230,45 +246,6 @@ export class Instance implements Network {
     this.#holding?.delivery.setUp(state === 'up');
     metrics.gauge('up', state === 'up' ? 1 : 0);
     log[state === 'down' ? 'warn' : 'info']({ instance: name, state, ...(why === undefined ? {} : { why }) }, 'status');
-  }
-
-  #hubFor(schedule: Schedule): AdapterHub {
-    const { name, hub, store, traces, log, metrics, now } = this.#parts;
-    return {
-      instance: name,
-      publish: (draft) =>
-        draft.type === 'message' && schedule.isEarly(draft) ? schedule.keep(draft) : hub.publish(name, draft),
-      withdraw: (id) => schedule.withdraw(id),
-      status: (state, why) => {
-        if (this.#holding) this.#report(state, why);
-      },
-      state: store.namespace(`instance/${name}`),
-      trace: { hop: (event, hop) => traces.hop(name, event, hop) },
-      log,
-      metrics,
-      now,
-    };
-  }
-
-  #courierParts(adapter: Adapter): CourierParts {
-    const { name: instance, hub, queue, correlation, log, metrics, now } = this.#parts;
-    return {
-      instance,
-      adapter,
-      log,
-      metrics,
-      now,
-      conclude: (...told) => hub.conclude(instance, ...told),
-      records: this.records,
-      toNativeIds: (event) => correlation.toNativeIds(instance, event),
-      named: async (event, nativeId) => {
-        this.#namesItself = true;
-        await correlation.link(instance, nativeId, event);
-        await hub.settleEarly(instance, nativeId);
-      },
-      reroute: (event) => hub.reroute(event, instance),
-      bury: queue.dead.bury.bind(queue.dead),
-    };
   }
 
   #pause(ms: number): Promise<void> {

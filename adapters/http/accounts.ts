@@ -36,36 +36,53 @@ interface Sender {
 const guessLimits = { maxFailures: 10, firstMs: 60_000, maxMs: 3_600_000 };
 
 export class Accounts {
-  readonly #entries = new Map<string, Entry>();
+  #entries = new Map<string, Entry>();
   readonly #byToken = new Map<string, Entry>();
   /** Whose number it is: several where keywords tell them apart. */
   readonly #byNumber = new Map<Address, Entry[]>();
-  readonly #byPrefix: Array<{ prefix: string; entry: Entry }> = [];
+  #byPrefix: Array<{ prefix: string; entry: Entry }> = [];
   readonly #rules: PhoneRules;
+  readonly #now: () => number;
   readonly #guesses: Guesses;
 
-  constructor({ accounts }: Pick<HttpOptions, 'accounts'>, rules: PhoneRules, now: () => number) {
+  constructor(accounts: HttpOptions['accounts'], rules: PhoneRules, now: () => number) {
     this.#rules = rules;
+    this.#now = now;
     this.#guesses = new Guesses(guessLimits, now);
-    for (const [name, settings] of Object.entries(accounts)) {
-      const { password, token, senders, allowFrom, ratePerSecond, burst } = settings;
-      const entry: Entry = {
-        name,
-        options: settings,
-        password: digest(password),
-        token: token === undefined ? undefined : digest(token),
-        allows: isAllowedBy(allowFrom),
-        senders: senders.map((text) => senderOf(text, rules)),
-        keywords: new Set(settings.keywords.map((word) => word.toUpperCase())),
-        rate: new TokenBucket({ perSecond: ratePerSecond, burst }, now),
-      };
-      this.#entries.set(name, entry);
+    this.reconfigure(accounts);
+  }
+
+  /** Other accounts from the next request on. Throws GatewayError `malformed` for a sender that is none. */
+  reconfigure(accounts: HttpOptions['accounts']): void {
+    const entries = Object.entries(accounts).map(([name, settings]) => this.#entryOf(name, settings));
+    this.#entries = new Map(entries.map((entry) => [entry.name, entry]));
+    this.#byToken.clear();
+    this.#byNumber.clear();
+    this.#byPrefix = [];
+    for (const entry of entries) {
       if (entry.token) this.#byToken.set(entry.token.toString('hex'), entry);
       for (const { address, prefix } of entry.senders) {
         if (address !== undefined) this.#byNumber.set(address, [...(this.#byNumber.get(address) ?? []), entry]);
         if (prefix !== undefined) this.#byPrefix.push({ prefix, entry });
       }
     }
+  }
+
+  #entryOf(name: string, settings: AccountOptions): Entry {
+    const former = this.#entries.get(name);
+    const { password, token, senders, allowFrom, ratePerSecond, burst } = settings;
+    const isSameRate = former?.options.ratePerSecond === ratePerSecond && former.options.burst === burst;
+    return {
+      name,
+      options: settings,
+      password: digest(password),
+      token: token === undefined ? undefined : digest(token),
+      allows: isAllowedBy(allowFrom),
+      senders: senders.map((text) => senderOf(text, this.#rules)),
+      keywords: new Set(settings.keywords.map((word) => word.toUpperCase())),
+      // What was used up stays used up.
+      rate: isSameRate ? former.rate : new TokenBucket({ perSecond: ratePerSecond, burst }, this.#now),
+    };
   }
 
   /** Throws GatewayError `not-allowed` (wrong, or from elsewhere) and `throttled` (too many wrong ones). */
@@ -121,7 +138,8 @@ export class Accounts {
 
   /** Throws GatewayError `throttled` when the account sends too fast. */
   spend({ name }: Account, messages: number): void {
-    const entry = this.#entries.get(name) as Entry;
+    const entry = this.#entries.get(name);
+    if (!entry) throw new GatewayError('not-allowed', 'this account is no more');
     const retryAfterMs = entry.rate.take(messages);
     if (retryAfterMs === 0) return;
     const { ratePerSecond } = entry.options;

@@ -28,8 +28,10 @@ interface Running {
 
 export class Http implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt']);
+  readonly reconfigurable: ReadonlySet<keyof HttpOptions> = new Set(['accounts', 'maxRecipients', 'callbackTimeoutMs']);
   readonly #name: string;
-  readonly #options: HttpOptions;
+  #options: HttpOptions;
+  #accounts: Accounts | undefined;
   #running: Running | undefined;
   #isStopped = false;
 
@@ -39,17 +41,37 @@ export class Http implements Adapter {
   }
 
   async start(hub: Hub): Promise<void> {
-    const { defaultCountry, shortCodeContext, maxRecipients, callbackTimeoutMs, recordMs } = this.#options;
+    const { defaultCountry, shortCodeContext, recordMs } = this.#options;
+    const current = () => this.#options;
     const rules: PhoneRules = { defaultCountry, shortCodeContext: shortCodeContext ?? `${this.#name}.invalid` };
     const now = () => hub.now();
-    const accounts = new Accounts(this.#options, rules, now);
+    const accounts = new Accounts(this.#options.accounts, rules, now);
+    this.#accounts = accounts;
     const ledger = new Ledger(hub.state, recordMs);
-    const callbacks = new Callbacks({ timeoutMs: callbackTimeoutMs, now });
-    const inbox = new Inbox({ hub, accounts, ledger, rules, maxRecipients });
+    const callbacks = new Callbacks({
+      get timeoutMs() {
+        return current().callbackTimeoutMs;
+      },
+      now,
+    });
+    const inbox = new Inbox({
+      hub,
+      accounts,
+      ledger,
+      rules,
+      get maxRecipients() {
+        return current().maxRecipients;
+      },
+    });
     const server = await listen({ options: this.#options, hub, accounts, inbox });
     if (this.#isStopped) return server.close();
     this.#running = { hub, accounts, server, outbox: new Outbox({ hub, accounts, callbacks, ledger }) };
     hub.status('up');
+  }
+
+  async reconfigure(settings: HttpOptions): Promise<void> {
+    this.#accounts?.reconfigure(settings.accounts);
+    this.#options = settings;
   }
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {

@@ -11,7 +11,7 @@ import {
   type ViewRow,
 } from '../../src/contract/index.ts';
 import { Fleet } from './binds/fleet.ts';
-import { Pacer } from './binds/pacer.ts';
+import { Pacer, type PacerLimits } from './binds/pacer.ts';
 import { askOver } from './binds/query.ts';
 import { versionName } from './binds/versions.ts';
 import type { ResponsePdu } from './codec/index.ts';
@@ -43,8 +43,10 @@ interface Running {
 
 export class Smpp implements Adapter {
   readonly accepts: ReadonlySet<EventType>;
+  /** The others are those of a bind, or of what is on its way. */
+  readonly reconfigurable: ReadonlySet<keyof SmppOptions> = new Set(['window', 'ratePerSecond', 'throttle']);
   readonly #name: string;
-  readonly #options: SmppOptions;
+  #options: SmppOptions;
   #running: Running | undefined;
 
   constructor(name: string, settings: SmppOptions) {
@@ -64,11 +66,7 @@ export class Smpp implements Adapter {
     const now = () => hub.now();
     const settings = this.#options;
     const pacer = new Pacer(
-      {
-        ...settings,
-        isThrottling: (status: number) => isThrottling(status, settings.statusReasons),
-        late: (response: ResponsePdu, context: unknown) => outbound.late(response, context),
-      },
+      this.#pacerLimits((response, context) => outbound.late(response, context)),
       now,
     );
     const { book, unsure } = this.#records(hub, pacer);
@@ -116,6 +114,28 @@ export class Smpp implements Adapter {
     running.fleet.cut();
     clearInterval(running.ticker);
     running.hub.status('down', 'stopped');
+  }
+
+  async reconfigure(settings: SmppOptions): Promise<void> {
+    this.#options = settings;
+  }
+
+  /** As the options are when they are asked. */
+  #pacerLimits(late: PacerLimits['late']): PacerLimits {
+    const current = () => this.#options;
+    return {
+      get window() {
+        return current().window;
+      },
+      get ratePerSecond() {
+        return current().ratePerSecond;
+      },
+      get throttle() {
+        return current().throttle;
+      },
+      isThrottling: (status) => isThrottling(status, current().statusReasons),
+      late,
+    };
   }
 
   get #rules() {

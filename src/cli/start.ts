@@ -12,7 +12,7 @@ import { CommandError, exitCodes } from './exit-codes.ts';
 export function addStart(program: Command): void {
   program
     .command('start')
-    .description('run the gateway; SIGHUP reloads routes, people and limits, SIGTERM stops it gracefully')
+    .description('run the gateway; SIGHUP reloads routes, people, accounts and limits, SIGTERM stops it gracefully')
     .action(async () => start(program.opts<{ config: string }>().config));
 }
 

@@ -25,6 +25,13 @@ export interface Adapter {
   deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery>;
   /** Says goodbye on the wire, then resolves; safe to call twice, and before start has resolved. */
   stop(): Promise<void>;
+  /** The options that an operator may change while it runs, by their first name (`accounts`); others need a new start. */
+  readonly reconfigurable?: ReadonlySet<string>;
+  /**
+   * Resolves when these options hold: valid ones, and the former but for those that are `reconfigurable`. Rejects when
+   * they cannot, and then the former hold.
+   */
+  reconfigure?(options: unknown): Promise<void>;
   /**
    * Which far end an event depends on (a domain, a carrier): one that fails holds back only its own conversations.
    * Default: the domain of `event.to`, or the whole instance for numbers.

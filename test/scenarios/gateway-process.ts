@@ -13,10 +13,12 @@ export class GatewayProcess {
   readonly adminUrl: string;
   readonly configFile: string;
   readonly #logFile: string;
+  readonly #port: number;
   #child: ReturnType<typeof spawn> | undefined;
 
-  private constructor(folder: string, name: string, adminUrl: string) {
-    this.adminUrl = adminUrl;
+  private constructor(folder: string, name: string, port: number) {
+    this.#port = port;
+    this.adminUrl = `http://127.0.0.1:${port}`;
     this.configFile = join(folder, `${name}.yaml`);
     this.#logFile = join(folder, `${name}.log`);
   }
@@ -24,9 +26,27 @@ export class GatewayProcess {
   /** Writes the configuration; `settings` is what stands in the file, but for the admin port. */
   static async prepare(folder: string, settings: object, name = 'dragoman'): Promise<GatewayProcess> {
     const [port = 0] = await freePorts(1);
-    const gateway = new GatewayProcess(folder, name, `http://127.0.0.1:${port}`);
-    writeFileSync(gateway.configFile, stringify({ admin: { port }, ...settings }));
+    const gateway = new GatewayProcess(folder, name, port);
+    gateway.#write(settings);
     return gateway;
+  }
+
+  /** Writes other settings and says SIGHUP; resolves with what the log says became of each. */
+  async reload(settings: object): Promise<string[]> {
+    const reloads = () =>
+      this.log()
+        .split('\n')
+        .filter((line) => line.includes('"reloaded'))
+        .map((line) => (JSON.parse(line) as { changes: string[] }).changes);
+    const before = reloads().length;
+    this.#write(settings);
+    this.signal('SIGHUP');
+    await until(() => reloads().length > before, 'the log says reloaded', 10_000);
+    return reloads()[before] ?? [];
+  }
+
+  #write(settings: object): void {
+    writeFileSync(this.configFile, stringify({ admin: { port: this.#port }, ...settings }));
   }
 
   get pid(): number | undefined {

@@ -2,6 +2,7 @@
 // its responses say (THROTTLED, MSGQFUL, congestion_state) and how long they take. Pure: the time is passed in.
 import { type ResponsePdu, tlvInt } from '../codec/index.ts';
 
+/** Read each time: they may change while it runs. */
 export interface FlowLimits {
   readonly window: number;
   readonly ratePerSecond?: number | undefined;
@@ -60,12 +61,14 @@ export class Flow {
   }
 
   get window(): number {
-    return Math.floor(this.#window);
+    // The limit may have been lowered since.
+    return Math.floor(Math.min(this.#window, this.#limits.window));
   }
 
   /** Parts a second at most; undefined: no limit. */
   get rate(): number | undefined {
-    return this.#rate ?? this.#limits.ratePerSecond;
+    const { ratePerSecond } = this.#limits;
+    return this.#rate === undefined ? ratePerSecond : Math.min(this.#rate, ratePerSecond ?? this.#rate);
   }
 
   get epoch(): number {

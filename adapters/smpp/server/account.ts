@@ -8,42 +8,95 @@ import type { Connection } from './connection.ts';
 import { NumberTable, tableOf } from './number-table.ts';
 import { Throttle } from './throttle.ts';
 
+/** What its options say, ready for use. */
+interface Terms {
+  readonly options: AccountOptions;
+  readonly rules: AddressRules;
+  readonly throttle: Throttle;
+  readonly allows: (ip: string) => boolean;
+  readonly senders: NumberTable<true>;
+  readonly destinations: NumberTable<true>;
+  readonly defaultSender: Address | undefined;
+}
+
 export class Account {
   readonly name: string;
-  readonly options: AccountOptions;
-  readonly throttle: Throttle;
-  /** Whether it may bind from there. */
-  readonly allows: (ip: string) => boolean;
-  readonly rules: AddressRules;
   readonly binds = new Set<Connection>();
-  readonly #senders: NumberTable<true>;
-  readonly #destinations: NumberTable<true>;
-  readonly #defaultSender: Address | undefined;
+  readonly #context: string;
+  readonly #now: () => number;
+  #terms: Terms;
 
   constructor(name: string, options: AccountOptions, shortCodeContext: string, now: () => number) {
     this.name = name;
-    this.options = options;
-    this.throttle = new Throttle(options.ratePerSecond, now);
-    this.rules = { defaultCountry: options.defaultCountry, shortCodeContext };
-    this.allows = isAllowedBy(options.allow);
-    this.#senders = tableOf([...options.numbers, ...options.senders]);
-    this.#destinations = tableOf(options.destinations);
-    const { defaultSender } = options;
-    this.#defaultSender =
-      defaultSender === undefined ? undefined : fromSme({ ton: 0, npi: 0, addr: defaultSender }, this.rules);
+    this.#context = shortCodeContext;
+    this.#now = now;
+    this.#terms = this.#read(options);
+  }
+
+  get options(): AccountOptions {
+    return this.#terms.options;
+  }
+
+  get rules(): AddressRules {
+    return this.#terms.rules;
+  }
+
+  get throttle(): Throttle {
+    return this.#terms.throttle;
+  }
+
+  /** Other terms, for the binds that are there too; those that they forbid are unbound. */
+  reconfigure(options: AccountOptions): void {
+    const isOtherPassword = options.password !== this.options.password;
+    this.#terms = this.#read(options, this.#terms);
+    let left = options.maxBinds;
+    for (const bind of this.binds) {
+      const { kind, origin } = bind;
+      const isAllowed = this.allows(origin.ip) && kind !== undefined && options.binds.includes(kind);
+      if (isAllowed && !isOtherPassword && left > 0) left--;
+      else void bind.unbind();
+    }
+  }
+
+  /** The account is no more. */
+  end(): void {
+    for (const bind of this.binds) void bind.unbind();
+  }
+
+  /** Whether it may bind from there. */
+  allows(ip: string): boolean {
+    return this.#terms.allows(ip);
+  }
+
+  #read(options: AccountOptions, former?: Terms): Terms {
+    const rules = { defaultCountry: options.defaultCountry, shortCodeContext: this.#context };
+    const isSameRate = former?.options.ratePerSecond === options.ratePerSecond;
+    return {
+      options,
+      rules,
+      // What was used up stays used up.
+      throttle: (isSameRate && former?.throttle) || new Throttle(options.ratePerSecond, this.#now),
+      allows: isAllowedBy(options.allow),
+      senders: tableOf([...options.numbers, ...options.senders]),
+      destinations: tableOf(options.destinations),
+      defaultSender:
+        options.defaultSender === undefined
+          ? undefined
+          : fromSme({ ton: 0, npi: 0, addr: options.defaultSender }, rules),
+    };
   }
 
   /** Undefined when it may not send as that. */
   senderOf(source: SmeAddress): Address | undefined {
-    if (source.addr === '') return this.#defaultSender;
+    if (source.addr === '') return this.#terms.defaultSender;
     const sender = addressOf(source, this.rules);
-    return sender !== undefined && this.#senders.find(sender) ? sender : undefined;
+    return sender !== undefined && this.#terms.senders.find(sender) ? sender : undefined;
   }
 
   /** Undefined when it is nobody, or not for this account. */
   recipientOf(destination: SmeAddress): Address | undefined {
     const recipient = addressOf(destination, this.rules);
-    return recipient !== undefined && this.#destinations.find(recipient) ? recipient : undefined;
+    return recipient !== undefined && this.#terms.destinations.find(recipient) ? recipient : undefined;
   }
 
   /** Binds that take what we send, those that answer best first; so all share the load. */
@@ -75,18 +128,40 @@ export function ownersOf(accounts: ServerOptions['accounts']): NumberTable<strin
 }
 
 export class Accounts {
-  readonly #byName: ReadonlyMap<string, Account>;
-  readonly #owners: NumberTable<string>;
+  readonly #byName = new Map<string, Account>();
+  readonly #context: string;
+  readonly #now: () => number;
   readonly #salt = randomBytes(32);
+  readonly #nobody = randomBytes(32);
   readonly #digests = new Map<string, Buffer>();
-  readonly #nobody: Buffer;
+  #owners = new NumberTable<string>();
 
-  constructor({ accounts }: ServerOptions, shortCodeContext: string, now: () => number) {
-    const all = Object.entries(accounts).map(([name, options]) => new Account(name, options, shortCodeContext, now));
-    this.#byName = new Map(all.map((account) => [account.name, account]));
+  constructor(accounts: ServerOptions['accounts'], shortCodeContext: string, now: () => number) {
+    this.#context = shortCodeContext;
+    this.#now = now;
+    this.reconfigure(accounts);
+  }
+
+  /** New ones may bind at once, those that are missing are unbound, the others have their new terms. Throws GatewayError. */
+  reconfigure(accounts: ServerOptions['accounts']): void {
+    // Throws before anything has changed.
+    const fresh = Object.entries(accounts).map(
+      ([name, options]) => new Account(name, options, this.#context, this.#now),
+    );
+    for (const [name, account] of this.#byName) {
+      if (Object.hasOwn(accounts, name)) continue;
+      this.#byName.delete(name);
+      this.#digests.delete(name);
+      account.end();
+    }
+    for (const account of fresh) {
+      const { name, options } = account;
+      this.#digests.set(name, this.#digest(options.password));
+      const known = this.#byName.get(name);
+      if (known) known.reconfigure(options);
+      else this.#byName.set(name, account);
+    }
     this.#owners = ownersOf(accounts);
-    for (const { name, options } of all) this.#digests.set(name, this.#digest(options.password));
-    this.#nobody = randomBytes(32);
   }
 
   all(): Iterable<Account> {

@@ -9,6 +9,7 @@ import type { Account, Accounts } from './account.ts';
 import type { BindKind, ServerOptions } from './config.ts';
 
 export interface ConnectionParts {
+  /** As they are now: they may change while a connection lives. */
   readonly options: ServerOptions;
   readonly accounts: Accounts;
   readonly guesses: Guesses;
@@ -48,7 +49,6 @@ export class Connection {
   throttled = 0;
   readonly #parts: ConnectionParts;
   readonly #session: Session;
-  readonly #limits: { -readonly [K in keyof SessionLimits]: SessionLimits[K] };
   readonly #waiting: Array<() => void> = [];
   #inFlight = 0;
   #timeouts = 0;
@@ -59,14 +59,12 @@ export class Connection {
     this.#parts = parts;
     this.openedAt = parts.now();
     this.#usedAt = this.openedAt;
-    const { responseTimeoutMs, enquireLinkMs } = parts.options;
-    this.#limits = { responseTimeoutMs, enquireLinkMs, inboundWindow: 1 };
     const handler: SessionHandler = {
       request: (pdu, frame) => this.#request(pdu, frame),
       closed: (why) => this.#closed(why),
       oddity: (what) => parts.oddity(this, what),
     };
-    this.#session = new Session(socket, this.#limits, handler, parts.now);
+    this.#session = new Session(socket, limitsOf(this, parts), handler, parts.now);
     let unboundBytes = 0;
     const count = (chunk: Buffer) => {
       unboundBytes += chunk.length;
@@ -177,7 +175,6 @@ export class Connection {
     this.kind = kind;
     this.version = body.interface_version;
     this.boundAt = this.#parts.now();
-    this.#limits.inboundWindow = account.options.window;
     this.#session.bound();
     account.binds.add(this);
     this.#parts.bound(this);
@@ -197,4 +194,19 @@ export class Connection {
     for (const next of this.#waiting.splice(0)) next();
     this.#parts.closed(this, why);
   }
+}
+
+// Read anew each time: they may change while it lives.
+function limitsOf(connection: Connection, parts: ConnectionParts): SessionLimits {
+  return {
+    get responseTimeoutMs() {
+      return parts.options.responseTimeoutMs;
+    },
+    get enquireLinkMs() {
+      return parts.options.enquireLinkMs;
+    },
+    get inboundWindow() {
+      return connection.account?.options.window ?? 1;
+    },
+  };
 }

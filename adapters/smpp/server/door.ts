@@ -16,21 +16,23 @@ export interface DoorHandler {
 }
 
 export class Door {
-  readonly #options: ServerOptions;
+  /** As they are now. */
+  readonly #options: () => ServerOptions;
   readonly #handler: DoorHandler;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #sources = new Map<string, number>();
 
-  constructor(options: ServerOptions, handler: DoorHandler) {
+  constructor(options: () => ServerOptions, handler: DoorHandler) {
     this.#options = options;
     this.#handler = handler;
   }
 
   /** Resolves with the ports when all are open; rejects when one is taken or a certificate cannot be read. */
   async open(): Promise<number[]> {
-    for (const listener of this.#options.listen) this.#servers.push(this.#server(listener));
-    return Promise.all(this.#servers.map((server, at) => listen(server, this.#options.listen[at] as Listener)));
+    const listeners = this.#options().listen;
+    for (const listener of listeners) this.#servers.push(this.#server(listener));
+    return Promise.all(this.#servers.map((server, at) => listen(server, listeners[at] as Listener)));
   }
 
   /** No new ones. */
@@ -50,7 +52,7 @@ export class Door {
         if (this.#admits(socket)) this.#handler.arrived(socket, { ip: ipOf(socket), isSecure: false });
       });
     }
-    const server = createTlsServer({ ...tlsOptions(tls), handshakeTimeout: this.#options.bindTimeoutMs });
+    const server = createTlsServer({ ...tlsOptions(tls), handshakeTimeout: this.#options().bindTimeoutMs });
     server.on('connection', (socket: Socket) => {
       socket.setNoDelay(true);
       this.#admits(socket);
@@ -87,7 +89,7 @@ export class Door {
   }
 
   #reasonAgainst(ip: string, source: string): TurnedAway | undefined {
-    const { maxConnections, maxConnectionsPerSource } = this.#options;
+    const { maxConnections, maxConnectionsPerSource } = this.#options();
     if (this.#handler.isBlocked(ip)) return 'blocked';
     if (this.#sockets.size >= maxConnections) return 'full';
     return (this.#sources.get(source) ?? 0) >= maxConnectionsPerSource ? 'too many of one address' : undefined;

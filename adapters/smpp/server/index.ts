@@ -39,12 +39,25 @@ interface Running {
 
 export class SmppServer implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt']);
+  /** Not a listener, a phone-context, or how long something is kept. */
+  readonly reconfigurable: ReadonlySet<keyof ServerOptions> = new Set([
+    'accounts',
+    'systemId',
+    'bindTimeoutMs',
+    'responseTimeoutMs',
+    'enquireLinkMs',
+    'idleMs',
+    'maxConnections',
+    'maxConnectionsPerSource',
+    'maxUnboundBytes',
+  ]);
   readonly views = { binds: () => this.#binds() };
-  readonly #options: ServerOptions;
+  #options: ServerOptions;
   readonly #context: string;
-  readonly #owners: NumberTable<string>;
+  #owners: NumberTable<string>;
   /** Of each listener, once started: where a test that asked for port 0 finds it. */
   ports: number[] = [];
+  #opening: Promise<Running> | undefined;
   #running: Running | undefined;
 
   constructor(name: string, settings: ServerOptions) {
@@ -60,7 +73,8 @@ export class SmppServer implements Adapter {
   }
 
   async start(hub: Hub): Promise<void> {
-    const running = await this.#open(hub);
+    this.#opening = this.#open(hub);
+    const running = await this.#opening;
     this.#running = running;
     hub.status('connecting');
     try {
@@ -76,7 +90,7 @@ export class SmppServer implements Adapter {
     const now = () => hub.now();
     const settings = this.#options;
     const { recordMs, rejoinWaitMs } = settings;
-    const accounts = new Accounts(settings, this.#context, now);
+    const accounts = new Accounts(settings.accounts, this.#context, now);
     const ledger = new Ledger(hub.state, recordMs);
     const agenda = new Agenda(hub.state, now);
     const outbound = new Outbound(hub, accounts, ledger);
@@ -86,8 +100,8 @@ export class SmppServer implements Adapter {
     const guesses = new Guesses(settings.logins, now);
     await Promise.all([agenda.open(), owed.open(), intake.rejoin.open()]);
     const connections = new Set<Connection>();
-    const parts = connectionParts({ hub, options: settings, accounts, guesses, connections, requests });
-    const door = new Door(settings, {
+    const parts = connectionParts({ hub, options: () => this.#options, accounts, guesses, connections, requests });
+    const door = new Door(() => this.#options, {
       isBlocked: (ip) => guesses.pauseMs(ip) > 0,
       turnedAway: (ip, why) => {
         hub.metrics.count('connections_refused_total', { why });
@@ -99,6 +113,13 @@ export class SmppServer implements Adapter {
       for (const part of [...connections, intake.rejoin, agenda, owed]) part.tick();
     }, tickMs);
     return { hub, door, accounts, outbound, connections, ticker };
+  }
+
+  async reconfigure(settings: ServerOptions): Promise<void> {
+    const running = await this.#opening;
+    running?.accounts.reconfigure(settings.accounts);
+    this.#options = settings;
+    this.#owners = ownersOf(settings.accounts);
   }
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
@@ -152,21 +173,14 @@ export class SmppServer implements Adapter {
 
 interface Joined {
   readonly hub: Hub;
-  readonly options: ServerOptions;
+  readonly options: () => ServerOptions;
   readonly accounts: Accounts;
   readonly guesses: Guesses;
   readonly connections: Set<Connection>;
   readonly requests: Requests;
 }
 
-function connectionParts({
-  hub,
-  options: settings,
-  accounts,
-  guesses,
-  connections,
-  requests,
-}: Joined): ConnectionParts {
+function connectionParts({ hub, options: current, accounts, guesses, connections, requests }: Joined): ConnectionParts {
   const { log, metrics } = hub;
   const countBinds = () => {
     let binds = 0;
@@ -174,7 +188,9 @@ function connectionParts({
     metrics.gauge('esme_binds', binds);
   };
   return {
-    options: settings,
+    get options() {
+      return current();
+    },
     accounts,
     guesses,
     serve: (connection, pdu, frame) => requests.serve(connection, pdu, frame),

@@ -144,3 +144,17 @@ describe('rate', () => {
     assert.equal(flow.rate, undefined);
   });
 });
+
+test('hot reload: another window and rate hold at once, and what was learnt of the SMSC is not forgotten', () => {
+  const limits = { window: 32, ratePerSecond: 100, throttle: { firstMs: 500, maxMs: 4000 }, isThrottling };
+  const clock = 10_000;
+  const flow = new Flow(limits, clock);
+  for (let count = 0; count < 100; count++) flow.answered(answer(), 10, flow.epoch, clock);
+  limits.window = 4;
+  limits.ratePerSecond = 20;
+  assert.deepEqual([flow.window, flow.rate], [4, 20]);
+  limits.window = 40;
+  assert.equal(flow.window, 32);
+  for (let count = 0; count < 1000; count++) flow.answered(answer(), 10, flow.epoch, clock);
+  assert.equal(flow.window, 40);
+});
