@@ -1,10 +1,12 @@
 // `dragoman doctor`: connects to every peer as configured, says what it finds and what to do about it.
 import type { Command } from 'commander';
+import type { StatusView } from '../admin/view.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Finding, Log } from '../contract/index.ts';
 import { loadAdapter } from '../loader.ts';
 import { redact } from '../secrets.ts';
 import { openStores } from '../stores.ts';
+import { AdminClient } from './client.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printable } from './printable.ts';
 
@@ -34,7 +36,7 @@ async function examine(file: string, tell: ((found: Found) => void) | undefined)
     tell?.(found);
   };
   note({ instance: 'configuration', state: 'ok', what: `${file} is right` });
-  for await (const finding of examineStore(config)) note({ instance: 'store', ...finding });
+  for await (const finding of examineStore(config, file)) note({ instance: 'store', ...finding });
   for (const { name: instance, module, options } of config.instances) {
     if (!module.diagnose) {
       note({ instance, state: 'ok', what: `${module.protocol} has nothing to look at` });
@@ -50,7 +52,7 @@ async function examine(file: string, tell: ((found: Found) => void) | undefined)
   return findings;
 }
 
-async function* examineStore(config: Config): AsyncIterable<Finding> {
+async function* examineStore(config: Config, file: string): AsyncIterable<Finding> {
   const where = config.redis ? 'Redis' : `the embedded store in ${config.data}`;
   const warnings: Finding[] = [];
   const warn: Log['warn'] = ({ advice }, what) =>
@@ -61,12 +63,24 @@ async function* examineStore(config: Config): AsyncIterable<Finding> {
     await stores.close();
     yield { state: 'ok', what: `${where} answers` };
   } catch (error) {
+    if (!config.redis && (await isHeldByGateway(file))) {
+      yield { state: 'ok', what: `${where} serves the gateway that runs with this configuration` };
+      return;
+    }
     const advice = config.redis
       ? 'is it running, and are address, user and password right?'
-      : 'may this user write there? A gateway that runs on it has it for itself: ask that one with "dragoman status"';
+      : 'may this user write there? One process has it for itself: is there another gateway on the same folder?';
     yield { state: 'failed', what: error instanceof Error ? error.message : String(error), advice };
   }
   yield* warnings;
+}
+
+async function isHeldByGateway(config: string): Promise<boolean> {
+  try {
+    return (await new AdminClient({ config }).get<StatusView>('/api/status')).store === 'ok';
+  } catch {
+    return false;
+  }
 }
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -45,6 +45,8 @@ test('the page asks for the token, and shows networks, a trace and dead letters 
     'instance',
     'peer',
     'isUp',
+    'instance',
+    'peer',
     'window',
   ]);
   await page.getByText('subscriptions', { exact: true }).click();

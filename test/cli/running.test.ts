@@ -65,19 +65,23 @@ test('config schema prints JSON Schema with the options of the built-in adapters
   assert.ok(kinds.some((kind: { properties: { protocol: object; echo?: object } }) => kind.properties.echo));
 });
 
-test('doctor looks at configuration and store; a store in use fails it', async (t) => {
-  const { run, start } = await site(t, loopbacks);
+test('doctor looks at configuration and store; a store that another gateway has fails it', async (t) => {
+  const { run, start, folder } = await site(t, loopbacks);
   const well = await run('doctor');
   assert.equal(well.code, 0);
   assert.match(well.out, /^✔ configuration: .*\n✔ store: the embedded store in .* answers\n/);
   await start();
-  const inUse = await run('doctor', '--json');
+  assert.match((await run('doctor')).out, /^✔ store: .* serves the gateway that runs with this configuration$/m);
+  const other = join(folder, 'other.yaml');
+  const [port] = await freePorts(1);
+  writeFileSync(other, `data: ${folder}/data\nadmin: {port: ${port}}\n${loopbacks}`);
+  const inUse = await dragoman(['-c', other, 'doctor', '--json']);
   assert.equal(inUse.code, 1);
   const failed = JSON.parse(inUse.out).filter(({ state }: { state: string }) => state === 'failed');
   assert.deepEqual(
     failed.map(({ instance, advice }: { instance: string; advice: string }) => [
       instance,
-      /dragoman status/.test(advice),
+      /another gateway on the same folder/.test(advice),
     ]),
     [['store', true]],
   );
