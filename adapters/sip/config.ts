@@ -83,6 +83,10 @@ const authentication = z.strictObject({
     .min(1)
     .default(['SHA-512-256', 'SHA-256', 'MD5'])
     .describe('offered in this order; old clients read the first alone: MD5 first, or MD5 only'),
+  asProxy: z
+    .boolean()
+    .default(false)
+    .describe('ask as a proxy does (407), but for REGISTER: libpurple answers nothing else'),
 });
 
 const watchers = z.strictObject({

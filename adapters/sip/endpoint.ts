@@ -5,7 +5,7 @@ import { createResponse, SipParseError, type SipRequest } from './codec/message.
 import { tagOf } from './codec/name-addr.ts';
 import type { DigestServer } from './digest/index.ts';
 import { statusOf } from './errors.ts';
-import { newTag } from './tokens.ts';
+import { newTag, tagFor } from './tokens.ts';
 import { isLooped } from './transaction/keys.ts';
 import type { ServerTransaction } from './transaction/server.ts';
 import type { Flow } from './transport/flow.ts';
@@ -20,6 +20,8 @@ export interface Answer {
   toTag?: string;
   /** Called when the answer is on its way: what must follow it (NOTIFY after the 2xx, RFC 6665 s.4.2.1.2). */
   afterwards?(): void;
+  /** Nothing is kept of it: the same request once more is a new one (RFC 3261 s.8.2.7). */
+  isForgotten?: boolean;
 }
 
 export interface Inbound {
@@ -49,6 +51,8 @@ export interface EndpointOptions {
   /** Proxies and providers: not challenged, not counted. */
   isTrusted(address: string): boolean;
   digest?: DigestServer | undefined;
+  /** Challenges are a proxy's (407, RFC 3261 s.22.3), but for REGISTER. */
+  isProxy?: boolean | undefined;
   /** Requests under way, in all and from one address, beyond which 503 is the answer. */
   maxPending: number;
   maxPendingPerSource: number;
@@ -85,7 +89,8 @@ export class Endpoint {
     const { flow } = transaction;
     let answer: Answer;
     try {
-      answer = this.#refusal(request, flow.remote.address) ?? (await this.#handle(request, flow));
+      const refusal = this.#refusal(request, flow.remote.address);
+      answer = refusal ? forgotten(refusal, request) : await this.#handle(request, flow);
     } catch (error) {
       answer = this.#answerTo(request, error);
     }
@@ -94,7 +99,9 @@ export class Endpoint {
     for (const [name, value] of headers) response.headers.add(name, value);
     // s.21.4.6, whoever says so
     if (status === 405 && !response.headers.has('Allow')) response.headers.add('Allow', this.#allow);
-    this.#options.answered(request, answer, transaction.respond(response));
+    const sent = transaction.respond(response);
+    if (answer.isForgotten) transaction.end();
+    this.#options.answered(request, answer, sent);
     answer.afterwards?.();
   }
 
@@ -151,7 +158,7 @@ export class Endpoint {
     const inbound: Inbound = { request, flow, isTrusted: this.#options.isTrusted(flow.remote.address) };
     if (method.wantsProof && !inbound.isTrusted) {
       const proof = this.#prove(request, flow.remote.address);
-      if (proof && 'status' in proof) return proof;
+      if (proof && 'status' in proof) return forgotten(proof, request);
       if (proof) inbound.user = proof.user;
     }
     const source = flow.remote.address;
@@ -164,16 +171,17 @@ export class Endpoint {
   }
 
   #prove({ method, uri, body, headers }: SipRequest, source: string): { user: string } | Answer | undefined {
-    const { digest, now } = this.#options;
+    const { digest, isProxy = false, now } = this.#options;
     if (!digest) return undefined;
-    const answers = headers.all('Authorization');
+    const answers = [...headers.all('Authorization'), ...headers.all('Proxy-Authorization')];
     // Who guesses is no longer told whether it was right.
     if (answers.length > 0 && this.#wrongPasswords.isEmpty(source)) return { status: 403, reason: 'Too Many Guesses' };
     const verdict = digest.verify(answers, { method, uri, body }, now());
     if (verdict.user !== undefined) return { user: verdict.user };
     if (answers.length > 0 && !verdict.isStale) this.#wrongPasswords.take(source);
     const challenges = digest.challenge(now(), verdict.isStale);
-    return { status: 401, headers: challenges.map((value) => ['WWW-Authenticate', value]) };
+    const [status, name] = isProxy && method !== 'REGISTER' ? [407, 'Proxy-Authenticate'] : [401, 'WWW-Authenticate'];
+    return { status, headers: challenges.map((value) => [name, value] as const) };
   }
 
   #isFull(source: string): boolean {
@@ -194,6 +202,12 @@ export class Endpoint {
     if (count === 0) this.#pendingBySource.delete(source);
     else this.#pendingBySource.set(source, count);
   }
+}
+
+// s.8.2.7: strangers cost no state, and libpurple answers a challenge with the branch and CSeq it was challenged on.
+function forgotten(answer: Answer, { headers }: SipRequest): Answer {
+  const seed = ['From', 'Call-ID', 'CSeq'].map((name) => headers.get(name)).join('\n');
+  return { ...answer, toTag: tagFor(seed), isForgotten: true };
 }
 
 export function oneLine(text: string): string {

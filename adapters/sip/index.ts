@@ -194,6 +194,7 @@ export class SipAdapter implements Adapter {
           algorithms: auth.algorithms.filter((name) => baseAlgorithms.includes(name)),
           users: (user) => (Object.hasOwn(auth.users, user) ? auth.users[user] : undefined),
         }),
+      isProxy: auth?.asProxy,
       maxPending,
       maxPendingPerSource,
       rates,

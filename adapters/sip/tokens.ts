@@ -1,9 +1,10 @@
 // Identifiers that must not meet: branches, tags, Call-IDs.
-import { randomFillSync } from 'node:crypto';
+import { createHmac, randomBytes, randomFillSync } from 'node:crypto';
 
 const pool = Buffer.alloc(8192);
 let used = pool.length;
 let count = 0;
+const secret = randomBytes(16);
 
 /** 64 random bits in hexadecimal. */
 export function newTag(): string {
@@ -13,6 +14,11 @@ export function newTag(): string {
   }
   used += 8;
   return pool.toString('hex', used - 8, used);
+}
+
+/** The same for the same seed, and nobody else can tell it (RFC 3261 s.8.2.7). */
+export function tagFor(seed: string): string {
+  return createHmac('sha256', secret).update(seed).digest('hex').slice(0, 16);
 }
 
 /**

@@ -31,7 +31,7 @@ const packages = {
   'net-smpp': { program: '/usr/share/perl5/Net/SMPP.pm', packages: ['libnet-smpp-perl'] },
   'net-sip': { program: '/usr/share/perl5/Net/SIP.pm', packages: ['libnet-sip-perl', 'libio-socket-ssl-perl'] },
   sipsak: { program: '/usr/bin/sipsak', packages: ['sipsak'] },
-  bitlbee: { program: '/usr/lib/purple-2/libsimple.so', packages: ['bitlbee-libpurple', 'libpurple0'] },
+  bitlbee: { program: '/var/lib/dpkg/info/bitlbee-libpurple.list', packages: ['bitlbee-libpurple'] },
   chromium: { program: '/usr/bin/chromium', packages: ['chromium'] },
   openssl: { program: '/usr/bin/openssl', packages: ['openssl'] },
 } as const;
