@@ -63,6 +63,10 @@ test('RFC 7247 s.6.2: each character of table 1 is left where its scheme allows 
   }
 });
 
+test('RFC 3428 s.5: an im: or pres: address is written as sip: towards SIP, so that neither stands in Route', () => {
+  for (const scheme of ['im', 'pres']) assert.equal(nativeForm(parseAddress(`${scheme}:bob@h`), 'sip'), 'sip:bob@h');
+});
+
 test('RFC 7247 s.6.3: the resource is the gr, percent-encoded beyond ASCII, and comes back', () => {
   const sip = nativeForm(parseAddress('xmpp:juliet@h/Fön 1/2'), 'sip');
   assert.equal(sip, 'sip:juliet@h;gr=F%C3%B6n%201/2');

@@ -68,7 +68,7 @@ test('RFC 5438 s.12.1.3.1: the answer goes out before the notification that says
   );
 });
 
-test('reference sip 5: a failure that comes while the answer is held is the answer, in the words of the far network', async (t) => {
+test('reference sip 1.3: a failure that comes while the answer is held is the answer, in the words of the far network', async (t) => {
   const { ask, hub, sip, peer } = await open(t, { holdMs: 3000 });
   const answer = ask({ callId: 'c1' });
   await hub.untilDraft();
@@ -177,7 +177,7 @@ test('RFC 7572 s.7: multipart, HTML and other charsets are read; the plain part 
   assert.equal(hub.drafts.length, 3);
 });
 
-test('RFC 3428 s.7: an unknown type is 415 with Accept, and never shown as text', async (t) => {
+test('reference sip 1.3, RFC 3428 s.7: an unknown type is 415 with Accept, and never shown as text', async (t) => {
   const { ask, hub } = await open(t);
   const { first, header } = await ask({ type: 'application/vnd.unknown', body: '%PDF' });
   assert.match(first, /^SIP\/2\.0 415 /);

@@ -173,7 +173,7 @@ test('RFC 3428 s.8: no second MESSAGE to a target while one is pending, in order
   await Promise.all(sent);
 });
 
-test('RFC 3261 s.8.1.3.1: nobody answers: the copies go out and the failure is worth a retry', async (t) => {
+test('RFC 3261 s.8.1.3.1, reference sip 1.3: nobody answers: the copies go out and the failure is worth a retry', async (t) => {
   const { sip, peer } = await open(t);
   peer.onRequest = () => undefined;
   const error = await failureOf(sip.deliver(message(peer.uri), signal));
