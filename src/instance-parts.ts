@@ -51,6 +51,7 @@ export function courierParts(parts: InstanceParts, adapter: Adapter, namedItself
     now,
     conclude: (...told) => hub.conclude(instance, ...told),
     records,
+    unanswered: hub.unanswered,
     toNativeIds: (event) => correlation.toNativeIds(instance, event),
     named: async (event, nativeId) => {
       namedItself();

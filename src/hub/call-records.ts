@@ -98,7 +98,10 @@ export class CallRecords {
     const early = this.#early.get(event.id);
     this.#early.delete(event.id);
     if (early && early.state !== 'unknown') return this.#finish(leg, early);
-    await this.#parts.state.set(event.id, JSON.stringify(leg));
+    await this.#parts.state.set(
+      event.id,
+      JSON.stringify(early ? { ...leg, state: early.state, text: early.text ?? '' } : leg),
+    );
     this.#open.set(event.id, this.#parts.now());
   }
 

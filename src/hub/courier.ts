@@ -25,6 +25,8 @@ export interface CourierParts {
   readonly metrics: Metrics;
   now(): number;
   conclude(event: Message, state: ReceiptState, why?: Why): Promise<void>;
+  /** Messages that the adapter has and has not answered for: true when no `sent` is to be told any more. */
+  readonly unanswered: Map<string, boolean>;
   /** Event ids inside the event become the instance's native ids. */
   toNativeIds(event: GatewayEvent): Promise<GatewayEvent>;
   /** The network took it under a name of its own. */
@@ -65,12 +67,18 @@ export class Courier {
 
   /** Undefined when the event is settled, else why it should be tried again. `isLastTry` is for faults of our own. */
   async carry(event: GatewayEvent, isLastTry: boolean): Promise<GatewayError | undefined> {
-    const { adapter, metrics, instance } = this.#parts;
+    const { adapter, instance } = this.#parts;
     if (this.isSettled(event)) return undefined;
     if (expiryOf(event) <= this.#parts.now()) return this.expire(event);
     if (!adapter.accepts.has(event.type)) {
       return this.#end(event, 'failed', { reason: 'unsupported', text: `${instance} cannot carry a ${event.type}` });
     }
+    if (event.type === 'message' && event.wants.includes('sent')) this.#parts.unanswered.set(event.id, false);
+    return this.#attempt(event, isLastTry).finally(() => this.#parts.unanswered.delete(event.id));
+  }
+
+  async #attempt(event: GatewayEvent, isLastTry: boolean): Promise<GatewayError | undefined> {
+    const { metrics } = this.#parts;
     const startedAt = performance.now();
     let delivered: Delivered;
     try {
@@ -137,8 +145,8 @@ export class Courier {
     if (records) await this.persist(() => records.sent(event, delivered));
     if (nativeId !== undefined && nativeId !== event.id) await this.persist(() => this.#parts.named(event, nativeId));
     const told = state ?? 'sent';
-    if (told === 'delivered' || event.wants.includes('sent'))
-      await this.persist(() => this.#parts.conclude(event, told));
+    const isWanted = event.wants.includes('sent') && !this.#parts.unanswered.get(event.id);
+    if (told === 'delivered' || isWanted) await this.persist(() => this.#parts.conclude(event, told));
   }
 
   async #end(event: GatewayEvent, state: 'failed' | 'expired', why: Why): Promise<undefined> {

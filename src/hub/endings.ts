@@ -43,6 +43,9 @@ export class Endings {
   expireAfterMs: number;
   readonly #turns = new Map<string, Promise<void>>();
 
+  /** Messages that an adapter has and has not answered for: true when no `sent` is to be told any more. */
+  readonly unanswered = new Map<string, boolean>();
+
   constructor(parts: EndingsParts, expireAfterMs: number) {
     this.#parts = parts;
     this.expireAfterMs = expireAfterMs;
@@ -61,23 +64,36 @@ export class Endings {
   }
 
   async #tell(id: string, message: Remembered, told: Told): Promise<void> {
-    const { correlation, traces, queue, metricsOf, recordsOf } = this.#parts;
+    const { correlation, metricsOf, recordsOf } = this.#parts;
     const { state } = told;
     const isEnding = endings.has(state);
     if (isEnding) {
       const ended = await withPatience(() => correlation.outcome(id));
       if (ended !== undefined && (ended !== 'unknown' || state === 'unknown')) return;
     }
+    if (isEnding && told.isFromNetwork) await this.#tellSent(id, message, told);
     if (unasked.has(state) || (message.wants as readonly string[]).includes(state)) {
-      const receipt = this.#receiptFor(id, message, told);
-      traces.begin(message.trace, receipt.id, message.origin);
-      await withPatience(() => queue.push(message.origin, [receipt]));
+      await this.#push(id, message, told);
     }
     const records = isEnding ? recordsOf(message.instance) : undefined;
     if (records) await withPatience(() => records.ended(id, message, told));
     // After the push: a crash between the two tells the ending twice, never not at all.
     if (isEnding) await withPatience(() => correlation.setOutcome(id, state));
     metricsOf(told.origin).count('outcomes_total', { state, reason: told.reason ?? '' });
+  }
+
+  /** The network may end a message before it has answered for it: its sender hears in that order, and `sent` never after. */
+  async #tellSent(id: string, message: Remembered, { state, origin }: Told): Promise<void> {
+    if (this.unanswered.get(id) !== false) return;
+    this.unanswered.set(id, true);
+    if (state !== 'unknown') await this.#push(id, message, { state: 'sent', origin });
+  }
+
+  async #push(id: string, message: Remembered, told: Told): Promise<void> {
+    const { traces, queue } = this.#parts;
+    const receipt = this.#receiptFor(id, message, told);
+    traces.begin(message.trace, receipt.id, message.origin);
+    await withPatience(() => queue.push(message.origin, [receipt]));
   }
 
   #receiptFor(id: string, message: Remembered, told: Told): Receipt {

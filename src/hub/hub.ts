@@ -55,6 +55,10 @@ export class Hub {
     this.#endings = new Endings(parts, limits.expireAfterMs.receipt);
   }
 
+  get unanswered(): Map<string, boolean> {
+    return this.#endings.unanswered;
+  }
+
   configure(limits: HubLimits): void {
     this.#limits = limits;
     this.#endings.expireAfterMs = limits.expireAfterMs.receipt;

@@ -31,6 +31,7 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
   const ended: string[] = [];
   const buried: DeadLetter[] = [];
   const rerouted: string[] = [];
+  const unanswered = new Map<string, boolean>();
   const adapter: Adapter = {
     accepts: new Set(['message', 'presence']),
     start: async () => {},
@@ -52,6 +53,7 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
       conclude: async (event, state, { reason } = {}) => {
         ended.push(`${event.id} ${state}${reason ? ` ${reason}` : ''}`);
       },
+      unanswered,
       toNativeIds: async (event) => event,
       named: async () => {},
       reroute: async (event) => {
@@ -81,7 +83,7 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
       await idle();
     }
   };
-  return { delivery, consumer, tried, ended, buried, rerouted, settled, send, pass, now: () => now };
+  return { delivery, consumer, tried, ended, buried, rerouted, unanswered, settled, send, pass, now: () => now };
 }
 
 /** Lets every promise that can move move. */
@@ -114,6 +116,19 @@ function message(to: string, more: Partial<Message> = {}): Message {
 const unreachable = () => {
   throw new GatewayError('unreachable', 'connection refused');
 };
+
+test('what the network told before it answered is not told again, and nothing is remembered of it', async () => {
+  const site = await setUp((event) => {
+    assert.equal(site.unanswered.get(event.id), false);
+    if (event.conversation.includes('early')) site.unanswered.set(event.id, true);
+    return {};
+  });
+  const [early, usual] = [message('early@a'), message('usual@a')];
+  for (const event of [early, usual]) site.send(event);
+  await idle();
+  assert.deepEqual(site.ended, [`${usual.id} sent`]);
+  assert.equal(site.unanswered.size, 0);
+});
 
 test('one conversation goes one after the other, others beside it', async () => {
   const open: Array<() => void> = [];

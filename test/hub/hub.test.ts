@@ -330,6 +330,19 @@ test('RFC 7247 s.7: what the far network calls a failure, and where the recipien
   assert.deepEqual((last().event as Receipt).fault, fault);
 });
 
+test('what the network ends before it has answered was sent first; of an unknown fate nobody says that it was sent', async (t) => {
+  const { hub, say, report, pushed } = await setUp(t);
+  const bob = 'xmpp:bob\\40other.net@sip.example';
+  for (const state of ['failed', 'unknown'] as const) {
+    const { id } = await say('xmpp', 'xmpp:alice@example.org/a', bob, { wants: ['sent'] });
+    hub.unanswered.set(id, false);
+    await report('sip', 'sip:bob@other.net', id, state);
+    assert.equal(hub.unanswered.get(id), true);
+  }
+  const told = pushed.flatMap(({ event }) => (event.type === 'receipt' ? [event.state] : []));
+  assert.deepEqual(told, ['sent', 'failed', 'unknown']);
+});
+
 test('receipts nobody asked for stay away; failures are told unasked', async (t) => {
   const { say, report, pushed, last } = await setUp(t);
   const { id } = await say('xmpp', 'xmpp:alice@example.org', 'xmpp:bob\\40other.net@sip.example', { wants: [] });
