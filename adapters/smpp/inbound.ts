@@ -52,7 +52,7 @@ export class Inbound {
 
   /** A whole text, complete or with gaps. */
   async handOn({ source, destination, pieces, notes, key }: Whole): Promise<void> {
-    const note = notes.find((one) => one !== undefined);
+    const [note] = notes;
     const hints = note === undefined ? {} : (JSON.parse(note) as SmsHints);
     await this.#publish(source, destination, pieces, hints, key);
   }

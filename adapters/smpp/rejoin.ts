@@ -24,8 +24,8 @@ export interface Whole {
   readonly source: SmeAddress;
   readonly destination: SmeAddress;
   readonly pieces: readonly Piece[];
-  /** Of each piece; of a repeated one the newest. */
-  readonly notes: ReadonlyArray<string | undefined>;
+  /** Of all pieces in their order; of a piece that came several times, several. */
+  readonly notes: readonly string[];
   /** The same for every attempt to hand on this whole, and no other's. */
   readonly key: string;
 }
@@ -38,7 +38,7 @@ interface StoredPart {
   readonly at: number;
   readonly s: SmeAddress;
   readonly d: SmeAddress;
-  readonly n?: string;
+  readonly n?: readonly string[];
 }
 
 interface Group {
@@ -51,6 +51,8 @@ interface Group {
 
 const maxGroups = 10_000;
 const sweepPauseMs = 5000;
+// Of a piece that is sent again and again the latest count.
+const mostNotes = 8;
 
 export class Rejoin {
   readonly #state: State;
@@ -148,7 +150,9 @@ export class Rejoin {
     group ??= this.#group(key, this.#now());
     if (!group.parts.has(part.index) || part.note !== undefined) {
       const { payload, dataCoding: c, source: s, destination: d, udh, note } = part;
-      const more = { ...(udh ? { u: udh.toString('hex') } : {}), ...(note === undefined ? {} : { n: note }) };
+      const former = (await this.#stored(group, part.index))?.n ?? [];
+      const n = note === undefined ? former : [...former, note].slice(-mostNotes);
+      const more = { ...(udh ? { u: udh.toString('hex') } : {}), ...(n.length === 0 ? {} : { n }) };
       const stored: StoredPart = { p: payload.toString('base64'), c, at: group.at, s, d, ...more };
       // Twice the wait: what a restart finds too late is handed on, not forgotten.
       await this.#state.set(partKey(key, part.index), JSON.stringify(stored), this.#waitMs * 2 + 86_400_000);
@@ -165,7 +169,7 @@ export class Rejoin {
     try {
       if (first) {
         const { s: source, d: destination } = first;
-        const notes = stored.map((part) => part?.n);
+        const notes = stored.flatMap((part) => part?.n ?? []);
         await this.#handOn({
           source,
           destination,

@@ -10,7 +10,8 @@ interface Waiting {
   readonly dueAt: number;
 }
 
-export type Wanted = Omit<Waiting, 'dueAt'>;
+/** Without a service_type: whatever theirs is. */
+export type Wanted = Pick<Waiting, 'account' | 'source' | 'destination'> & Partial<Pick<Waiting, 'serviceType'>>;
 
 const sweepMs = 60_000;
 
@@ -44,13 +45,13 @@ export class Agenda {
     if (this.#waiting.delete(name)) await this.#state.delete(`due/${name}`);
   }
 
-  /** s.4.9: all of an account between two addresses; with an empty service_type whatever theirs is. */
+  /** All of an account between two addresses. */
   matching(wanted: Wanted): string[] {
     const isMeant = ({ account, source, destination, serviceType }: Waiting) =>
       account === wanted.account &&
       source === wanted.source &&
       destination === wanted.destination &&
-      (wanted.serviceType === '' || serviceType === wanted.serviceType);
+      (wanted.serviceType === undefined || serviceType === wanted.serviceType);
     return [...this.#waiting].filter(([, waiting]) => isMeant(waiting)).map(([name]) => name);
   }
 

@@ -80,6 +80,9 @@ export const options = z.strictObject({
   maxUnboundBytes: count(4096).describe('what may be said before a bind'),
   logins,
   rejoinWaitMs: ms(10 * 60_000).describe('how long the missing parts of a text are waited for'),
+  transactionWaitMs: ms(10_000).describe(
+    'how long the answer to a data_sm in transaction mode may wait for its delivery',
+  ),
   recordMs: ms(7 * 24 * 3_600_000).describe('how long query_sm knows a message, and its receipts find it'),
 });
 

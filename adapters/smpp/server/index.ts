@@ -24,6 +24,7 @@ import { Outbound } from './outbound.ts';
 import { Owed } from './owed.ts';
 import { Requests } from './requests.ts';
 import { Revisions } from './revisions.ts';
+import { Transactions } from './transactions.ts';
 
 const tickMs = 50;
 const goodbyeMs = 2000;
@@ -47,6 +48,7 @@ export class SmppServer implements Adapter {
     'responseTimeoutMs',
     'enquireLinkMs',
     'idleMs',
+    'transactionWaitMs',
     'maxConnections',
     'maxConnectionsPerSource',
     'maxUnboundBytes',
@@ -93,10 +95,13 @@ export class SmppServer implements Adapter {
     const accounts = new Accounts(settings.accounts, this.#context, now);
     const ledger = new Ledger(hub.state, recordMs);
     const agenda = new Agenda(hub.state, now);
-    const outbound = new Outbound(hub, accounts, ledger);
+    const transactions = new Transactions(now);
+    const outbound = new Outbound(hub, accounts, ledger, transactions);
     const owed = new Owed(hub.state, accounts, recordMs, outbound.tell.bind(outbound), now);
     const intake = new Intake({ hub, accounts, ledger, agenda, owed, rejoinWaitMs });
-    const requests = new Requests({ hub, ledger, intake, revisions: new Revisions({ hub, ledger, agenda }) });
+    const revisions = new Revisions({ hub, ledger, agenda });
+    const transactionWaitMs = () => this.#options.transactionWaitMs;
+    const requests = new Requests({ hub, ledger, intake, revisions, transactions, transactionWaitMs });
     const guesses = new Guesses(settings.logins, now);
     await Promise.all([agenda.open(), owed.open(), intake.rejoin.open()]);
     const connections = new Set<Connection>();
@@ -110,7 +115,7 @@ export class SmppServer implements Adapter {
       arrived: (socket, origin) => void connections.add(new Connection(socket, origin, parts)),
     });
     const ticker = setInterval(() => {
-      for (const part of [...connections, intake.rejoin, agenda, owed]) part.tick();
+      for (const part of [...connections, intake.rejoin, agenda, owed, transactions]) part.tick();
     }, tickMs);
     return { hub, door, accounts, outbound, connections, ticker };
   }

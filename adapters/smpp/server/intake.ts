@@ -12,6 +12,7 @@ import { headOf, toDraft, withContent } from './mapping.ts';
 import type { Owed } from './owed.ts';
 import { networkErrors, Refusal, stateOf, submitStatuses } from './statuses.ts';
 import type { Submission } from './submission.ts';
+import { takeBack } from './withdrawal.ts';
 
 export interface IntakeParts {
   readonly hub: Hub;
@@ -95,7 +96,9 @@ export class Intake {
     const { piece, notBefore } = submission;
     const draft = withContent(bare, contentOf([piece], account.options.alphabet0));
     await ledger.put(entry);
+    const former = this.#replacedBy(entry, bare);
     const { id: event } = await hub.publish(draft);
+    await this.#withdrawAll(former);
     const wire = Buffer.from(frame);
     hub.trace.hop(event, { direction: 'inbound', what, wire, hidden: textRanges(wire) });
     const { dataCoding } = piece;
@@ -118,7 +121,7 @@ export class Intake {
   /** A whole text, complete or with gaps. Throws GatewayError. */
   async #handOn({ pieces, notes, key }: Whole): Promise<void> {
     const { hub, ledger, accounts } = this.#parts;
-    const names = notes.filter((note) => note !== undefined);
+    const names = [...notes];
     const entries = (await Promise.all(names.map((name) => ledger.get(name)))).filter((entry) => entry !== undefined);
     const first = entries.find(({ draft }) => draft !== undefined);
     // Nobody waits for it any more, or the account is gone.
@@ -128,8 +131,10 @@ export class Intake {
     const bare = { ...first.draft, wants: [...wants], dedupeKey: key };
     const draft = withContent(bare, contentOf(pieces, account.options.alphabet0));
     await ledger.put({ ...first, parts: names });
+    const former = this.#replacedBy(first, draft);
     try {
       const { id: event } = await hub.publish(draft);
+      await this.#withdrawAll(former);
       const what = `the last of ${pieces.length} parts`;
       hub.trace.hop(event, { direction: 'inbound', what });
       if (draft.notBefore !== undefined) await this.#scheduleAll(first, names, event, Date.parse(draft.notBefore));
@@ -138,6 +143,17 @@ export class Intake {
       if (error.isFinal) await this.#concludeRefused(names, error);
       throw error;
     }
+  }
+
+  /** s.5.2.18: what still waits between the same addresses, of the same service_type. */
+  #replacedBy({ account, source, destination, serviceType }: Entry, { sms }: Bare): string[] {
+    if (!sms?.replaceIfPresent) return [];
+    return this.#parts.agenda.matching({ account, source: source.addr, destination: destination.addr, serviceType });
+  }
+
+  /** Once the new one is safe: at no time is there none. One that has left meanwhile has left. */
+  async #withdrawAll(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => takeBack(name, this.#parts)));
   }
 
   /** The parts that were taken already end here, and their ESME is told. */

@@ -35,14 +35,14 @@ export function toDraft(
   { from, to, nativeId }: Parties,
   isTracked: boolean,
 ): DraftOf<'message'> {
-  const { notBefore, expiresAt, priority, hints, registered } = submission;
+  const { notBefore, expiresAt, priority, hints, registered, isTransaction } = submission;
   return {
     type: 'message',
     from,
     to,
     nativeId,
     text: {},
-    wants: wantsOf(registered, isTracked),
+    wants: wantsOf(registered, isTracked || isTransaction),
     ...(priorities[priority] === 'normal' ? {} : { priority: priorities[priority] }),
     ...(notBefore === undefined ? {} : { notBefore: new Date(notBefore).toISOString() }),
     ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),

@@ -17,6 +17,7 @@ import { readNativeId } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import { type DeliverPdu, isAsked, toDeliverPdus, toReceiptPdu } from './mapping.ts';
 import { isFinal, networkErrors, stateOf } from './statuses.ts';
+import type { Transactions } from './transactions.ts';
 
 /** How far the attempts at one event came. */
 interface Progress {
@@ -34,9 +35,11 @@ export class Outbound {
   readonly #hub: Hub;
   readonly #accounts: Accounts;
   readonly #ledger: Ledger;
+  readonly #transactions: Transactions;
   readonly #underWay = new Map<string, Progress>();
 
-  constructor(hub: Hub, accounts: Accounts, ledger: Ledger) {
+  constructor(hub: Hub, accounts: Accounts, ledger: Ledger, transactions: Transactions) {
+    this.#transactions = transactions;
     this.#hub = hub;
     this.#accounts = accounts;
     this.#ledger = ledger;
@@ -76,7 +79,7 @@ export class Outbound {
     const entries = (await Promise.all(names.map(settle))).filter((one) => one !== undefined);
     const asked = entries.filter(({ registered }) => isAsked(registered, event.state, word));
     const account = this.#accounts.get(entry.account);
-    if (asked.length === 0 || !account) return {};
+    if (this.#transactions.told(native.name, event) || asked.length === 0 || !account) return {};
     const pdus = asked.map((one) => toReceiptPdu(one, event, word, account.options, this.#hub.now()));
     const progress = this.#underWay.get(event.id) ?? { reference: 0, taken: new Set<number>() };
     await this.#sendAll(event.id, receiverOf(account), pdus, progress, signal);

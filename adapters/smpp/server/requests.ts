@@ -6,16 +6,19 @@ import { statuses, textTlv } from '../codec/index.ts';
 import type { Answer } from '../exchange.ts';
 import type { Connection } from './connection.ts';
 import type { Handed, Intake } from './intake.ts';
-import { formatId, type Ledger } from './ledger.ts';
+import { formatId, type Ledger, nameOf } from './ledger.ts';
 import type { Revisions } from './revisions.ts';
 import { Refusal, submitStatuses } from './statuses.ts';
 import { readSubmission, type Submission, type SubmitPdu } from './submission.ts';
+import { answerOf, type Transactions } from './transactions.ts';
 
 export interface RequestParts {
   readonly hub: Hub;
   readonly ledger: Ledger;
   readonly intake: Intake;
   readonly revisions: Revisions;
+  readonly transactions: Transactions;
+  readonly transactionWaitMs: () => number;
 }
 
 // s.2.3: what a receiver may not ask.
@@ -73,14 +76,25 @@ export class Requests {
     const { hub, ledger } = this.#parts;
     if (!account) return { status: 'ESME_RINVBNDSTS' };
     const { alphabet0, messageIds } = account.options;
-    const submission = readSubmission(pdu, { alphabet0, version, now: hub.now() });
+    const transactionWaitMs = this.#parts.transactionWaitMs();
+    const submission = readSubmission(pdu, { alphabet0, version, now: hub.now(), transactionWaitMs });
     const destinations = destinationsOf(pdu);
     if (!this.#admits(connection, submission, destinations)) return { status: 'ESME_RTHROTTLED' };
     const id = await ledger.nextId();
     const handed = { account, submission, id, what: pdu.command, frame };
-    const unsuccess_sme = await this.#hand(handed, destinations, pdu.command === 'submit_multi');
+    const ending = submission.isTransaction ? this.#hold(connection, id, transactionWaitMs) : undefined;
+    const unsuccess_sme = await this.#hand(handed, destinations, pdu.command === 'submit_multi').catch((error) => {
+      this.#parts.transactions.drop(nameOf({ id }));
+      throw error;
+    });
     connection.submitted++;
-    return { status: 'ESME_ROK', body: { message_id: formatId(id, messageIds), unsuccess_sme } };
+    const body = { message_id: formatId(id, messageIds), unsuccess_sme };
+    return ending ? { body, ...answerOf(await ending) } : { status: 'ESME_ROK', body };
+  }
+
+  /** Before it is handed on: its ending may come at once. */
+  #hold(connection: Connection, id: number, waitMs: number) {
+    return this.#parts.transactions.hold(nameOf({ id }), waitMs, () => connection.isBound);
   }
 
   /** One PDU counts once for each that it is sent to. */

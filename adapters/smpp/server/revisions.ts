@@ -1,29 +1,23 @@
 // What an ESME asks about a message that it handed in: how it fares (s.4.8), to take it back (s.4.9), to say it anew (s.4.10).
-import { asGatewayError, type DraftOf, type Hub } from '../../../src/contract/index.ts';
+import { asGatewayError, type DraftOf } from '../../../src/contract/index.ts';
 import { versions } from '../binds/versions.ts';
 import { formatTime, type PduOf } from '../codec/index.ts';
 import type { Answer } from '../exchange.ts';
 import { contentOf } from '../text/index.ts';
 import type { Account } from './account.ts';
-import type { Agenda } from './agenda.ts';
 import type { Connection } from './connection.ts';
-import { type Entry, type Ledger, nameOf, parseId } from './ledger.ts';
+import { type Entry, nameOf, parseId } from './ledger.ts';
 import { headOf, withContent } from './mapping.ts';
 import { isFinal, messageStates, Refusal, type StateWord, submitStatuses } from './statuses.ts';
 import { readInstants } from './submission.ts';
-
-export interface RevisionParts {
-  readonly hub: Hub;
-  readonly ledger: Ledger;
-  readonly agenda: Agenda;
-}
+import { takeBack, type WithdrawalParts } from './withdrawal.ts';
 
 const registeredBits = 0x1f;
 
 export class Revisions {
-  readonly #parts: RevisionParts;
+  readonly #parts: WithdrawalParts;
 
-  constructor(parts: RevisionParts) {
+  constructor(parts: WithdrawalParts) {
     this.#parts = parts;
   }
 
@@ -48,8 +42,9 @@ export class Revisions {
     if (!account) return { status: 'ESME_RINVBNDSTS' };
     if (body.message_id === '') {
       const { source_addr: source, destination_addr: destination, service_type: serviceType } = body;
-      const names = this.#parts.agenda.matching({ account: account.name, source, destination, serviceType });
-      const outcomes = await Promise.all(names.map((name) => this.#withdraw(name)));
+      const anyType = serviceType === '' ? {} : { serviceType };
+      const names = this.#parts.agenda.matching({ account: account.name, source, destination, ...anyType });
+      const outcomes = await Promise.all(names.map((name) => takeBack(name, this.#parts)));
       return { status: outcomes.includes(true) ? 'ESME_ROK' : 'ESME_RCANCELFAIL' };
     }
     const entries = await this.#find(account, body.message_id, body.source_addr);
@@ -57,7 +52,7 @@ export class Revisions {
     const isTheirs = ({ destination }: Entry) =>
       body.destination_addr === '' || destination.addr === body.destination_addr;
     const meant = entries.filter(isTheirs);
-    const outcomes = await Promise.all(meant.map((entry) => this.#withdraw(entry.whole ?? nameOf(entry))));
+    const outcomes = await Promise.all(meant.map((entry) => takeBack(entry.whole ?? nameOf(entry), this.#parts)));
     return { status: outcomes.length > 0 && outcomes.every(Boolean) ? 'ESME_ROK' : 'ESME_RCANCELFAIL' };
   }
 
@@ -117,19 +112,6 @@ export class Revisions {
       head: headOf(piece, alphabet0),
     });
     await agenda.add(entry, dueAt);
-    return true;
-  }
-
-  async #withdraw(name: string): Promise<boolean> {
-    const { hub, ledger, agenda } = this.#parts;
-    let isBack = false;
-    const entry = await ledger.change(name, async ({ event }) => {
-      isBack = event !== undefined && (await hub.withdraw(event));
-      return false;
-    });
-    await agenda.remove(name);
-    if (!entry || !isBack) return false;
-    await Promise.all((entry.parts ?? [name]).map((part) => ledger.settle(part, 'DELETED', hub.now())));
     return true;
   }
 

@@ -28,6 +28,8 @@ export interface Submission {
   readonly expiresAt?: number;
   readonly priority: number;
   readonly hints: SmsHints;
+  /** Its answer waits for its delivery (s.2.10.3). */
+  readonly isTransaction: boolean;
 }
 
 export interface Reading {
@@ -35,6 +37,8 @@ export interface Reading {
   /** What the bind declared. */
   readonly version: number;
   readonly now: number;
+  /** How long a transaction may take. */
+  readonly transactionWaitMs: number;
 }
 
 const udhi = 0x40;
@@ -50,13 +54,14 @@ const numberingPlans: ReadonlySet<number> = new Set([0, 1, 3, 4, 6, 8, 9, 10, 14
 const reservedCodings: readonly [number, number] = [0x80, 0xbf];
 
 /** Throws Refusal. */
-export function readSubmission(pdu: SubmitPdu, { alphabet0, version, now }: Reading): Submission {
+export function readSubmission(pdu: SubmitPdu, reading: Reading): Submission {
+  const { alphabet0, version } = reading;
   const { body } = pdu;
   checkTlvs(pdu.tlvs);
   checkAddress(body.source_addr_ton, body.source_addr_npi, 'ESME_RINVSRCTON', 'ESME_RINVSRCNPI');
   if ('dest_addr_ton' in body)
     checkAddress(body.dest_addr_ton, body.dest_addr_npi, 'ESME_RINVDSTTON', 'ESME_RINVDSTNPI');
-  checkClass(body.esm_class);
+  const isTransaction = readMode(pdu);
   refuseIf((body.registered_delivery & ~registeredBits) !== 0, 'ESME_RINVREGDLVFLG', 'registered_delivery');
   // Receipts of successes only are SMPP 5.0's.
   refuseIf((body.registered_delivery & 3) === 3 && version < versions.v50, 'ESME_RINVREGDLVFLG', 'registered_delivery');
@@ -69,6 +74,7 @@ export function readSubmission(pdu: SubmitPdu, { alphabet0, version, now }: Read
   checkSar(pdu.tlvs);
   const { payload, part, udh } = readSegment(octets, hasHeader, pdu.tlvs, coding);
   // An indication that something waits says it without a text.
+  refuseIf(isTransaction && part !== undefined, 'ESME_RINVESMCLASS', 'a text in parts is no transaction');
   refuseIf(payload.length === 0 && !hasHeader && !coding.waiting, 'ESME_RINVMSGLEN', 'there is no text');
   return {
     source: { ton: body.source_addr_ton, npi: body.source_addr_npi, addr: body.source_addr },
@@ -77,8 +83,9 @@ export function readSubmission(pdu: SubmitPdu, { alphabet0, version, now }: Read
     ...(part ? { part } : {}),
     registered: body.registered_delivery,
     priority: 'priority_flag' in body ? body.priority_flag : 0,
-    ...readTimes(pdu, now),
+    ...readTimes(pdu, reading, isTransaction),
     hints: hintsOf(pdu),
+    isTransaction,
   };
 }
 
@@ -106,16 +113,25 @@ export function readInstants(
   };
 }
 
-function readTimes(pdu: SubmitPdu, now: number): Pick<Submission, 'notBefore' | 'expiresAt'> {
+function readTimes(
+  pdu: SubmitPdu,
+  { now, transactionWaitMs }: Reading,
+  isTransaction: boolean,
+): Pick<Submission, 'notBefore' | 'expiresAt'> {
   if (pdu.command !== 'data_sm') return readInstants(pdu.body.schedule_delivery_time, pdu.body.validity_period, now);
   // s.5.3.2.61: seconds.
-  const seconds = tlvInt(pdu.tlvs, 'qos_time_to_live');
-  return seconds === undefined || seconds === 0 ? {} : { expiresAt: now + seconds * 1000 };
+  const seconds = tlvInt(pdu.tlvs, 'qos_time_to_live') || Number.POSITIVE_INFINITY;
+  // Whoever waits for the answer would not know what became of it later.
+  const lifeMs = Math.min(seconds * 1000, isTransaction ? transactionWaitMs : Number.POSITIVE_INFINITY);
+  return Number.isFinite(lifeMs) ? { expiresAt: now + lifeMs } : {};
 }
 
-function checkClass(esm_class: number): void {
+// s.4.4, 4.5: only data_sm knows the transaction mode. Datagrams are kept and tried again like all others.
+function readMode({ command, body: { esm_class } }: SubmitPdu): boolean {
   const isTransaction = (esm_class & modeBits) === transactionMode;
-  refuseIf(isTransaction || (esm_class & typeBits) !== 0, 'ESME_RINVESMCLASS', `esm_class 0x${esm_class.toString(16)}`);
+  const isWrong = (isTransaction && command !== 'data_sm') || (esm_class & typeBits) !== 0;
+  refuseIf(isWrong, 'ESME_RINVESMCLASS', `esm_class 0x${esm_class.toString(16)}`);
+  return isTransaction;
 }
 
 // s.5.3.2.32: the text stands in short_message or in message_payload, never in both.

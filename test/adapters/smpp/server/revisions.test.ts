@@ -20,7 +20,7 @@ async function query(esme: Esme, message_id: string, source_addr = source) {
 
 async function statesOf(esme: Esme, ids: readonly string[]): Promise<unknown[]> {
   const states: unknown[] = [];
-  for (const id of ids) states.push((await query(esme, id))[0]);
+  for (const id of ids) states.push((await query(esme, id, ''))[0]);
   return states;
 }
 
@@ -203,4 +203,41 @@ test('SMPP 3.4 s.4.10: a replacement that is wrong, or that the hub refuses, lea
   };
   assert.equal(await replace({}), 'ESME_RSUBMITFAIL');
   assert.equal((await esme.ask('cancel_sm', { message_id: id, source_addr: source })).command_status, 0);
+});
+
+test('SMPP 3.4 s.5.2.18: replace_if_present takes the place of what still waits between the same numbers with the same service_type', async (t) => {
+  const { hub, bound } = await open(t);
+  hub.clock = noon;
+  const esme = await bound();
+  const later = (text: string, more = {}) =>
+    esme.ask('submit_sm', submit(text, { schedule_delivery_time: tomorrow, service_type: 'VMN', ...more })).then(idOf);
+  const old = await later('one voice message');
+  const others = [
+    await later('another kind', { service_type: 'CMT' }),
+    await later('to somebody else', { destination_addr: '447700900124' }),
+    await later('from another number', { source_addr: '447700900201' }),
+  ];
+  const fresh = await later('two voice messages', { replace_if_present_flag: 1 });
+  assert.deepEqual(await statesOf(esme, [old, ...others, fresh]), [4, 1, 1, 1, 1]);
+  const now = idOf(await esme.ask('submit_sm', submit('three', { service_type: 'VMN', replace_if_present_flag: 1 })));
+  assert.deepEqual(await statesOf(esme, [fresh, now, ...others]), [4, 1, 1, 1, 1], 'an immediate one replaces as well');
+  assert.equal(hub.draftsOf('message').at(-1)?.sms?.replaceIfPresent, true, 'and a carrier is told too');
+});
+
+test('SMPP 3.4 s.5.2.18: what replaces and is refused leaves the old message waiting; a long text replaces as a whole', async (t) => {
+  const { hub, bound } = await open(t);
+  hub.clock = noon;
+  const esme = await bound();
+  const flags = { schedule_delivery_time: tomorrow, replace_if_present_flag: 1 };
+  const old = idOf(await esme.ask('submit_sm', submit('old', flags)));
+  hub.onPublish = () => {
+    throw new GatewayError('not-allowed', 'the quota is used up');
+  };
+  assert.equal(statusName((await esme.ask('submit_sm', submit('new', flags))).command_status), 'ESME_RSUBMITFAIL');
+  assert.deepEqual(await statesOf(esme, [old]), [1]);
+  hub.onPublish = undefined;
+  const first = idOf(await esme.ask('submit_sm', part(9, 2, 1, 'new, ', flags)));
+  assert.deepEqual(await statesOf(esme, [old]), [1], 'half a text replaces nothing');
+  const second = idOf(await esme.ask('submit_sm', part(9, 2, 2, 'and long', flags)));
+  assert.deepEqual(await statesOf(esme, [old, first, second]), [4, 1, 1]);
 });

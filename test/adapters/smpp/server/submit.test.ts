@@ -11,7 +11,8 @@ import {
   type Tlv,
 } from '../../../../adapters/smpp/codec/index.ts';
 import { type FailureReason, GatewayError } from '../../../../src/contract/index.ts';
-import { from, open, part, submit, to } from './esme.ts';
+import { message } from '../event.ts';
+import { from, open, part, signal, submit, to } from './esme.ts';
 
 const day = Date.UTC(2026, 10, 25, 12);
 const idOf = (answer: { body: unknown }) => (answer.body as { message_id: string }).message_id;
@@ -145,7 +146,7 @@ const bad: Array<[what: string, status: StatusName, body: Partial<Body<'submit_s
   ['s.5.2.6: destination NPI 2', 'ESME_RINVDSTNPI', { dest_addr_npi: 2 }],
   ['s.5.2.9: no destination', 'ESME_RINVDSTADR', { destination_addr: '' }],
   ['s.5.2.9: a destination that the account may not write to', 'ESME_RINVDSTADR', { destination_addr: '12015550123' }],
-  ['s.5.2.12: transaction mode', 'ESME_RINVESMCLASS', { esm_class: 2 }],
+  ['s.4.4: submit_sm in transaction mode', 'ESME_RINVESMCLASS', { esm_class: 2 }],
   ['s.5.2.12: a delivery acknowledgement, which nobody asked for', 'ESME_RINVESMCLASS', { esm_class: 0x08 }],
   [
     's.5.2.12: a user data header that is not there',
@@ -311,6 +312,29 @@ test('reference smpp 7.5: the same text twice under the same reference is two me
     for (const index of [1, 2]) await esme.ask('submit_sm', part(1, 2, index, `${index}`));
   }
   assert.equal(hub.draftsOf('message').length, 2);
+});
+
+test('reference smpp 7.5: a part that is handed in again before the whole is there is no second part, and both its ids have a receipt', async (t) => {
+  const { hub, bound, server } = await open(t);
+  const esme = await bound();
+  const say = (index: number) =>
+    esme.ask('submit_sm', part(1, 2, index, `${index}`, { registered_delivery: 1 })).then(idOf);
+  const ids = [await say(1), await say(1), await say(2)];
+  const [draft, ...more] = hub.draftsOf('message');
+  assert.deepEqual([draft?.text, more.length], [{ '': '12' }, 0]);
+  assert.equal(new Set(ids).size, 3);
+  const { text: _, wants: __, type: ___, ...envelope } = message('');
+  const receipt = { ...envelope, type: 'receipt', of: draft?.nativeId ?? '', state: 'delivered' } as const;
+  const told: string[] = [];
+  esme.onPdu = (pdu) => {
+    if (pdu.command !== 'deliver_sm') return;
+    told.push(
+      /^id:(\S+) .* stat:DELIVRD/.exec(String((pdu.body as { short_message: Buffer }).short_message))?.[1] ?? '',
+    );
+    esme.answer(pdu);
+  };
+  await server.deliver(receipt, signal);
+  assert.deepEqual(told.sort(), ids.sort());
 });
 
 test('reference smpp 7.5: when the hub refuses the whole, the last part is refused and the ESME gets receipts for the others', async (t) => {
