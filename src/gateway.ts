@@ -223,7 +223,7 @@ export class Gateway implements GatewayView {
     return new CallRecords(name, {
       state: this.#stores.state.namespace(`cdr/${name}`),
       write: (record) => files.write(record),
-      costOf: ({ to }) => this.#addressing.costOf(name, to),
+      costOf: (event) => this.#addressing.costOf(name, event),
       currency: cdr.currency,
       closeAfterMs: cdr.closeAfter,
       now: Date.now,

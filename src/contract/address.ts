@@ -38,15 +38,22 @@ const maxKnown = 8192;
 const knownTexts = new Map<string, Address>();
 const knownParts = new Map<Address, Readonly<AddressParts>>();
 
-function remember<K, V>(known: Map<K, V>, key: K, value: V): V {
+function remember<K extends string, V>(known: Map<K, V>, text: K, read: (text: K) => V): V {
+  const key = copyOf(text);
+  const value = read(key);
   if (known.size >= maxKnown) known.clear();
   known.set(key, value);
   return value;
 }
 
+// A piece of a string keeps all of it alive: the stanza or the datagram that the address was found in.
+function copyOf<K extends string>(text: K): K {
+  return Buffer.from(text, 'utf16le').toString('utf16le') as K;
+}
+
 /** Reads any accepted spelling. Throws GatewayError `malformed`. */
 export function parseAddress(text: string): Address {
-  return knownTexts.get(text) ?? remember(knownTexts, text, readAddress(text));
+  return knownTexts.get(text) ?? remember(knownTexts, text, readAddress);
 }
 
 function readAddress(text: string): Address {
@@ -71,7 +78,7 @@ function readAddress(text: string): Address {
 
 /** The parts of a canonical address. */
 export function splitAddress(address: Address): Readonly<AddressParts> {
-  return knownParts.get(address) ?? remember(knownParts, address, readParts(address));
+  return knownParts.get(address) ?? remember(knownParts, address, readParts);
 }
 
 function readParts(address: Address): Readonly<AddressParts> {

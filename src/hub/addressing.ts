@@ -7,6 +7,7 @@ import {
   type GatewayDomain,
   GatewayError,
   gatewayForm,
+  type Message,
   nativeForm,
   type Scheme,
   schemeOf,
@@ -95,9 +96,10 @@ export class Addressing {
     return { instance: chosen, alternatives, network, recipient, conversation, ...written };
   }
 
-  /** What a part costs through that instance, where the configuration says. */
-  costOf(instance: string, to: Address): number | undefined {
-    return this.#routes.find(to)?.costs?.[instance];
+  /** What a part of the message costs through that instance, where the rule that sent it there says. */
+  costOf(instance: string, message: Pick<Message, 'source' | 'to' | 'text'>): number | undefined {
+    const said = { from: message.source.from, text: wordsOf(message) };
+    return this.#routes.find(message.to, said)?.costs?.[instance];
   }
 
   async #meant(
@@ -232,6 +234,11 @@ export class Addressing {
     if (!network) throw new GatewayError('internal', `no instance is called ${instance}`);
     return network;
   }
+}
+
+/** What keywords are looked for in. */
+export function wordsOf({ text }: Pick<Message, 'text'>): string | undefined {
+  return text[''] ?? Object.values(text)[0];
 }
 
 /** The same for both directions: their events share the favourite instance and the trace of a conversation. */

@@ -6,7 +6,7 @@ import { Courier, type CourierParts, expiryOf } from './courier.ts';
 import { backOffMs, Destination, type DestinationLimits, Destinations } from './destinations.ts';
 import { DueQueue } from './due-queue.ts';
 import { HeldLanes } from './held-lanes.ts';
-import { type Lane, Lanes } from './lane.ts';
+import { giveBack, type Lane, Lanes } from './lane.ts';
 
 export interface DeliveryLimits extends DestinationLimits {
   readonly attemptTimeoutMs: number;
@@ -124,20 +124,12 @@ export class Delivery {
       this.#courier.attempts.sweep();
     }
     this.#courier.stop();
-    for (const lane of this.#lanes.all()) {
-      for (const waiting of lane.memory.splice(0)) waiting.failed(new GatewayError('unavailable', 'stopping'));
-    }
+    for (const lane of this.#lanes.all()) giveBack(lane, new GatewayError('unavailable', 'stopping'));
   }
 
   /** For status: what is under way, and which destinations are given a rest. */
   view(): { inFlight: number; held: number; breakers: string[] } {
-    let inFlight = 0;
-    let held = 0;
-    for (const lane of this.#lanes.all()) {
-      if (lane.state === 'running') inFlight++;
-      held += lane.held;
-    }
-    return { inFlight, held, breakers: this.#destinations.open() };
+    return { ...this.#lanes.counts(), breakers: this.#destinations.open() };
   }
 
   #mayTry(): boolean {
@@ -234,7 +226,7 @@ export class Delivery {
 
   #postpone(lane: Lane, failure: GatewayError): void {
     if (this.#isStopping) {
-      for (const waiting of lane.memory.splice(0)) waiting.failed(failure);
+      giveBack(lane, failure);
       return;
     }
     const { destination } = lane;

@@ -11,7 +11,7 @@ import {
   type Published,
   type ReceiptState,
 } from '../contract/index.ts';
-import { type Addressing, conversationOf, type Plan } from './addressing.ts';
+import { type Addressing, conversationOf, type Plan, wordsOf } from './addressing.ts';
 import type { Remembered } from './correlation.ts';
 import { Endings, type EndingsParts, type Why } from './endings.ts';
 import { derivedEventId, newEventId } from './ids.ts';
@@ -241,7 +241,7 @@ export class Hub {
   }
 
   #plan(instance: string, draft: Draft): Promise<Plan> {
-    const asked = { type: draft.type, text: textOf(draft) };
+    const asked = { type: draft.type, text: draft.type === 'message' ? wordsOf(draft) : undefined };
     return withPatience(() => this.#parts.addressing.plan(instance, draft.from, draft.to, asked));
   }
 
@@ -254,10 +254,6 @@ export class Hub {
   #push(instance: string, event: GatewayEvent): Promise<void> {
     return withPatience(() => this.#parts.queue.push(instance, [event]));
   }
-}
-
-function textOf(draft: Draft): string | undefined {
-  return draft.type === 'message' ? (draft.text[''] ?? Object.values(draft.text)[0]) : undefined;
 }
 
 function refuseTooLarge(message: DraftOf<'message'>): void {

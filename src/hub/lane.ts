@@ -1,5 +1,5 @@
 // One conversation on its way out through one instance: its events go one after the other, whatever happens.
-import { type Adapter, type GatewayEvent, schemeOf, splitAddress } from '../contract/index.ts';
+import { type Adapter, type GatewayError, type GatewayEvent, schemeOf, splitAddress } from '../contract/index.ts';
 import type { Destination, Destinations } from './destinations.ts';
 
 export interface Lane {
@@ -26,6 +26,11 @@ export interface WaitingEvent {
   readonly event: GatewayEvent;
   settled(): void;
   failed(error: unknown): void;
+}
+
+/** To the queue, which has them still. */
+export function giveBack(lane: Lane, failure: GatewayError): void {
+  for (const waiting of lane.memory.splice(0)) waiting.failed(failure);
 }
 
 function newLane(key: string, destination: Destination): Lane {
@@ -69,6 +74,17 @@ export class Lanes {
 
   all(): Iterable<Lane> {
     return this.#byKey.values();
+  }
+
+  /** Attempts under way, and events that the store holds. */
+  counts(): { inFlight: number; held: number } {
+    let inFlight = 0;
+    let held = 0;
+    for (const lane of this.#byKey.values()) {
+      if (lane.state === 'running') inFlight++;
+      held += lane.held;
+    }
+    return { inFlight, held };
   }
 }
 

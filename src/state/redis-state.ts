@@ -1,7 +1,8 @@
-// State and leases in Redis. Operations of one turn share a round trip (the client pipelines them).
+// State and leases in Redis. Operations of one turn share a round trip, plain reads and writes also a command.
 import { randomUUID } from 'node:crypto';
 import { GatewayError, type State } from '../contract/index.ts';
 import { mastersOf, type RedisClient, type RedisLink, type Script } from './redis.ts';
+import { RedisBatches } from './redis-batches.ts';
 import { checkKey, type Lease, type StateStore } from './state.ts';
 
 const increment = `
@@ -30,6 +31,7 @@ const pingTtlMs = 10_000;
 export class RedisState implements StateStore {
   readonly #link: RedisLink;
   readonly #leave: () => Promise<void>;
+  readonly #batches: RedisBatches;
   readonly #increment: Script;
   readonly #acquire: Script;
   readonly #renew: Script;
@@ -38,6 +40,7 @@ export class RedisState implements StateStore {
   constructor(link: RedisLink) {
     this.#link = link;
     this.#leave = link.join();
+    this.#batches = new RedisBatches(link);
     this.#increment = link.script(increment, 1);
     this.#acquire = link.script(acquire, 2);
     this.#renew = link.script(renew, 1);
@@ -45,7 +48,8 @@ export class RedisState implements StateStore {
   }
 
   namespace(name: string): State {
-    return new RedisNamespace(`${this.#link.prefix}:state:${encodeURIComponent(name)}:`, this.#link, this.#increment);
+    const prefix = `${this.#link.prefix}:state:${encodeURIComponent(name)}:`;
+    return new RedisNamespace(prefix, this.#link, this.#batches, this.#increment);
   }
 
   async lease(name: string, ttlMs: number): Promise<Lease | undefined> {
@@ -77,23 +81,22 @@ export class RedisState implements StateStore {
 class RedisNamespace implements State {
   readonly #prefix: string;
   readonly #link: RedisLink;
+  readonly #batches: RedisBatches;
   readonly #increment: Script;
 
-  constructor(prefix: string, link: RedisLink, incrementScript: Script) {
+  constructor(prefix: string, link: RedisLink, batches: RedisBatches, incrementScript: Script) {
     this.#prefix = prefix;
     this.#link = link;
+    this.#batches = batches;
     this.#increment = incrementScript;
   }
 
-  async get(key: string): Promise<string | undefined> {
-    return (await this.#link.run((client) => client.get(this.#prefix + key))) ?? undefined;
+  get(key: string): Promise<string | undefined> {
+    return this.#batches.get(this.#prefix + key);
   }
 
   async set(key: string, value: string, ttlMs?: number): Promise<void> {
-    const name = this.#name(key);
-    await this.#link.run((client) =>
-      ttlMs === undefined ? client.set(name, value) : client.set(name, value, 'PX', wholeMs(ttlMs)),
-    );
+    await this.#batches.set(this.#name(key), value, ttlMs === undefined ? '' : wholeMs(ttlMs));
   }
 
   async setIfAbsent(key: string, value: string, ttlMs?: number): Promise<boolean> {

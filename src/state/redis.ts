@@ -9,7 +9,7 @@ export { type RedisSettings, redisOptions } from './redis-options.ts';
 export { RedisState } from './redis-state.ts';
 
 export type RedisClient = Redis | Cluster;
-/** A Lua script as a function. The keys come first. */
+/** A Lua script as a function. The keys come first, and before them their number where the script takes any. */
 export type Script = (...keysAndArguments: (string | number)[]) => Promise<unknown>;
 
 /** A command that cannot be sent waits this long for the connection to come back, and is then refused. */
@@ -115,9 +115,9 @@ export class RedisLink {
     return client;
   }
 
-  script(lua: string, numberOfKeys: number): Script {
+  script(lua: string, numberOfKeys?: number): Script {
     const name = `dragoman${++this.#scripts}`;
-    this.client.defineCommand(name, { lua, numberOfKeys });
+    this.client.defineCommand(name, numberOfKeys === undefined ? { lua } : { lua, numberOfKeys });
     const commands = this.client as unknown as Record<string, Script>;
     return (...given) => this.run(() => commands[name]!(...given));
   }

@@ -1,6 +1,8 @@
 // Addresses: RFC 7247 s.6.4/6.5, XEP-0106, RFC 3966, and the round trip of every legal address.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import {
   type Address,
@@ -217,4 +219,20 @@ test('reference sip 3.1: every number survives the way to XMPP and SIP and back'
       assert.equal(fromGatewayForm(parseAddress(shown), { domain: 'gw.example', shows: ['tel'] }), tel);
     }),
   );
+});
+
+test('an address that was found in a large message does not keep the message', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  for (let i = 0; i < 60; i++) {
+    const wire = `sip:somebody-with-a-name-${i}@example.net${'x'.repeat(1_000_000)}`;
+    const found = wire.slice(0, wire.indexOf('net') + 3);
+    assert.equal(splitAddress(parseAddress(found)).domain, 'example.net');
+  }
+  assert.ok(used() - before < 20_000_000, 'sixty messages of a megabyte are gone');
 });

@@ -1,0 +1,99 @@
+// What the operations of one turn share: all values read are one MGET, all values set one script. A client's own pipeline
+// saves the round trips only; it still pays for each command, which is most of what a message costs on Redis.
+import type { RedisLink, Script } from './redis.ts';
+
+/** ARGV holds each key's value and time to live in ms, or '' for ever. */
+const setAll = `
+for i, key in ipairs(KEYS) do
+  local value, ttl = ARGV[2 * i - 1], ARGV[2 * i]
+  if ttl == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ttl) end
+end
+return #KEYS`;
+
+/** So that no single command keeps Redis from its other clients for long. */
+const mostTogether = 256;
+
+interface Asked {
+  readonly key: string;
+  resolve(value: string | undefined): void;
+  reject(error: unknown): void;
+}
+
+interface Given {
+  readonly key: string;
+  readonly value: string;
+  /** Whole ms, or '' for ever. */
+  readonly ttl: number | '';
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Single reads and writes of one connection. The keys of a cluster live apart: there each goes on its own. */
+export class RedisBatches {
+  readonly #link: RedisLink;
+  readonly #setAll: Script;
+  readonly #isCluster: boolean;
+  #asked: Asked[] = [];
+  #given: Given[] = [];
+  #isDue = false;
+
+  constructor(link: RedisLink) {
+    this.#link = link;
+    this.#setAll = link.script(setAll);
+    this.#isCluster = link.client.isCluster;
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    if (this.#isCluster) return (await this.#link.run((client) => client.get(key))) ?? undefined;
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ key, resolve, reject });
+      this.#flushSoon();
+    });
+  }
+
+  async set(key: string, value: string, ttl: number | ''): Promise<void> {
+    if (this.#isCluster) {
+      await this.#link.run((client) => (ttl === '' ? client.set(key, value) : client.set(key, value, 'PX', ttl)));
+      return;
+    }
+    return new Promise((resolve, reject) => {
+      this.#given.push({ key, value, ttl, resolve, reject });
+      this.#flushSoon();
+    });
+  }
+
+  #flushSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isDue = false;
+    const [asked, given] = [this.#asked, this.#given];
+    this.#asked = [];
+    this.#given = [];
+    for (let at = 0; at < given.length; at += mostTogether) void this.#write(given.slice(at, at + mostTogether));
+    for (let at = 0; at < asked.length; at += mostTogether) void this.#read(asked.slice(at, at + mostTogether));
+  }
+
+  async #write(given: readonly Given[]): Promise<void> {
+    const keys = given.map(({ key }) => key);
+    const values = given.flatMap(({ value, ttl }) => [value, ttl]);
+    try {
+      await this.#setAll(keys.length, ...keys, ...values);
+      for (const one of given) one.resolve();
+    } catch (error) {
+      for (const one of given) one.reject(error);
+    }
+  }
+
+  async #read(asked: readonly Asked[]): Promise<void> {
+    try {
+      const values = await this.#link.run((client) => client.mget(asked.map(({ key }) => key)));
+      asked.forEach((one, i) => void one.resolve(values[i] ?? undefined));
+    } catch (error) {
+      for (const one of asked) one.reject(error);
+    }
+  }
+}
