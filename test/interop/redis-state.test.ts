@@ -1,8 +1,10 @@
 // The state store's suite on real Redis: standalone, TLS with an ACL user, Sentinel and Cluster.
-import { after, before, describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
 import { connectRedis, RedisState, redisOptions } from '../../src/state/redis.ts';
 import { type StateFixture, testStateStore } from '../contract/state.ts';
-import { missingPeer } from '../servers/debian.ts';
+import { missingPeer, needs } from '../servers/debian.ts';
+import { startRedis } from '../servers/redis.ts';
 import { deployments } from '../servers/redis-deployments.ts';
 
 for (const deployment of deployments) {
@@ -18,3 +20,30 @@ for (const deployment of deployments) {
     });
   });
 }
+
+it('what is read and set in one turn is two commands, each told of its own key', async (t) => {
+  if (!needs(t, 'redis-server')) return;
+  const redis = await startRedis({});
+  const store = new RedisState(await connectRedis(redisOptions.parse({ url: redis.url })));
+  const state = store.namespace('n');
+  await state.set('0', 'first', 60_000);
+  const callsOf = async (name: string) =>
+    Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(await redis.command('INFO', 'commandstats'))?.[1] ?? 0);
+  const before = (await callsOf('evalsha')) + (await callsOf('eval'));
+  const keys = Array.from({ length: 200 }, (_, n) => String(n));
+  const [found] = await Promise.all([
+    Promise.all(['0', 'never'].map((key) => state.get(key))),
+    ...keys.map((key) => state.set(key, `value ${key}`, key === '7' ? 60_000 : undefined)),
+  ]);
+  assert.deepEqual(found, ['value 0', undefined], 'in the order of the turn writes come first');
+  assert.equal((await callsOf('evalsha')) + (await callsOf('eval')) - before, 1);
+  assert.equal(await callsOf('mget'), 1);
+  assert.equal(await redis.command('PTTL', 'dragoman:state:n:0'), '-1', 'a plain set makes it stay');
+  assert.ok(Number(await redis.command('PTTL', 'dragoman:state:n:7')) > 50_000);
+  assert.deepEqual(
+    await Promise.all(keys.map((key) => state.get(key))),
+    keys.map((key) => `value ${key}`),
+  );
+  await store.close();
+  await redis.stop();
+});
