@@ -141,6 +141,18 @@ const presenceServer = z.strictObject({
     .default('publish')
     .describe('PUBLISH people of other networks there, in place of NOTIFY or as well; other domains: NOTIFY'),
   expires: z.number().int().min(60).max(86_400).default(3600).describe('seconds that a publication is asked for'),
+  askPending: z
+    .boolean()
+    .default(false)
+    .describe('ask our people about those who wait there (presence.winfo), as about watchers who subscribe here'),
+  rules: z
+    .strictObject({
+      root: z.url().describe('where its XCAP documents begin'),
+      user: z.string().optional().describe('digest user there'),
+      password: z.string().optional().describe('digest password there'),
+    })
+    .optional()
+    .describe('write what our people answer as pres-rules (XCAP)'),
 });
 
 export const options = z.strictObject({

@@ -11,6 +11,7 @@ export const abilities = [
   'message',
   'presence',
   'publish',
+  'winfo',
 ] as const;
 /** `bareImdn`: it sends notifications unasked and without CPIM, as Linphone does, and so wants them. */
 export type Ability = (typeof abilities)[number];

@@ -23,6 +23,8 @@ export interface PresenceServerOptions {
   password?: string;
   /** Whom to tell is a matter of each user's rules: nobody, while there are none. Default: everybody is told. */
   hasRules?: boolean;
+  /** It takes rules over XCAP, in `/xcap-root` on its port, from the user `xcap` with this password (realm `xcap`). */
+  xcapPassword?: string;
   /** Lists that it serves: the list's URI, whose it is, and its members. */
   lists?: ReadonlyArray<{ uri: string; owner: { user: string; domain: string }; members: readonly string[] }>;
 }
@@ -94,13 +96,14 @@ async function tellRules(uri: string, port: number): Promise<void> {
 }
 
 function configuration(
-  { domains, lists = [], password, hasRules = false }: PresenceServerOptions,
+  { domains, lists = [], password, xcapPassword, hasRules = false }: PresenceServerOptions,
   port: number,
   folder: string,
 ): string {
   const hasLists = lists.length > 0;
   const modules = 'tm sl pv rr maxfwd textops siputils auth db_sqlite presence presence_xml'.split(' ');
   if (hasLists) modules.push('db_text', 'pua', 'rls');
+  if (xcapPassword !== undefined) modules.push('xhttp', 'xcap_server');
   const url = `sqlite:///${join(folder, 'presence.sqlite')}`;
   return `#!KAMAILIO
 log_stderror=yes
@@ -108,6 +111,7 @@ debug=1
 children=1
 tcp_children=1
 auto_aliases=no
+tcp_accept_no_cl=yes
 ${domains.map((domain) => `alias="${domain}"`).join('\n')}
 listen=udp:127.0.0.1:${port}
 listen=tcp:127.0.0.1:${port}
@@ -133,7 +137,7 @@ modparam("rls", "notifier_processes", 1)
 modparam("rls", "outbound_proxy", "sip:127.0.0.1:${port}")`
     : ''
 }
-
+${xcapPassword === undefined ? '' : xcapRoute(url, xcapPassword)}
 request_route {
   if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
   force_rport();
@@ -157,6 +161,22 @@ request_route {
     exit;
   }
   sl_send_reply("405", "Method Not Allowed");
+}
+`;
+}
+
+// As its documentation has it: what is stored is told at once.
+function xcapRoute(url: string, password: string): string {
+  return `
+modparam("xcap_server", "db_url", "${url}")
+modparam("xcap_server", "xcap_root", "/xcap-root/")
+
+event_route[xhttp:request] {
+  if (!pv_www_authenticate("xcap", "${password}", "0")) { www_challenge("xcap", "0"); exit; }
+  $xcapuri(u=>data) = $hu;
+  xcaps_put("$xcapuri(u=>xuid)", "$hu", "$rb");
+  pres_update_watchers("$xcapuri(u=>xuid)", "presence");
+  pres_refresh_watchers("$xcapuri(u=>xuid)", "presence", 1);
 }
 `;
 }

@@ -1,6 +1,6 @@
 // Presence on SIP: who watches whom, in both directions, and what each is told. Joins the rooms of this folder to the adapter.
-import type { Adapter, GatewayDomain, GatewayEvent, ViewRow } from '../../../src/contract/index.ts';
-import type { Method } from '../endpoint.ts';
+import type { Adapter, Address, GatewayDomain, GatewayEvent, Hub, ViewRow } from '../../../src/contract/index.ts';
+import type { Answer, Inbound, Method } from '../endpoint.ts';
 import { type ConfiguredList, ListPackage, listInRequest } from './list/list-package.ts';
 import { forMembers } from './list/member.ts';
 import { NativePresence } from './native/index.ts';
@@ -8,9 +8,11 @@ import { Notifier, type NotifierOptions, type NotifierParts } from './notifier/n
 import type { EventPackage, Notifications, Watch } from './notifier/package.ts';
 import { canonical, PresencePackage } from './notifier/presence-package.ts';
 import { Agent, type AgentParts, type PresenceServer } from './publication/agent.ts';
+import { Rules } from './rules/rules.ts';
 import { Subscriber, type SubscriberParts, type WatchingOptions } from './subscriber/index.ts';
 import { Enrolled, enrolling, Roll, watcherId } from './winfo/roll.ts';
 import { WinfoPackage } from './winfo/winfo-package.ts';
+import { WinfoSubscriber } from './winfo/winfo-subscriber.ts';
 
 export interface PresenceOptions extends NotifierOptions {
   gatewayDomains: readonly GatewayDomain[];
@@ -45,6 +47,7 @@ export type PresenceParts = NotifierParts & SubscriberParts & Pick<AgentParts, '
 const usualSeconds = 3600;
 
 export class Presence {
+  readonly #hub: Hub;
   readonly #notifier: Notifier;
   readonly #watched: PresencePackage;
   readonly #subscriber: Subscriber;
@@ -52,10 +55,13 @@ export class Presence {
   readonly #native: NativePresence | undefined;
   readonly #agent: Agent;
   readonly #lists: ListPackage;
+  readonly #waiting: WinfoSubscriber;
+  readonly #rules: Rules;
   /** Option tags, for Supported. */
   readonly extensions: readonly string[];
 
   constructor(options: PresenceOptions, parts: PresenceParts) {
+    this.#hub = parts.hub;
     const notifier = new Notifier(options, parts);
     const { gatewayDomains: domains, minExpires: least, maxExpires: most, notifyPauseMs: pauseMs } = options;
     const expires = { least, most, usual: Math.min(usualSeconds, most) };
@@ -75,8 +81,12 @@ export class Presence {
     for (const eventPackage of [this.#lists, ...packages, winfo]) notifier.add(eventPackage);
     this.extensions = options.maxListMembers > 0 ? [this.#lists.extension, listInRequest] : [this.#lists.extension];
     this.#notifier = notifier;
-    this.#agent = new Agent(options.presenceServers, options.publications.max, parts);
-    this.#subscriber = new Subscriber({ ...options.watching, domains, t1Ms: options.t1Ms }, parts);
+    const { presenceServers: servers, t1Ms } = options;
+    const { max } = options.publications;
+    this.#waiting = new WinfoSubscriber({ servers, max, t1Ms }, parts);
+    this.#rules = new Rules(servers, parts.hub);
+    this.#agent = new Agent(servers, max, { ...parts, published: (...who) => this.#lookFor(...who) });
+    this.#subscriber = new Subscriber({ ...options.watching, domains, t1Ms }, parts);
   }
 
   /** What it answers, for the endpoint. */
@@ -84,7 +94,7 @@ export class Presence {
     const methods = new Map<string, Method>([
       ['SUBSCRIBE', { handle: (inbound) => this.#notifier.handle(inbound), isPassedOn: true, wantsProof: true }],
       // Whoever knows the tags of a dialog of ours has proved enough.
-      ['NOTIFY', { handle: (inbound) => this.#subscriber.handleNotify(inbound), isPassedOn: true, wantsProof: false }],
+      ['NOTIFY', { handle: (inbound) => this.#notify(inbound), isPassedOn: true, wantsProof: false }],
     ]);
     if (this.#native) methods.set('PUBLISH', this.#native.method);
     return methods;
@@ -108,14 +118,18 @@ export class Presence {
       return mode === undefined ? undefined : this.#agent.hear(event, signal);
     }
     if (event.type !== 'subscription') return;
-    if (event.action === 'approve' || event.action === 'deny') return this.#watched.decide(event);
+    if (event.action === 'approve' || event.action === 'deny') {
+      await this.#watched.decide(event);
+      return this.#rules.decide(event, signal);
+    }
     if (this.#native?.serves(event.to)) return this.#native.deliver(event);
+    if (event.action === 'request') this.#lookFor(event.from, event.to);
     return this.#subscriber.deliver(event, signal);
   }
 
   /** Goes on where the last process stopped. To be called before the sockets are open. */
   async start(): Promise<void> {
-    const rooms = [this.#native, this.#notifier, this.#agent, this.#subscriber];
+    const rooms = [this.#native, this.#notifier, this.#agent, this.#subscriber, this.#waiting];
     await Promise.all(rooms.map((room) => room?.start()));
   }
 
@@ -123,6 +137,7 @@ export class Presence {
     this.#notifier.stop();
     this.#subscriber.stop();
     this.#agent.stop();
+    this.#waiting.stop();
     this.#native?.stop();
   }
 
@@ -133,8 +148,20 @@ export class Presence {
   async *#rows(): AsyncIterable<ViewRow> {
     yield* this.#notifier.rows();
     yield* this.#lists.rows();
+    yield* this.#waiting.rows();
     yield* this.#subscriber.rows();
     if (this.#native) yield* this.#native.watchers();
+  }
+
+  async #notify(inbound: Inbound): Promise<Answer> {
+    return (await this.#waiting.handleNotify(inbound)) ?? this.#subscriber.handleNotify(inbound);
+  }
+
+  // Nobody's delivery waits for it.
+  #lookFor(presentity: Address, towards: Address): void {
+    this.#waiting.look(presentity, towards).catch((error: Error) => {
+      this.#hub.log.warn({ presentity, why: error.message }, 'who waits for it is not asked for');
+    });
   }
 
   async *#publications(): AsyncIterable<ViewRow> {

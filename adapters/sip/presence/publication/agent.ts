@@ -1,6 +1,7 @@
 // The event publication agent of RFC 3903 s.4: people of other networks at a presence server of the SIP side, which tells
 // its own watchers by its own rules (reference 3.6, mode b).
 import {
+  type Address,
   asGatewayError,
   bareAddress,
   type EventOf,
@@ -19,6 +20,7 @@ import { plainRequest } from '../../plain-request.ts';
 import type { Requester } from '../../requester.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
 import { traceMessage } from '../../wire-trace.ts';
+import type { XcapServer } from '../rules/xcap.ts';
 import { pauseMs, refreshDelayMs, startSpreadMs } from '../subscriber/pace.ts';
 import { type Published, PublishedStore } from './published.ts';
 
@@ -29,6 +31,10 @@ export interface PresenceServer {
   mode: 'publish' | 'both';
   /** Seconds that a publication is asked for. */
   expires: number;
+  /** People who wait there for a yes (presence.winfo) are asked about, as whoever subscribes with us is. */
+  askPending: boolean;
+  /** Where the answers become its rules. */
+  rules?: XcapServer | undefined;
 }
 
 export interface AgentParts {
@@ -38,6 +44,8 @@ export interface AgentParts {
   directions: Pick<Directions, 'find'>;
   peers: Pick<Peers, 'takes' | 'learn'>;
   random?: () => number;
+  /** It has taken what is known of somebody. */
+  published?(presentity: Address, towards: Address): void;
 }
 
 /** It will never take one: RFC 3903 s.4.5 and the twin of "405, 489, 501" in the reference. */
@@ -190,6 +198,7 @@ export class Agent {
     const seconds = granted > 0 ? Math.min(granted, mostSeconds) : published.seconds;
     published.etag = etag;
     published.failures = 0;
+    this.#parts.published?.(published.presentity, published.towards);
     published.expiresAt = this.#now() + seconds * 1000;
     this.#parts.wheel.set(published, refreshDelayMs(seconds * 1000, this.#random));
     await this.#store.save(published);

@@ -90,6 +90,9 @@ function readWatcher(element: XmlElement): Watcher[] {
 
 const isSeconds = (text: string | undefined) => text !== undefined && /^\d{1,10}$/.test(text);
 
+/** The most of one person; who comes later is not seen. */
+const maxWatchers = 1000;
+
 /** What is known of the watchers of one resource, from the documents that come (RFC 3857 s.4.7 and RFC 3858 s.4). */
 export class WatcherTable {
   readonly watchers = new Map<string, Watcher>();
@@ -104,7 +107,8 @@ export class WatcherTable {
     this.#version = version;
     for (const watcher of lists.flatMap((list) => list.watchers)) {
       if (watcher.status === 'terminated') this.watchers.delete(watcher.id);
-      else this.watchers.set(watcher.id, watcher);
+      else if (this.watchers.size < maxWatchers || this.watchers.has(watcher.id))
+        this.watchers.set(watcher.id, watcher);
     }
     return true;
   }

@@ -21,6 +21,8 @@ export class WinfoPackage implements EventPackage {
   readonly #parts: WinfoParts;
   /** What each subscription has not been told yet, by watcher. */
   readonly #news = new Map<Watch, Map<string, Watcher>>();
+  /** Those who have had the whole: after a restart nobody has. */
+  readonly #told = new WeakSet<Watch>();
   readonly #byPresentity = new Map<string, Set<Watch>>();
 
   constructor(expires: EventPackage['expires'], parts: WinfoParts) {
@@ -55,7 +57,9 @@ export class WinfoPackage implements EventPackage {
   }
 
   /** s.4.7 and RFC 3858 s.4: the first is version 0 and full, as is the answer to each refresh. */
-  body(watch: Watch, isFull: boolean): Body | undefined {
+  body(watch: Watch, isWished: boolean): Body | undefined {
+    const isFull = isWished || !this.#told.has(watch);
+    this.#told.add(watch);
     const news = this.#news.get(watch);
     if (!isFull && (news === undefined || news.size === 0)) return undefined;
     const watchers = isFull ? this.#parts.roll.of(watch.presentity) : [...(news?.values() ?? [])];

@@ -35,7 +35,7 @@ class Server {
     const requester = { send: ({ request }: { request: SipRequest }) => this.#answer(request) };
     const { hub, peers } = this;
     const parts = { hub, peers, directions, requester, wheel: this.clock.wheel, random: () => 0.5 };
-    return new Agent([{ domain: 'pbx.example', mode: 'publish', expires: 600 }], 10, parts);
+    return new Agent([{ domain: 'pbx.example', mode: 'publish', expires: 600, askPending: false }], 10, parts);
   }
 
   async #answer(request: SipRequest): Promise<SipResponse> {

@@ -206,6 +206,16 @@ test('RFC 3857 s.4.7: the answer to a refresh is full again', async () => {
   assert.deepEqual([info.version, info.state, info.lists[0]?.watchers.length], [1, 'full', 1]);
 });
 
+test('RFC 3858 s.4: after a restart the next document is full, since nobody knows what was told before', async () => {
+  const site = NativeSite.of();
+  await site.subscribe(winfo);
+  await site.restart();
+  await site.ask('request');
+  await site.advance(6000);
+  const info = parseWatcherInfo(site.last.body);
+  assert.deepEqual([info.state, info.lists[0]?.watchers.length], ['full', 1]);
+});
+
 test('RFC 3857 s.4.5: who watches somebody is told to nobody else', async () => {
   const site = NativeSite.of();
   await assert.rejects(
