@@ -87,7 +87,10 @@ export interface Published {
   isRepeat: boolean;
 }
 
-/** Durable keys and values of one namespace. Keys are any text up to 512 bytes, values any text. */
+/**
+ * Durable keys and values of one namespace. Keys are any text up to 512 bytes, values any text. What is not waited for is
+ * done in no order, except that `set` and `delete` of one key keep that of the calls.
+ */
 export interface State {
   get(key: string): Promise<string | undefined>;
   set(key: string, value: string, ttlMs?: number): Promise<void>;

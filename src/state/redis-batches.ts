@@ -1,17 +1,21 @@
-// What the operations of one turn share: all values read are one MGET, all values set one script. A client's own pipeline
+// What the operations of one turn share: all values read are one MGET, all set and deleted are one script. A client's own pipeline
 // saves the round trips only; it still pays for each command, which is most of what a message costs on Redis.
 import type { RedisLink, Script } from './redis.ts';
 
-/** ARGV holds each key's value and time to live in ms, or '' for ever. */
-const setAll = `
+/** ARGV holds each key's value and time to live in ms, '' for ever, or 'gone' to delete it. */
+const changeAll = `
 for i, key in ipairs(KEYS) do
   local value, ttl = ARGV[2 * i - 1], ARGV[2 * i]
-  if ttl == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ttl) end
+  if ttl == 'gone' then redis.call('DEL', key)
+  elseif ttl == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ttl) end
 end
 return #KEYS`;
 
 /** So that no single command keeps Redis from its other clients for long. */
 const mostTogether = 256;
+
+/** Whole ms, or for ever. */
+type Ttl = number | '' | 'gone';
 
 interface Asked {
   readonly key: string;
@@ -19,11 +23,10 @@ interface Asked {
   reject(error: unknown): void;
 }
 
-interface Given {
+interface Change {
   readonly key: string;
   readonly value: string;
-  /** Whole ms, or '' for ever. */
-  readonly ttl: number | '';
+  readonly ttl: Ttl;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -31,15 +34,15 @@ interface Given {
 /** Single reads and writes of one connection. The keys of a cluster live apart: there each goes on its own. */
 export class RedisBatches {
   readonly #link: RedisLink;
-  readonly #setAll: Script;
+  readonly #changeAll: Script;
   readonly #isCluster: boolean;
   #asked: Asked[] = [];
-  #given: Given[] = [];
+  #changes: Change[] = [];
   #isDue = false;
 
   constructor(link: RedisLink) {
     this.#link = link;
-    this.#setAll = link.script(setAll);
+    this.#changeAll = link.script(changeAll);
     this.#isCluster = link.client.isCluster;
   }
 
@@ -51,13 +54,22 @@ export class RedisBatches {
     });
   }
 
-  async set(key: string, value: string, ttl: number | ''): Promise<void> {
+  async set(key: string, value: string, ttl: Exclude<Ttl, 'gone'>): Promise<void> {
     if (this.#isCluster) {
       await this.#link.run((client) => (ttl === '' ? client.set(key, value) : client.set(key, value, 'PX', ttl)));
       return;
     }
+    return this.#change(key, value, ttl);
+  }
+
+  async delete(key: string): Promise<void> {
+    if (this.#isCluster) await this.#link.run((client) => client.del(key));
+    else await this.#change(key, '', 'gone');
+  }
+
+  #change(key: string, value: string, ttl: Ttl): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#given.push({ key, value, ttl, resolve, reject });
+      this.#changes.push({ key, value, ttl, resolve, reject });
       this.#flushSoon();
     });
   }
@@ -70,21 +82,21 @@ export class RedisBatches {
 
   #flush(): void {
     this.#isDue = false;
-    const [asked, given] = [this.#asked, this.#given];
+    const [asked, changes] = [this.#asked, this.#changes];
     this.#asked = [];
-    this.#given = [];
-    for (let at = 0; at < given.length; at += mostTogether) void this.#write(given.slice(at, at + mostTogether));
+    this.#changes = [];
+    for (let at = 0; at < changes.length; at += mostTogether) void this.#write(changes.slice(at, at + mostTogether));
     for (let at = 0; at < asked.length; at += mostTogether) void this.#read(asked.slice(at, at + mostTogether));
   }
 
-  async #write(given: readonly Given[]): Promise<void> {
-    const keys = given.map(({ key }) => key);
-    const values = given.flatMap(({ value, ttl }) => [value, ttl]);
+  async #write(changes: readonly Change[]): Promise<void> {
+    const keys = changes.map(({ key }) => key);
+    const values = changes.flatMap(({ value, ttl }) => [value, ttl]);
     try {
-      await this.#setAll(keys.length, ...keys, ...values);
-      for (const one of given) one.resolve();
+      await this.#changeAll(keys.length, ...keys, ...values);
+      for (const one of changes) one.resolve();
     } catch (error) {
-      for (const one of given) one.reject(error);
+      for (const one of changes) one.reject(error);
     }
   }
 

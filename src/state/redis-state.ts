@@ -112,7 +112,7 @@ class RedisNamespace implements State {
   }
 
   async delete(key: string): Promise<void> {
-    await this.#link.run((client) => client.del(this.#prefix + key));
+    await this.#batches.delete(this.#prefix + key);
   }
 
   async increment(key: string, by = 1, ttlMs?: number): Promise<number> {
