@@ -30,6 +30,20 @@ const outbind = z.strictObject({
     .describe('TLS on that port'),
 });
 
+/** Of a connection that we open. */
+export const clientTls = z
+  .union([
+    z.boolean(),
+    z.strictObject({
+      ca: z.string().optional().describe('file with the CA certificates to trust, PEM; default: the system knows'),
+      cert: z.string().optional().describe('file with our certificate, PEM, when the other end wants one'),
+      key: z.string().optional().describe('file with its key, PEM'),
+      serverName: z.string().optional().describe('name in the certificate of the other end; default: host'),
+    }),
+  ])
+  .default(false)
+  .describe('TLS 1.2 or later; the certificate is always checked');
+
 const fields = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('the SMS centre'),
   port: z.number().int().min(1).max(65535).default(2775).describe('2775 is the registered port; with TLS often 3550'),
@@ -42,18 +56,7 @@ const fields = z.strictObject({
     .default('failover')
     .describe('failover: the first of the hosts that takes us, and back when it does again; share: binds are spread'),
   binds: z.number().int().min(1).max(32).default(1).describe('how many binds of each kind; they share window and rate'),
-  tls: z
-    .union([
-      z.boolean(),
-      z.strictObject({
-        ca: z.string().optional().describe('file with the CA certificates to trust, PEM; default: the system knows'),
-        cert: z.string().optional().describe('file with our certificate, PEM, when the carrier wants one'),
-        key: z.string().optional().describe('file with its key, PEM'),
-        serverName: z.string().optional().describe('name in the SMS centre certificate; default: host'),
-      }),
-    ])
-    .default(false)
-    .describe('TLS 1.2 or later; the certificate is always checked'),
+  tls: clientTls,
   systemId: z.string().min(1).max(15).describe('the account'),
   password: z.string().max(64).default('').describe('its password; 8 characters in the specification, more with some'),
   systemType: z.string().max(12).default('').describe('what the carrier asks for, usually empty'),
@@ -197,7 +200,7 @@ export function isSubmitting({ bind, outbind }: SmppOptions): boolean {
 }
 
 /** The files of the TLS options, read now so that a renewed certificate serves the next connection. */
-export function tlsFiles({ tls }: SmppOptions): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+export function tlsFiles(tls: z.output<typeof clientTls>): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
   if (typeof tls === 'boolean') return {};
   const files: { ca?: Buffer; cert?: Buffer; key?: Buffer } = {};
   if (tls.ca !== undefined) files.ca = readFileSync(tls.ca);

@@ -98,6 +98,11 @@ export class Session {
     });
   }
 
+  /** A request that has no response: outbind (s.4.1.7), alert_notification (s.4.12). */
+  say<C extends RequestName>(command: C, body: Partial<Body<C>>): void {
+    if (this.state !== 'closed') this.#send(encode({ command, sequence_number: this.#nextSequence(), body }));
+  }
+
   /** Called a few times a second: response timeouts, enquire_link, a peer that does not read. */
   tick(): void {
     if (this.state === 'closed') return;

@@ -1,6 +1,8 @@
 // The npm library `smpp` as an ESME: binds to a server of ours, hands in, and keeps what is sent to it.
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import type { NpmPdu } from './smpp-npm.ts';
+import type { AddressInfo, Server } from 'node:net';
+import type { NpmPdu, NpmSession } from './smpp-npm.ts';
 
 interface NpmClient {
   bind_transceiver(fields: Record<string, unknown>, answered: (response: NpmPdu) => void): boolean;
@@ -11,7 +13,10 @@ interface NpmClient {
   destroy(): void;
   [command: string]: unknown;
 }
-const npm = createRequire(import.meta.url)('smpp') as { connect(options: object, connected?: () => void): NpmClient };
+const npm = createRequire(import.meta.url)('smpp') as {
+  connect(options: object, connected?: () => void): NpmClient;
+  createServer(options: object, onSession: (session: NpmSession & NpmClient) => void): Server;
+};
 
 export interface NpmEsme {
   /** deliver_sm and data_sm, oldest first; each was answered with ESME_ROK. */
@@ -66,5 +71,43 @@ export async function npmEsme(options: NpmEsmeOptions): Promise<NpmEsme> {
       return isClosed;
     },
     destroy: () => client.destroy(),
+  };
+}
+
+export interface NpmWaitingEsme {
+  readonly port: number;
+  readonly outbinds: NpmPdu[];
+  readonly heard: NpmPdu[];
+  close(): Promise<void>;
+}
+
+/** Listens, binds as receiver where it is called with outbind, and unbinds when it has heard something. */
+export async function npmWaitingEsme(systemId: string, password: string): Promise<NpmWaitingEsme> {
+  const [outbinds, heard]: [NpmPdu[], NpmPdu[]] = [[], []];
+  const sessions: NpmSession[] = [];
+  const server = npm.createServer({}, (session) => {
+    sessions.push(session);
+    session.on('error', () => session.destroy());
+    session.on('pdu', (pdu: NpmPdu) => {
+      if (pdu.command === 'outbind') {
+        outbinds.push(pdu);
+        const bind = session.bind_receiver as NpmClient['bind_transceiver'];
+        bind.call(session, { system_id: systemId, password, interface_version: 0x34 }, () => {});
+      }
+      if (pdu.command === 'deliver_sm') heard.push(pdu);
+      if (pdu.command === 'deliver_sm' || pdu.command === 'enquire_link') session.send(pdu.response());
+      if (pdu.command === 'deliver_sm') session.unbind(() => session.destroy());
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    outbinds,
+    heard,
+    async close() {
+      for (const session of sessions) session.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
   };
 }

@@ -43,7 +43,7 @@ export function open(
   now: () => number,
   handler: SessionHandler,
 ): Opening {
-  const socket = dial(options, endpoint);
+  const socket = dial(options.tls, endpoint);
   const dialled: Dialled = { failure: undefined, isConnected: false, isSecure: false };
   socket.once('connect', () => {
     dialled.isConnected = true;
@@ -104,12 +104,12 @@ function smscOf(response: ResponsePdu, interfaceVersion: number): Omit<Smsc, 'ho
   return { systemId, version: isVersion ? Math.min(said, interfaceVersion) : interfaceVersion };
 }
 
-function dial(options: SmppOptions, { host, port }: Endpoint): Socket {
-  const { tls } = options;
+/** Not connected yet. Throws when a file of the TLS options cannot be read. */
+export function dial(tls: SmppOptions['tls'], { host, port }: Endpoint): Socket {
   if (tls === false) return connect({ host, port, noDelay: true });
   const name = typeof tls === 'object' ? tls.serverName : undefined;
   const servername = name ?? (isIP(host) === 0 ? host : '');
-  const socket = connectTls({ host, port, servername, minVersion: 'TLSv1.2', ...tlsFiles(options) });
+  const socket = connectTls({ host, port, servername, minVersion: 'TLSv1.2', ...tlsFiles(tls) });
   return socket.setNoDelay(true);
 }
 

@@ -4,7 +4,7 @@ import { type Address, GatewayError } from '../../../src/contract/index.ts';
 import { isAllowedBy } from '../../../src/guards/networks.ts';
 import { type AddressRules, fromSme, type SmeAddress } from '../addresses.ts';
 import type { AccountOptions, ServerOptions } from './config.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, Origin } from './connection.ts';
 import { NumberTable, tableOf } from './number-table.ts';
 import { Throttle } from './throttle.ts';
 
@@ -52,7 +52,7 @@ export class Account {
     let left = options.maxBinds;
     for (const bind of this.binds) {
       const { kind, origin } = bind;
-      const isAllowed = this.allows(origin.ip) && kind !== undefined && options.binds.includes(kind);
+      const isAllowed = this.allows(origin) && kind !== undefined && options.binds.includes(kind);
       if (isAllowed && !isOtherPassword && left > 0) left--;
       else void bind.unbind();
     }
@@ -63,9 +63,9 @@ export class Account {
     for (const bind of this.binds) void bind.unbind();
   }
 
-  /** Whether it may bind from there. */
-  allows(ip: string): boolean {
-    return this.#terms.allows(ip);
+  /** Whether it may bind from there: where it was called, or from its addresses. */
+  allows({ ip, calledFor }: Origin): boolean {
+    return calledFor === undefined ? this.#terms.allows(ip) : calledFor === this.name;
   }
 
   #read(options: AccountOptions, former?: Terms): Terms {

@@ -1,6 +1,7 @@
 // The options of our own SMS centre: where ESMEs reach it, what strangers may do, and one account each.
 import { z } from 'zod';
 import { network } from '../../../src/guards/networks.ts';
+import { clientTls } from '../config.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
 const count = (fallback: number) => z.number().int().min(1).default(fallback);
@@ -22,6 +23,13 @@ const listener = z.strictObject({
 
 const senders = '+447700900100, a prefix +4477009001*, a short code 12345, a name My Bank, or * for any';
 
+const outbind = z.strictObject({
+  host: z.string().min(1).describe('where the ESME listens'),
+  port: z.number().int().min(1).max(65_535).default(2775).describe('its port'),
+  tls: clientTls,
+  password: z.string().max(8).default('').describe('what we say there, beside systemId'),
+});
+
 const account = z.strictObject({
   password: z.string().min(1).max(64).describe('8 characters in the specification, more with most'),
   allow: z.array(network).default([]).describe('addresses or CIDR blocks that it binds from; default: any'),
@@ -35,6 +43,7 @@ const account = z.strictObject({
   senders: z.array(z.string().min(1)).default([]).describe('what else it may send as, written the same way'),
   defaultSender: z.string().optional().describe('for messages without a sender; default: they are refused'),
   destinations: z.array(z.string().min(1)).default(['*']).describe('whom it may write to, written the same way'),
+  outbind: outbind.optional().describe('an ESME that is called, and binds then, when something waits for it'),
   ratePerSecond: z.number().positive().optional().describe('messages and parts a second; default: no limit'),
   window: count(100).describe('requests of its that wait for our answer; we read no further above'),
   deliverWindow: count(10).describe('requests of ours that wait for its answer, on each bind'),

@@ -25,6 +25,8 @@ export interface ConnectionParts {
 export interface Origin {
   readonly ip: string;
   readonly isSecure: boolean;
+  /** The account that we called there (outbind), and that nobody else may be. */
+  readonly calledFor?: string;
 }
 
 type BindPdu = PduOf<'bind_transmitter'> | PduOf<'bind_receiver'> | PduOf<'bind_transceiver'>;
@@ -129,6 +131,11 @@ export class Connection {
     }
   }
 
+  /** s.4.1.7: asks the other end to bind. */
+  outbind(systemId: string, password: string): void {
+    this.#session.say('outbind', { system_id: systemId, password });
+  }
+
   unbind(): Promise<void> {
     return this.#session.unbind();
   }
@@ -159,11 +166,16 @@ export class Connection {
     if (this.account) return { status: 'ESME_RALYBND' };
     const { accounts, guesses, options } = this.#parts;
     const kind = kinds[command];
-    const { ip } = this.origin;
+    const { ip, calledFor } = this.origin;
     const account = accounts.authenticate(body.system_id, body.password);
-    if (!account?.allows(ip)) {
+    if (!account?.allows(this.origin)) {
       guesses.failed(ip);
-      if (account) return this.#refuse('ESME_RBINDFAIL', body.system_id, 'not from this address');
+      if (account)
+        return this.#refuse(
+          'ESME_RBINDFAIL',
+          body.system_id,
+          calledFor === undefined ? 'not from this address' : `called for ${calledFor}`,
+        );
       return this.#refuse('ESME_RINVPASWD', body.system_id, 'wrong system_id or password');
     }
     if (!account.options.binds.includes(kind)) return this.#refuse('ESME_RBINDFAIL', body.system_id, `not as ${kind}`);

@@ -1,4 +1,5 @@
 // The server side of SMPP: an SMS centre that ESMEs bind to. Joins the door and its connections to what goes in and out.
+import type { Socket } from 'node:net';
 import {
   type Adapter,
   type AdapterModule,
@@ -11,15 +12,16 @@ import {
 } from '../../../src/contract/index.ts';
 import { Guesses } from '../../../src/guards/guesses.ts';
 import { versionName } from '../binds/versions.ts';
-import { Accounts, ownersOf } from './account.ts';
+import { type Account, Accounts, ownersOf } from './account.ts';
 import { Agenda } from './agenda.ts';
 import { options, type ServerOptions } from './config.ts';
-import { Connection, type ConnectionParts } from './connection.ts';
+import { Connection, type ConnectionParts, type Origin } from './connection.ts';
 import { diagnose } from './diagnose.ts';
 import { Door } from './door.ts';
 import { Intake, readNativeId } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import type { NumberTable } from './number-table.ts';
+import { Outbinder } from './outbind.ts';
 import { Outbound } from './outbound.ts';
 import { Owed } from './owed.ts';
 import { Requests } from './requests.ts';
@@ -34,6 +36,7 @@ interface Running {
   readonly door: Door;
   readonly accounts: Accounts;
   readonly outbound: Outbound;
+  readonly outbinder: Outbinder;
   readonly connections: Set<Connection>;
   readonly ticker: NodeJS.Timeout;
 }
@@ -90,34 +93,49 @@ export class SmppServer implements Adapter {
 
   async #open(hub: Hub): Promise<Running> {
     const now = () => hub.now();
-    const settings = this.#options;
-    const { recordMs, rejoinWaitMs } = settings;
-    const accounts = new Accounts(settings.accounts, this.#context, now);
-    const ledger = new Ledger(hub.state, recordMs);
-    const agenda = new Agenda(hub.state, now);
-    const transactions = new Transactions(now);
-    const outbound = new Outbound(hub, accounts, ledger, transactions);
-    const owed = new Owed(hub.state, accounts, recordMs, outbound.tell.bind(outbound), now);
-    const intake = new Intake({ hub, accounts, ledger, agenda, owed, rejoinWaitMs });
-    const revisions = new Revisions({ hub, ledger, agenda });
-    const transactionWaitMs = () => this.#options.transactionWaitMs;
-    const requests = new Requests({ hub, ledger, intake, revisions, transactions, transactionWaitMs });
-    const guesses = new Guesses(settings.logins, now);
-    await Promise.all([agenda.open(), owed.open(), intake.rejoin.open()]);
+    const current = () => this.#options;
+    const accounts = new Accounts(this.#options.accounts, this.#context, now);
     const connections = new Set<Connection>();
-    const parts = connectionParts({ hub, options: () => this.#options, accounts, guesses, connections, requests });
-    const door = new Door(() => this.#options, {
+    const accept = (socket: Socket, origin: Origin) => {
+      const connection = new Connection(socket, origin, parts);
+      connections.add(connection);
+      return connection;
+    };
+    const outbinder = new Outbinder({ options: current, accept, log: hub.log, now });
+    const { outbound, requests, ticking, opened } = this.#services(hub, accounts, outbinder);
+    await opened;
+    const guesses = new Guesses(this.#options.logins, now);
+    const parts = connectionParts({ hub, options: current, accounts, guesses, connections, requests, outbinder });
+    const door = new Door(current, {
       isBlocked: (ip) => guesses.pauseMs(ip) > 0,
       turnedAway: (ip, why) => {
         hub.metrics.count('connections_refused_total', { why });
         hub.log.debug({ ip, why }, 'turned away');
       },
-      arrived: (socket, origin) => void connections.add(new Connection(socket, origin, parts)),
+      arrived: (socket, origin) => void accept(socket, origin),
     });
     const ticker = setInterval(() => {
-      for (const part of [...connections, intake.rejoin, agenda, owed, transactions]) part.tick();
+      for (const part of [...connections, ...ticking]) part.tick();
     }, tickMs);
-    return { hub, door, accounts, outbound, connections, ticker };
+    return { hub, door, accounts, outbound, outbinder, connections, ticker };
+  }
+
+  /** What goes in and out, whoever brings it. */
+  #services(hub: Hub, accounts: Accounts, outbinder: Outbinder) {
+    const now = () => hub.now();
+    const { recordMs, rejoinWaitMs } = this.#options;
+    const ledger = new Ledger(hub.state, recordMs);
+    const agenda = new Agenda(hub.state, now);
+    const transactions = new Transactions(now);
+    const wake = (account: Account) => outbinder.wake(account);
+    const outbound = new Outbound({ hub, accounts, ledger, transactions, wake });
+    const owed = new Owed(hub.state, accounts, recordMs, outbound.tell.bind(outbound), now);
+    const intake = new Intake({ hub, accounts, ledger, agenda, owed, rejoinWaitMs });
+    const revisions = new Revisions({ hub, ledger, agenda });
+    const transactionWaitMs = () => this.#options.transactionWaitMs;
+    const requests = new Requests({ hub, ledger, intake, revisions, transactions, transactionWaitMs });
+    const opened = Promise.all([agenda.open(), owed.open(), intake.rejoin.open()]);
+    return { outbound, requests, ticking: [intake.rejoin, agenda, owed, transactions], opened };
   }
 
   async reconfigure(settings: ServerOptions): Promise<void> {
@@ -148,8 +166,9 @@ export class SmppServer implements Adapter {
     });
     await Promise.race([goodbye, patience]);
     clearTimeout(timer);
-    running.door.cut();
     clearInterval(running.ticker);
+    running.door.cut();
+    running.outbinder.cut();
     running.hub.status('down', 'stopped');
   }
 
@@ -160,7 +179,7 @@ export class SmppServer implements Adapter {
       if (!account) continue;
       yield {
         account: account.name,
-        bind: kind,
+        bind: origin.calledFor === undefined ? kind : `${kind} by outbind`,
         version: versionName(bind.version),
         ip: origin.ip,
         tls: origin.isSecure,
@@ -183,9 +202,18 @@ interface Joined {
   readonly guesses: Guesses;
   readonly connections: Set<Connection>;
   readonly requests: Requests;
+  readonly outbinder: Outbinder;
 }
 
-function connectionParts({ hub, options: current, accounts, guesses, connections, requests }: Joined): ConnectionParts {
+function connectionParts({
+  hub,
+  options: current,
+  accounts,
+  guesses,
+  connections,
+  requests,
+  outbinder,
+}: Joined): ConnectionParts {
   const { log, metrics } = hub;
   const countBinds = () => {
     let binds = 0;
@@ -205,6 +233,7 @@ function connectionParts({ hub, options: current, accounts, guesses, connections
         { account: account?.name, kind, ip: origin.ip, tls: origin.isSecure, version: versionName(version) },
         'an ESME bound',
       );
+      if (origin.calledFor !== undefined) outbinder.bound(origin.calledFor);
       countBinds();
     },
     refused: ({ origin }, systemId, why) => {

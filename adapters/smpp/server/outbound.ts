@@ -31,18 +31,29 @@ const maxUnderWay = 10_000;
 const referenceMs = 3 * 86_400_000;
 const never = new AbortController().signal;
 
+export interface OutboundParts {
+  readonly hub: Hub;
+  readonly accounts: Accounts;
+  readonly ledger: Ledger;
+  readonly transactions: Transactions;
+  /** Something waits for an account that is not there. */
+  readonly wake: (account: Account) => void;
+}
+
 export class Outbound {
   readonly #hub: Hub;
   readonly #accounts: Accounts;
   readonly #ledger: Ledger;
   readonly #transactions: Transactions;
+  readonly #wake: (account: Account) => void;
   readonly #underWay = new Map<string, Progress>();
 
-  constructor(hub: Hub, accounts: Accounts, ledger: Ledger, transactions: Transactions) {
-    this.#transactions = transactions;
+  constructor({ hub, accounts, ledger, transactions, wake }: OutboundParts) {
     this.#hub = hub;
     this.#accounts = accounts;
     this.#ledger = ledger;
+    this.#transactions = transactions;
+    this.#wake = wake;
   }
 
   async message(event: Message, signal: AbortSignal): Promise<Delivery> {
@@ -51,12 +62,12 @@ export class Outbound {
     const { options } = account;
     const known = this.#underWay.get(event.id);
     let reference = known?.reference ?? 0;
-    let bind = receiverOf(account);
+    let bind = this.#receiverOf(account);
     let pdus = toDeliverPdus(event, { options, takesTlvs: bind.takesTlvs, reference });
     if (pdus.length > 1 && !known) {
       reference = await this.#reference(event);
       // Chosen in the turn in which it is used, so that it is the freest.
-      bind = receiverOf(account);
+      bind = this.#receiverOf(account);
       pdus = toDeliverPdus(event, { options, takesTlvs: bind.takesTlvs, reference });
     }
     await this.#sendAll(event.id, bind, pdus, { reference, taken: known?.taken ?? new Set() }, signal);
@@ -82,7 +93,7 @@ export class Outbound {
     if (this.#transactions.told(native.name, event) || asked.length === 0 || !account) return {};
     const pdus = asked.map((one) => toReceiptPdu(one, event, word, account.options, this.#hub.now()));
     const progress = this.#underWay.get(event.id) ?? { reference: 0, taken: new Set<number>() };
-    await this.#sendAll(event.id, receiverOf(account), pdus, progress, signal);
+    await this.#sendAll(event.id, this.#receiverOf(account), pdus, progress, signal);
     this.#hub.metrics.count('receipts_total', { found: 'known' });
     return {};
   }
@@ -93,7 +104,7 @@ export class Outbound {
     if (!entry) return;
     const failed = { state: 'failed', reason } as const;
     const pdu = toReceiptPdu(entry, failed, stateOf(failed), account.options, this.#hub.now());
-    await this.#send(name, receiverOf(account), pdu, never);
+    await this.#send(name, this.#receiverOf(account), pdu, never);
   }
 
   // One after the other: the rest of a message that is refused would be a fragment.
@@ -134,16 +145,17 @@ export class Outbound {
     trace.hop(event, { direction: 'inbound', what, wire: Buffer.from(frame) });
   }
 
+  #receiverOf(account: Account): Connection {
+    const [bind] = account.receivers();
+    if (bind) return bind;
+    this.#wake(account);
+    throw new GatewayError('unavailable', `${account.name} is not bound to receive`, { retryAfterMs: awayMs });
+  }
+
   /** TS 23.040 s.9.2.3.24.1: each text between two numbers has its own. */
   #reference({ from, to }: Message): Promise<number> {
     return this.#hub.state.increment(`reference/${from}/${to}`, 1, referenceMs);
   }
-}
-
-function receiverOf(account: Account): Connection {
-  const [bind] = account.receivers();
-  if (!bind) throw new GatewayError('unavailable', `${account.name} is not bound to receive`, { retryAfterMs: awayMs });
-  return bind;
 }
 
 function failureOf(error: unknown): unknown {

@@ -52,7 +52,7 @@ export class Owed {
     this.#isSending = true;
     for (const [account, names] of this.#waiting) {
       const known = this.#accounts.get(account);
-      if (known && known.receivers().length > 0) await this.#sendTo(known, names);
+      if (known) await this.#sendTo(known, names);
       if (names.size === 0 || !known) this.#waiting.delete(account);
     }
     this.#againAt = this.#now() + retryMs;
