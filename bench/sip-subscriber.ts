@@ -78,6 +78,7 @@ const subscriber = new Subscriber(
       find: async (to) => [{ peer: to, route: { uri: parseUri(to) }, through: [], isDirect: true }],
       destination: () => 'sip.example',
     },
+    peers: { learn: async () => {} },
   },
 );
 

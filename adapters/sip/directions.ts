@@ -21,6 +21,8 @@ export interface Direction {
   showAs?: string;
   /** What P-Asserted-Identity says, to those who may be told (RFC 3325 s.6): the sender, or this URI. */
   asserts?: string;
+  /** Our Contact where that is more than an address: what a registrar keeps a way to (RFC 5626 s.4.3, RFC 5627 s.4.4). */
+  contact?: string;
   /** Nothing but what DNS says of the domain: inside a dialog its target knows better. */
   isDirect?: boolean;
 }
@@ -99,6 +101,7 @@ export class Directions {
       through: trunk.serviceRoute,
       credentials: trunk.credentials,
     };
+    if (trunk.contact !== undefined) direction.contact = trunk.contact;
     if (trunk.options.showAs === 'account') direction.showAs = trunk.options.aor;
     if (trunk.options.asserts !== 'none') {
       direction.asserts = trunk.options.asserts === 'account' ? trunk.options.aor : 'sender';

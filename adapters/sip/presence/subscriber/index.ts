@@ -3,6 +3,7 @@ import {
   type Address,
   bareAddress,
   type EventOf,
+  type FailureReason,
   type GatewayDomain,
   GatewayError,
   type Hub,
@@ -11,6 +12,7 @@ import {
 } from '../../../../src/contract/index.ts';
 import type { Directions } from '../../directions.ts';
 import type { Answer, Inbound } from '../../endpoint.ts';
+import type { Peers } from '../../peers.ts';
 import type { Requester } from '../../requester.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
 import { type Behalf, Life } from './life.ts';
@@ -42,6 +44,7 @@ export interface SubscriberParts {
   hub: Hub;
   requester: Pick<Requester, 'send'>;
   directions: Pick<Directions, 'find' | 'destination'>;
+  peers: Pick<Peers, 'learn'>;
   wheel: TimerWheel;
   random?: () => number;
 }
@@ -49,6 +52,8 @@ export interface SubscriberParts {
 /** There is a dialog: the contact's state comes by itself. */
 const isWatched: ReadonlySet<Phase> = new Set(['live', 'probing', 'refreshing', 'lapsing']);
 const maxOnline = 8;
+/** Nobody is there, or nothing that could ever tell. */
+const noSuch: ReadonlySet<FailureReason> = new Set(['not-found', 'unsupported']);
 
 export class Subscriber {
   readonly #options: SubscriberOptions;
@@ -59,11 +64,11 @@ export class Subscriber {
   readonly #notified: Notified;
 
   constructor(options: SubscriberOptions, parts: SubscriberParts) {
-    const { hub, wheel, requester, directions, random = Math.random } = parts;
+    const { hub, wheel, requester, directions, peers, random = Math.random } = parts;
     const seconds = options.expires;
     const store = new WatchStore(hub.state);
     const teller = new Teller(hub);
-    const sender = new Sender(options, { hub, requester, directions, store });
+    const sender = new Sender(options, { hub, requester, directions, peers, store });
     this.#options = options;
     this.#hub = hub;
     this.#store = store;
@@ -153,6 +158,8 @@ export class Subscriber {
       await this.#life.subscribe(watching, behalf);
     } catch (error) {
       if (!(error instanceof GatewayError && error.isFinal)) throw error;
+      // RFC 8048 s.5.2.1: what is no refusal leaves it standing, and the watch itself asks again.
+      if (!noSuch.has(error.reason)) return;
       // Asking again cannot help, and whoever asked would wait for ever.
       await this.#life.deny(watching);
     }

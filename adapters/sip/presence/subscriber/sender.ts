@@ -9,7 +9,9 @@ import type { Direction, Directions } from '../../directions.ts';
 import { assertSender } from '../../dispatch.ts';
 import { uriOf } from '../../mapping/addresses.ts';
 import { maxForwardsOf } from '../../mapping/hops.ts';
+import type { Peers } from '../../peers.ts';
 import type { Requester } from '../../requester.ts';
+import { saidInRefusal } from '../../said.ts';
 import { newTag } from '../../tokens.ts';
 import type { Flow } from '../../transport/flow.ts';
 import { traceMessage } from '../../wire-trace.ts';
@@ -28,6 +30,7 @@ export interface SenderParts {
   hub: Hub;
   requester: Pick<Requester, 'send'>;
   directions: Pick<Directions, 'find' | 'destination'>;
+  peers: Pick<Peers, 'learn'>;
   store: WatchStore;
 }
 
@@ -133,33 +136,36 @@ export class Sender {
     return { ...direction, route: { uri: next }, through: [] };
   }
 
-  #send(
+  async #send(
     watching: Watching,
     request: SipRequest,
     direction: Direction,
     { signal, event, sent }: Wish,
     used: (cseq: number) => void,
   ): Promise<SipResponse> {
-    const { hub, requester } = this.#parts;
-    const { route, through, credentials } = direction;
+    const { hub, requester, peers } = this.#parts;
+    const { peer, route, through, credentials, contact } = direction;
     for (const hop of through) request.headers.add('Route', hop);
     assertSender(request.headers, uriOf(watching.watch.watcher, this.#options.domains), direction);
-    return requester.send({
+    const response = await requester.send({
       request,
       route,
       signal,
       ...(credentials === undefined ? {} : { credentials }),
-      prepare: (copy, flow) => copy.headers.set('Contact', this.#contactAt(watching, flow)),
+      prepare: (copy, flow) => copy.headers.set('Contact', this.#contactAt(watching, flow, contact)),
       onSent: (copy) => {
         used(parseCSeq(copy.headers.get('CSeq') ?? '').number);
         sent();
         if (event !== undefined) traceMessage(hub, event, 'outbound', copy);
       },
     });
+    await peers.learn(peer, saidInRefusal(response, 'SUBSCRIBE', []), String(response.status));
+    return response;
   }
 
   // Where NOTIFY is to come: the watcher at this very door. RFC 7247 s.6.5: the device is `gr`, a parameter of the URI.
-  #contactAt({ watch, online }: Watching, { sentBy, transport }: Flow): string {
+  #contactAt({ watch, online }: Watching, { sentBy, transport }: Flow, registered: string | undefined): string {
+    if (registered !== undefined) return formatNameAddr({ uri: registered, parameters: new Map() });
     const { user } = parseUri(uriOf(watch.watcher, this.#options.domains));
     const parameters = new Map(transport === 'UDP' ? [] : [['transport', transport.toLowerCase()]]);
     const device = splitAddress(watch.watcher).resource ?? online[0] ?? '';

@@ -1,13 +1,14 @@
 // SUBSCRIBE to presence.winfo on its way out: a person asks a presence server who watches that person.
-import { GatewayError } from '../../../../src/contract/index.ts';
+import { type Address, GatewayError } from '../../../../src/contract/index.ts';
 import { parseCSeq } from '../../codec/cseq.ts';
 import type { SipRequest, SipResponse } from '../../codec/message.ts';
-import { tagOf } from '../../codec/name-addr.ts';
+import { formatNameAddr, tagOf } from '../../codec/name-addr.ts';
 import { requestIn } from '../../dialog.ts';
 import type { Direction } from '../../directions.ts';
 import { assertSender } from '../../dispatch.ts';
 import { plainRequest } from '../../plain-request.ts';
 import type { Route } from '../../requester.ts';
+import type { Flow } from '../../transport/flow.ts';
 import { contactOf } from '../notifier/contact.ts';
 import type { AgentParts } from '../publication/agent.ts';
 import type { AskedPeople, AskedPerson } from './asked-person.ts';
@@ -42,7 +43,7 @@ export class WinfoSender {
     return this.#parts.requester.send({
       ...{ request, route, signal },
       ...(direction.credentials === undefined ? {} : { credentials: direction.credentials }),
-      prepare: (copy, flow) => copy.headers.set('Contact', contactOf(presentity, flow)),
+      prepare: (copy, flow) => copy.headers.set('Contact', contactIn(direction, presentity, flow)),
       onSent: (copy) => keepUp(person, copy),
     });
   }
@@ -62,6 +63,10 @@ export class WinfoSender {
     });
     return { request, route: direction.route };
   }
+}
+
+function contactIn({ contact: uri }: Direction, presentity: Address, flow: Flow): string {
+  return uri === undefined ? contactOf(presentity, flow) : formatNameAddr({ uri, parameters: new Map() });
 }
 
 // A challenge has raised the CSeq, or a NOTIFY that came first has made the dialog.

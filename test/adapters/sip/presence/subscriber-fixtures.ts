@@ -34,6 +34,8 @@ export interface Bench {
   readonly sent: SipRequest[];
   readonly routes: Outgoing['route'][];
   readonly credentials: Array<Outgoing['credentials']>;
+  /** What was learnt of peers: `sip:bob@sip.example presence false 405`. */
+  readonly learnt: string[];
   /** How it finds its way: `direction`. */
   readonly finder: { find(): Promise<Direction[]> };
   reply: Reply;
@@ -79,6 +81,7 @@ export async function bench(
   const sent: SipRequest[] = [];
   const routes: Outgoing['route'][] = [];
   const credentials: Array<Outgoing['credentials']> = [];
+  const learnt: string[] = [];
   const flow = new FakeFlow(clock);
   const send = async ({
     request,
@@ -105,6 +108,11 @@ export async function bench(
       hub,
       requester: { send },
       directions: { find: () => made.finder.find(), destination: () => 'sip.example' },
+      peers: {
+        learn: async (peer, verdicts, from) => {
+          for (const [ability, takes] of Object.entries(verdicts)) learnt.push(`${peer} ${ability} ${takes} ${from}`);
+        },
+      },
       wheel: clock.wheel,
       random: more.random ?? (() => 0.5),
     },
@@ -119,6 +127,7 @@ export async function bench(
     sent,
     routes,
     credentials,
+    learnt,
     finder: { find: async () => [made.direction] },
     reply: () => ({ status: 200, headers: { Expires: '3600' } }),
     direction: { peer: contact, route: { uri: parseUri(contact) }, through: [], isDirect: true },

@@ -374,6 +374,38 @@ test('RFC 8048 s.5.2.1: a contact who does not exist is told as a refusal, for n
   assert.equal(made.subscriber.size, 0);
 });
 
+test('RFC 8048 s.5.2.1: a first SUBSCRIBE that fails otherwise is no refusal: nobody is told, and it is tried again', async (t) => {
+  for (const status of [400, 401, 407, 408, 413, 480, 500, 503]) {
+    const made = await bench(t);
+    made.reply = () => ({ status });
+    await made.ask('request').catch(() => {});
+    await made.pass(60_000);
+    assert.ok(made.sent.length >= 2, `${status}`);
+    assert.deepEqual(told(made.hub), [], `${status}`);
+    made.reply = () => ({ status: 200 });
+    const { length } = made.sent;
+    while (made.sent.length === length) await made.pass(5000);
+    await made.notify('active;expires=3600');
+    assert.equal(told(made.hub)[0], 'approve', `${status}`);
+  }
+});
+
+test('reference sip 2: 405, 489 and 501 to a SUBSCRIBE are what is known of the peer from then on', async (t) => {
+  for (const status of [405, 489, 501]) {
+    const made = await bench(t);
+    made.reply = () => ({ status, headers: status === 489 ? {} : { Allow: 'MESSAGE, OPTIONS' } });
+    await made.ask('request');
+    assert.ok(made.learnt.includes(`${contact} presence false ${status}`), made.learnt.join());
+  }
+});
+
+test('RFC 5626 s.4.3: a dialog through a registration says the Contact that the registrar knows a way to', async (t) => {
+  const made = await bench(t);
+  made.direction = { ...made.direction, contact: 'sip:gw@192.0.2.1:5060;ob' };
+  await made.ask('request');
+  assert.equal(made.last().headers.get('Contact'), '<sip:gw@192.0.2.1:5060;ob>');
+});
+
 test('reference sip 1.3: no SUBSCRIBE asks for a year', async (t) => {
   const made = await watched(t);
   await refresh(made);
