@@ -92,7 +92,7 @@ async function open(phonesPort: number, state: State): Promise<Site> {
     watchers: { notifyPauseMs: 0 },
   });
   const now = () => performance.now();
-  const user = { onRequest: () => {}, onClosed: () => {}, count: () => {} };
+  const user = { onRequest: () => {}, onClosed: () => {}, onBroken: () => {}, count: () => {} };
   const session = new Session(sessionOptions(settings, now), user, now);
   const shown = [{ domain: 'gw.example', shows: ['xmpp' as const] }];
   const domains = new Set(['gw.example']);

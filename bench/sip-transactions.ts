@@ -24,6 +24,7 @@ async function bench(): Promise<void> {
     {
       onRequest: (request, transaction) => void transaction.respond(createResponse(request, 202, { toTag: newTag() })),
       onClosed: () => {},
+      onBroken: () => {},
       count: () => {},
     },
     now,

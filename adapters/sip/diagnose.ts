@@ -12,7 +12,7 @@ export async function* diagnose(options: SipOptions, signal: AbortSignal): Async
   const now = () => performance.now();
   let session: Session;
   try {
-    const user = { onRequest: () => {}, onClosed: () => {}, count: () => {} };
+    const user = { onRequest: () => {}, onClosed: () => {}, onBroken: () => {}, count: () => {} };
     session = new Session({ ...sessionOptions(options, now), listen: [] }, user, now);
   } catch (error) {
     yield { state: 'failed', what: `a certificate cannot be read: ${asGatewayError(error).message}` };

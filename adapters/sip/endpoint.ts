@@ -61,6 +61,8 @@ export interface EndpointOptions {
   now(): number;
   /** `bytes` are what went out; undefined when it was too late for an answer. */
   answered(request: SipRequest, answer: Answer, bytes: Uint8Array | undefined): void;
+  /** A request that says what makes no sense; `source` is the address it came from. */
+  refused(request: SipRequest, error: SipParseError, source: string): void;
   failed(request: SipRequest, error: unknown): void;
 }
 
@@ -92,7 +94,7 @@ export class Endpoint {
       const refusal = this.#refusal(request, flow.remote.address);
       answer = refusal ? forgotten(refusal, request) : await this.#handle(request, flow);
     } catch (error) {
-      answer = this.#answerTo(request, error);
+      answer = this.#answerTo(request, error, flow.remote.address);
     }
     const { status, reason, headers = [], toTag = newTag() } = answer;
     const response = createResponse(request, status, { toTag, ...(reason === undefined ? {} : { reason }) });
@@ -106,8 +108,9 @@ export class Endpoint {
   }
 
   // The one door at which errors become responses.
-  #answerTo(request: SipRequest, error: unknown): Answer {
+  #answerTo(request: SipRequest, error: unknown, source: string): Answer {
     if (error instanceof SipParseError) {
+      this.#options.refused(request, error, source);
       const headers = error.status === 415 ? this.capabilities.filter(([name]) => name.startsWith('Accept')) : [];
       return { status: error.status, reason: oneLine(error.message), headers };
     }

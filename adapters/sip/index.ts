@@ -10,6 +10,7 @@ import {
   splitAddress,
 } from '../../src/contract/index.ts';
 import { Networks } from '../../src/guards/networks.ts';
+import { SparingLog } from '../../src/guards/sparing-log.ts';
 import { AskedStore } from './asked.ts';
 import { reasonPhrase, type SipRequest } from './codec/message.ts';
 import { parseUri } from './codec/uri.ts';
@@ -49,7 +50,10 @@ interface Running {
 }
 
 /** What requests are handed to. */
-type Answering = { inbox: Inbox; trunks: readonly Registration[] } & Pick<Running, 'presence' | 'registrar'>;
+type Answering = { inbox: Inbox; trunks: readonly Registration[]; log: SparingLog } & Pick<
+  Running,
+  'presence' | 'registrar'
+>;
 
 export class SipAdapter implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set<EventType>([
@@ -116,6 +120,7 @@ export class SipAdapter implements Adapter {
   #build(hub: Hub): Running {
     const now = () => performance.now();
     const settings = this.#options;
+    const log = new SparingLog(hub.log, () => hub.now());
     const session = new Session(
       sessionOptions(settings, now),
       {
@@ -123,6 +128,10 @@ export class SipAdapter implements Adapter {
         onClosed: (flow) => {
           for (const trunk of trunks) trunk.closed(flow);
           registrar.closed(flow).catch((error: Error) => hub.log.warn({ why: error.message }, 'a binding stays'));
+        },
+        onBroken: ({ message: why, status }, { transport, remote }) => {
+          hub.metrics.count('malformed_total', { transport });
+          log.warn('malformed', { transport, from: remote.address, status, why }, 'what came is no SIP');
         },
         count: (name, labels) => hub.metrics.count(name, labels),
       },
@@ -167,11 +176,11 @@ export class SipAdapter implements Adapter {
       { ...settings, ...settings.watchers, domains, nativeDomains, gatewayDomains: gatewayDomains(settings) },
       { hub, requester, transports, directions, peers, wheel },
     );
-    const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar, trunks });
+    const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar, trunks, log });
     return { hub, session, endpoint, outbox, presence, directions, registrar, peers, ways };
   }
 
-  #endpoint(hub: Hub, session: Session, { inbox, presence, registrar, trunks }: Answering): Endpoint {
+  #endpoint(hub: Hub, session: Session, { inbox, presence, registrar, trunks, log }: Answering): Endpoint {
     const { auth, trusted, nativeDomains, maxPending, maxPendingPerSource, rates } = this.#options;
     const proxies = new Networks(trusted);
     const methods = new Map<string, Method>([
@@ -200,6 +209,8 @@ export class SipAdapter implements Adapter {
       rates,
       now: () => hub.now(),
       answered: (request, answer, bytes) => answered(hub, session, request, answer, bytes),
+      refused: ({ method }, { message: why, status }, from) =>
+        log.warn('refused', { method, from, status, why }, 'a request makes no sense'),
       failed: (request, error) => hub.log.error({ method: request.method, error }, 'a request failed in our hands'),
     });
   }

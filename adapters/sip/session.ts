@@ -26,6 +26,8 @@ export interface SessionOptions extends TransportOptions {
 export interface SessionUser {
   onRequest(request: SipRequest, transaction: ServerTransaction): void;
   onClosed(flow: Flow): void;
+  /** Something came that is no SIP. */
+  onBroken(error: SipParseError, flow: Flow): void;
   count(name: string, labels?: Readonly<Record<string, string>>): void;
 }
 
@@ -87,14 +89,14 @@ export class Session {
     } catch (error) {
       // Whatever the codec let through and a closer look does not: dropped here, never thrown into a socket's event.
       if (!(error instanceof SipParseError)) throw error;
-      this.#user.count('malformed_total', { transport: flow.transport });
+      this.#user.onBroken(error, flow);
     }
   }
 
   // A request that is none, yet says enough to be told so (RFC 3261 s.8.2.6, s.16.3). Nothing of it is kept.
   #refuse(error: SipParseError, flow: Flow): void {
     const { partial, status } = error;
-    this.#user.count('malformed_total', { transport: flow.transport });
+    this.#user.onBroken(error, flow);
     if (!partial || partial.method === 'ACK' || !partial.headers.has('Via')) return;
     try {
       const way = replyFlow(partial, flow);

@@ -11,11 +11,11 @@ import {
   type Metrics,
   type ReceiptState,
 } from '../contract/index.ts';
+import { SparingLog } from '../guards/sparing-log.ts';
 import type { DeadLetter } from '../queue/queue.ts';
 import { Attempts } from './attempt.ts';
 import type { CallRecords } from './call-records.ts';
 import type { Why } from './endings.ts';
-import { SparingLog } from './sparing-log.ts';
 
 /** What the way out asks of the rest of the hub. */
 export interface CourierParts {

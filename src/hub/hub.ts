@@ -11,13 +11,13 @@ import {
   type Published,
   type ReceiptState,
 } from '../contract/index.ts';
+import { SparingLog } from '../guards/sparing-log.ts';
 import { type Addressing, conversationOf, type Plan, wordsOf } from './addressing.ts';
 import type { Remembered } from './correlation.ts';
 import { Endings, type EndingsParts, type Why } from './endings.ts';
 import { derivedEventId, newEventId } from './ids.ts';
 import { withPatience } from './patience.ts';
 import type { Policy } from './policy.ts';
-import { SparingLog } from './sparing-log.ts';
 
 /** The part of the configuration that SIGHUP may change while events flow. */
 export interface HubLimits {

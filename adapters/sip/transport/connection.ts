@@ -100,9 +100,13 @@ export abstract class Connection implements Flow {
     if (this.unreadBytes > this.#limits.unreadBytes) this.close();
   }
 
+  /** Called before a connection is closed on which a message was begun and not ended in time. */
+  protected gaveUp(): void {}
+
   #look(): void {
     const now = this.#wheel.now();
     if (now >= this.#deadline()) {
+      if (this.#startedAt !== undefined && now >= this.#startedAt + this.#limits.messageMs) this.gaveUp();
       this.close();
       return;
     }

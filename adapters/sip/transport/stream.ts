@@ -64,6 +64,12 @@ export class StreamConnection extends Connection {
     return this.#socket.writableLength;
   }
 
+  protected override gaveUp(): void {
+    const { pendingBytes } = this.#decoder;
+    if (pendingBytes > 0)
+      this.#user.onBroken(new SipParseError(`${pendingBytes} bytes of a message that never ended`), this);
+  }
+
   #receive(chunk: Buffer): void {
     const items = this.#decoder.push(chunk);
     for (const item of items) {

@@ -17,6 +17,7 @@ test('RFC 3261 s.17.1.2.2: what was answered while we were held up is not sent a
   const user = {
     onRequest: () => {},
     onClosed: () => {},
+    onBroken: () => {},
     count: (name: string) => {
       if (name === 'retransmissions_total') copies++;
     },

@@ -1,5 +1,9 @@
 // Warnings that a peer can bring about as often as it likes: a few a second of each kind are written, the rest counted.
-import type { Log, LogFields } from '../contract/index.ts';
+
+type Fields = Record<string, unknown>;
+export interface Warns {
+  warn(fields: Fields, message: string): void;
+}
 
 const linesPerSecond = 10;
 
@@ -10,17 +14,17 @@ interface Kind {
 }
 
 export class SparingLog {
-  readonly #log: Log;
+  readonly #log: Warns;
   readonly #now: () => number;
   readonly #kinds = new Map<string, Kind>();
 
-  constructor(log: Log, now: () => number) {
+  constructor(log: Warns, now: () => number) {
     this.#log = log;
     this.#now = now;
   }
 
   /** `kind` is one of few: an instance and a reason, never an address. */
-  warn(kind: string, fields: LogFields, message: string): void {
+  warn(kind: string, fields: Fields, message: string): void {
     const second = Math.floor(this.#now() / 1000);
     let seen = this.#kinds.get(kind);
     if (!seen) {
