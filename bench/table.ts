@@ -2,6 +2,8 @@
 
 export interface Row {
   what: string;
+  /** Compared are rows of one kind. */
+  kind?: string;
   perSecond: number;
   /** Microseconds of processor time a message. */
   cpu: number;
@@ -16,10 +18,10 @@ export interface Row {
 const kannel = (row: Row) => row.what.includes('Kannel');
 
 export function tableOf(rows: readonly Row[]): string {
-  const neighbour = rows.find(kannel);
   const head =
     '| what | msg/s | against Kannel | CPU us a message | p50 ms | p99 ms (half load) | RSS MB at rest / loaded |\n|---|--:|--:|--:|--:|--:|--:|\n';
   const line = (row: Row) => {
+    const neighbour = rows.find((other) => kannel(other) && other.kind === row.kind);
     const ratio = neighbour ? `${(row.perSecond / neighbour.perSecond).toFixed(1)}x` : '-';
     const ms = (value: number | undefined) => value?.toFixed(1) ?? '-';
     const rss = row.rssAtRest === undefined ? '-' : `${row.rssAtRest} / ${row.rssUnderLoad}`;
