@@ -122,9 +122,8 @@ export class Inbound {
 
   // A copy: the frame is a slice of all that the socket read at once.
   #trace(event: string, { command }: Mobile, frame: Buffer, stat = ''): void {
-    const wire = Buffer.from(frame);
     const what = `${command} ${stat}`.trim();
-    this.#parts.hub.trace.hop(event, { direction: 'inbound', what, wire, hidden: textRanges(wire) });
+    this.#parts.hub.trace.hop(event, { direction: 'inbound', what, wire: frame, hidden: textRanges(frame) });
   }
 }
 

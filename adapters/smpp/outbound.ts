@@ -213,7 +213,7 @@ export class Outbound {
         wire: request,
         hidden: textRanges(request),
       });
-      hub.trace.hop(event, { direction: 'inbound', what: `${response.command} ${status}`, wire: Buffer.from(frame) });
+      hub.trace.hop(event, { direction: 'inbound', what: `${response.command} ${status}`, wire: frame });
     }
     if (response.command_status !== statuses.ESME_ROK)
       return statusError(response.command_status, options.statusReasons);

@@ -116,7 +116,7 @@ export type LogFields = Record<string, unknown>;
 
 /** What happened to a message, hop by hop. */
 export interface Trace {
-  /** Cheap: keeps a reference, formats only when somebody looks. `event` is an event id or `Published.id`. */
+  /** Cheap: copies octets (a view would keep its chunk alive) and formats only when somebody looks. `event` is an event id or `Published.id`. */
   hop(event: string, hop: TraceHop): void;
 }
 export interface TraceHop {

@@ -1,6 +1,7 @@
 // State and leases in Redis. Operations of one turn share a round trip, plain reads and writes also a command.
 import { randomUUID } from 'node:crypto';
 import { GatewayError, type State } from '../contract/index.ts';
+import { holderOf, isGone } from './holder.ts';
 import { mastersOf, type RedisClient, type RedisLink, type Script } from './redis.ts';
 import { RedisBatches } from './redis-batches.ts';
 import { checkKey, type Lease, type StateStore } from './state.ts';
@@ -10,12 +11,15 @@ local sum = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return sum`;
 
-// The deletion comes first so that Redis lets a full store's leases be taken too.
+// KEYS lease fence holder; ARGV ttl, who asks, and the fence whose holder is known to be dead, or ''. Answers the new fence, or
+// the fence and the holder that stand in the way. The deletion comes first so that Redis lets a full store's leases be taken too.
 const acquire = `
-if redis.call('EXISTS', KEYS[1]) == 1 then return false end
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[3] then return {held, redis.call('GET', KEYS[3]) or ''} end
 redis.call('DEL', KEYS[1])
 local fence = redis.call('INCR', KEYS[2])
 redis.call('SET', KEYS[1], fence, 'PX', ARGV[1])
+redis.call('SET', KEYS[3], fence .. ' ' .. ARGV[2])
 return fence`;
 const renew = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -42,7 +46,7 @@ export class RedisState implements StateStore {
     this.#leave = link.join();
     this.#batches = new RedisBatches(link);
     this.#increment = link.script(increment, 1);
-    this.#acquire = link.script(acquire, 2);
+    this.#acquire = link.script(acquire, 3);
     this.#renew = link.script(renew, 1);
     this.#release = link.script(release, 1);
   }
@@ -55,7 +59,13 @@ export class RedisState implements StateStore {
   async lease(name: string, ttlMs: number): Promise<Lease | undefined> {
     // Both keys in one slot of a cluster, whatever the name holds.
     const key = `{${this.#link.prefix}:lease:${encodeURIComponent(name)}}`;
-    const fence = await this.#acquire(key, `${key}:fence`, wholeMs(ttlMs));
+    const ask = (dead: string) =>
+      this.#acquire(key, `${key}:fence`, `${key}:holder`, wholeMs(ttlMs), holderOf(process.pid), dead);
+    let fence = await ask('');
+    if (Array.isArray(fence)) {
+      const [held, holder] = fence as [string, string];
+      if (holder.startsWith(`${held} `) && isGone(holder.slice(held.length + 1))) fence = await ask(held);
+    }
     if (typeof fence !== 'number') return undefined;
     return {
       fence,

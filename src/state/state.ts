@@ -7,7 +7,7 @@ export interface StateStore {
   namespace(name: string): State;
   /**
    * The lease on `name`, or undefined while somebody else holds it. It ends `ttlMs` after the last renew, or at once
-   * when its process dies where the store can tell (SQLite's file lock).
+   * when its process dies where that can be told (SQLite's file lock; on Redis by another process of the same machine).
    */
   lease(name: string, ttlMs: number): Promise<Lease | undefined>;
   /** Writes and reads back: for readiness. Rejects with the store's own words. */

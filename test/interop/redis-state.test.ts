@@ -47,3 +47,24 @@ it('what is read and set in one turn is two commands, each told of its own key',
   await store.close();
   await redis.stop();
 });
+
+it('the lease of a process of this machine that is dead is taken at once; of any other when its time is over', async (t) => {
+  if (!needs(t, 'redis-server')) return;
+  const redis = await startRedis({});
+  const store = new RedisState(await connectRedis(redisOptions.parse({ url: redis.url })));
+  const first = await store.lease('carrier', 60_000);
+  assert.equal(first?.fence, 1);
+  assert.equal(await store.lease('carrier', 60_000), undefined, 'we live');
+  const holder = '{dragoman:lease:carrier}:holder';
+  const [, boot = '', ...process] = (await redis.command('GET', holder)).trim().split(' ');
+  const dead = [...process.slice(0, -1), '1'];
+  for (const other of [[boot.replace(/^./, 'x'), ...dead], [boot, 'pid:[1]', ...dead.slice(1)], ['']]) {
+    await redis.command('SET', holder, `1 ${other.join(' ')}`);
+    assert.equal(await store.lease('carrier', 60_000), undefined, `${other}: nobody here can know`);
+  }
+  await redis.command('SET', holder, `1 ${[boot, ...dead].join(' ')}`);
+  assert.equal((await store.lease('carrier', 60_000))?.fence, 2);
+  assert.equal(await first.renew(), false);
+  await store.close();
+  await redis.stop();
+});

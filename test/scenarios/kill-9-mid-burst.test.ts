@@ -1,10 +1,10 @@
 // The gateway is killed with SIGKILL at random points of bursts of 5,000 messages: nothing acknowledged is lost, order
-// holds, and repeats are few and counted. DRAGOMAN_KILLS sets how often (50).
+// holds, and repeats are few and counted. DRAGOMAN_KILLS sets how often (12).
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Book, openSite, type StoreKind } from './site.ts';
 
-const kills = Number(process.env.DRAGOMAN_KILLS ?? 50);
+const kills = Number(process.env.DRAGOMAN_KILLS ?? 12);
 const phones = 50;
 const each = 100;
 

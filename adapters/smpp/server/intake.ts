@@ -99,8 +99,7 @@ export class Intake {
     const former = this.#replacedBy(entry, bare);
     const { id: event } = await hub.publish(draft);
     await this.#withdrawAll(former);
-    const wire = Buffer.from(frame);
-    hub.trace.hop(event, { direction: 'inbound', what, wire, hidden: textRanges(wire) });
+    hub.trace.hop(event, { direction: 'inbound', what, wire: frame, hidden: textRanges(frame) });
     const { dataCoding } = piece;
     if (notBefore !== undefined) await this.#schedule({ ...entry, draft: bare, dataCoding }, event, notBefore);
   }

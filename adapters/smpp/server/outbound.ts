@@ -142,7 +142,7 @@ export class Outbound {
     const { trace } = this.#hub;
     trace.hop(event, { direction: 'outbound', what: command, wire: request, hidden: textRanges(request) });
     const what = `${response.command} ${statusName(response.command_status)}`;
-    trace.hop(event, { direction: 'inbound', what, wire: Buffer.from(frame) });
+    trace.hop(event, { direction: 'inbound', what, wire: frame });
   }
 
   #receiverOf(account: Account): Connection {
