@@ -28,8 +28,9 @@ export interface SipPeer {
   stop(): Promise<void>;
 }
 
-export async function startSipPeer({ takesTcp = true } = {}): Promise<SipPeer> {
-  const { udp, tcp, port } = await openBoth();
+/** On `host` of loopback; `sendUdp` goes there too. */
+export async function startSipPeer({ takesTcp = true, host = '127.0.0.1' } = {}): Promise<SipPeer> {
+  const { udp, tcp, port } = await openBoth(host);
   if (!takesTcp) tcp.close();
   const sockets = new Set<Socket>();
   const watchers = new Set<() => void>();
@@ -60,7 +61,7 @@ export async function startSipPeer({ takesTcp = true } = {}): Promise<SipPeer> {
   });
   const peer: SipPeer = {
     port,
-    uri: `sip:bob@127.0.0.1:${port}`,
+    uri: `sip:bob@${host.includes(':') ? `[${host}]` : host}:${port}`,
     heard: [],
     onRequest: (request) => responseTo(request, '200 OK'),
     until: (matches, timeoutMs = 5000) =>
@@ -86,7 +87,7 @@ export async function startSipPeer({ takesTcp = true } = {}): Promise<SipPeer> {
         watchers.add(look);
         look();
       }),
-    sendUdp: (text, to) => udp.send(text, to, '127.0.0.1'),
+    sendUdp: (text, to) => udp.send(text, to, host),
     async stop() {
       for (const socket of sockets) socket.destroy();
       if (takesTcp) await new Promise((resolve) => tcp.close(resolve));
@@ -146,14 +147,14 @@ export function requestText(parts: RequestParts): string {
   ].join('\r\n');
 }
 
-async function openBoth() {
+async function openBoth(host: string) {
   for (;;) {
-    const udp = createSocket({ type: 'udp4', recvBufferSize: 1024 * 1024 });
-    udp.bind(0, '127.0.0.1');
+    const udp = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1024 * 1024 });
+    udp.bind(0, host);
     await once(udp, 'listening');
     const { port } = udp.address();
     const tcp = createServer();
-    tcp.listen(port, '127.0.0.1');
+    tcp.listen(port, host);
     // The port may be somebody else's over TCP: then another one.
     const isOpen = await once(tcp, 'listening').then(
       () => true,

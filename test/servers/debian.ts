@@ -33,6 +33,7 @@ const packages = {
   'net-sip': { program: '/usr/share/perl5/Net/SIP.pm', packages: ['libnet-sip-perl', 'libio-socket-ssl-perl'] },
   sipsak: { program: '/usr/bin/sipsak', packages: ['sipsak'] },
   bitlbee: { program: '/var/lib/dpkg/info/bitlbee-libpurple.list', packages: ['bitlbee-libpurple'] },
+  dnsmasq: { program: '/usr/sbin/dnsmasq', packages: ['dnsmasq-base'] },
   chromium: { program: '/usr/bin/chromium', packages: ['chromium'] },
   openssl: { program: '/usr/bin/openssl', packages: ['openssl'] },
 } as const;
