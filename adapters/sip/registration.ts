@@ -9,6 +9,7 @@ import { formatUri, parseUri, type SipUri, sameUri } from './codec/uri.ts';
 import { parseVia } from './codec/via.ts';
 import type { TrunkOptions } from './config.ts';
 import type { Credentials } from './digest/index.ts';
+import { KeepAlive } from './keep-alive.ts';
 import { plainRequest } from './plain-request.ts';
 import type { Way } from './proxy-watch.ts';
 import type { Requester } from './requester.ts';
@@ -33,7 +34,6 @@ const keepAliveMs = 25_000;
 /** Of what Flow-Timer says: s.4.4.1 has between 80 and 100 %. */
 const flowTimerShare = 0.85;
 const goodbyeMs = 2000;
-const keepAlive = Buffer.from('\r\n\r\n');
 
 export class Registration implements Way {
   readonly options: TrunkOptions;
@@ -46,7 +46,7 @@ export class Registration implements Way {
   why = 'not registered yet';
   readonly #parts: RegistrationParts;
   readonly #refresh = new Timer(() => void this.#register());
-  readonly #keepAlive = new Timer(() => this.#ping());
+  readonly #keepAlive: KeepAlive;
   readonly #callId = `${newTag()}${newTag()}`;
   readonly #stopping = new AbortController();
   #cseq = 0;
@@ -58,11 +58,11 @@ export class Registration implements Way {
   /** Where the registrar saw us, when that is not where we are: there is a NAT between. */
   #seenAt: { host: string; port: number } | undefined;
   #usesOutbound = false;
-  #keepAliveMs = keepAliveMs;
 
   constructor(options: TrunkOptions, parts: RegistrationParts) {
     this.options = options;
     this.#parts = parts;
+    this.#keepAlive = new KeepAlive(parts.wheel, (flow) => this.closed(flow));
     this.#seconds = options.expires;
     const account = parseUri(options.aor);
     this.credentials = [{ user: options.user ?? account.user ?? '', password: options.password }];
@@ -118,7 +118,7 @@ export class Registration implements Way {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#parts.wheel.cancel(this.#refresh);
-    this.#parts.wheel.cancel(this.#keepAlive);
+    this.#keepAlive.stop();
     if (!this.isRegistered) return;
     this.isRegistered = false;
     await this.#send(0, AbortSignal.timeout(goodbyeMs)).catch(() => {});
@@ -183,10 +183,12 @@ export class Registration implements Way {
     this.#usesOutbound = response.headers.all('Require').includes('outbound');
     const granted = secondsIn(own?.parameters.get('expires') ?? response.headers.get('Expires')) ?? this.#seconds;
     const flowTimer = secondsIn(response.headers.get('Flow-Timer'));
-    this.#keepAliveMs = flowTimer ? flowTimer * flowTimerShare * 1000 : keepAliveMs;
     this.#parts.wheel.set(this.#refresh, Math.max(granted * 850, 1000));
     // A connection pings by itself, unless the far side wants it more often.
-    if (this.#flow?.isReliable === false || flowTimer) this.#parts.wheel.set(this.#keepAlive, this.#keepAliveMs);
+    const everyMs = flowTimer ? flowTimer * flowTimerShare * 1000 : keepAliveMs;
+    if (this.#flow?.isReliable === false || (this.#flow && flowTimer)) {
+      this.#keepAlive.start(this.#flow, everyMs, this.#usesOutbound);
+    }
     this.#become(true, '');
   }
 
@@ -221,7 +223,7 @@ export class Registration implements Way {
     const { wheel, random = Math.random } = this.#parts;
     const pause = isHopeless ? longestPauseMs : Math.min(firstPauseMs * 2 ** this.#failures, longestPauseMs);
     this.#failures++;
-    wheel.cancel(this.#keepAlive);
+    this.#keepAlive.stop();
     wheel.set(this.#refresh, pause * (0.5 + random() / 2));
     this.#become(false, `${this.options.aor}: ${why}`);
   }
@@ -231,11 +233,6 @@ export class Registration implements Way {
     this.isRegistered = isRegistered;
     this.why = why;
     if (isChanged) this.#parts.changed();
-  }
-
-  #ping(): void {
-    this.#flow?.send(keepAlive, () => {});
-    this.#parts.wheel.set(this.#keepAlive, this.#keepAliveMs);
   }
 }
 

@@ -133,7 +133,8 @@ export class Transports {
   }
 
   async #bindUdp(host: string, port: number, advertise: string | undefined): Promise<UdpListener> {
-    const listener = new UdpListener(bareHost(host), this.#parts.user, this.#options.limits);
+    const { user, wheel } = this.#parts;
+    const listener = new UdpListener(bareHost(host), user, this.#options.limits, () => wheel.now());
     await listener.bind(bareHost(host), port, advertise);
     this.#udp.push(listener);
     return listener;

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { sipHost } from '../codec/host.ts';
 import { decodeMessage, type Limits, SipParseError } from '../codec/message.ts';
+import { isStun } from '../codec/stun.ts';
 import type { Endpoint, Flow, TransportUser } from './flow.ts';
+import { StunAgent } from './stun-agent.ts';
 
 // At 15,000 messages a second the default of 208 KiB holds 20 ms: a garbage collection loses messages.
 const receiveBufferBytes = 4 * 1024 * 1024;
@@ -15,16 +17,19 @@ export class UdpListener {
   readonly #user: TransportUser;
   readonly #limits: Limits;
   readonly isIPv6: boolean;
+  readonly stun: StunAgent;
   sentBy = { host: '', port: 0 };
   /** Datagrams so far. */
   received = 0;
   #isOpen = true;
   readonly #heard = new Map<string, UdpFlow>();
 
-  constructor(host: string, user: TransportUser, limits: Limits) {
+  /** `now` is in milliseconds. */
+  constructor(host: string, user: TransportUser, limits: Limits, now: () => number) {
     this.isIPv6 = isIPv6(host);
     this.#user = user;
     this.#limits = limits;
+    this.stun = new StunAgent((bytes, to) => this.send(bytes, to, () => {}), now);
     this.#socket = createSocket({ type: this.isIPv6 ? 'udp6' : 'udp4', recvBufferSize: receiveBufferBytes });
     this.#socket.on('message', (bytes, { address, port }) => this.#receive(bytes, { address, port }));
   }
@@ -76,6 +81,10 @@ export class UdpListener {
   #receive(bytes: Buffer, remote: Endpoint): void {
     this.received++;
     if (isKeepAlive(bytes)) return;
+    if (isStun(bytes)) {
+      this.stun.receive(bytes, remote);
+      return;
+    }
     const flow = this.#flowFrom(remote);
     try {
       this.#user.onMessage(decodeMessage(bytes, this.#limits), flow);
@@ -114,6 +123,10 @@ class UdpFlow implements Flow {
   }
 
   close(): void {}
+
+  probe(heard: (seen: Endpoint) => void): void {
+    this.#listener.stun.ask(this.remote, heard);
+  }
 
   at(remote: Endpoint): Flow {
     const isSame = remote.port === this.remote.port && remote.address === this.remote.address;
