@@ -34,6 +34,7 @@ const packages = {
   sipsak: { program: '/usr/bin/sipsak', packages: ['sipsak'] },
   bitlbee: { program: '/var/lib/dpkg/info/bitlbee-libpurple.list', packages: ['bitlbee-libpurple'] },
   dnsmasq: { program: '/usr/sbin/dnsmasq', packages: ['dnsmasq-base'] },
+  stun: { program: '/usr/bin/turnutils_stunclient', packages: ['coturn'] },
   chromium: { program: '/usr/bin/chromium', packages: ['chromium'] },
   openssl: { program: '/usr/bin/openssl', packages: ['openssl'] },
 } as const;

@@ -31,9 +31,13 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
   return start(folder, configuration(options, port, tlsPort, folder.path), { port, tlsPort, hasTls: !!options.tls });
 }
 
-/** From a whole configuration, whose addresses of the documentation become those of this test. */
-export async function startKamailioFrom(file: string, addresses: Record<string, string>): Promise<Kamailio> {
-  const [port = 0] = await freePorts(1);
+/** From a whole configuration, whose addresses of the documentation become those of this test: '' is `at`, or a free port. */
+export async function startKamailioFrom(
+  file: string,
+  addresses: Record<string, string>,
+  at?: number,
+): Promise<Kamailio> {
+  const port = at ?? (await freePorts(1))[0] ?? 0;
   let text = readFileSync(file, 'utf8');
   for (const [documented, real] of Object.entries(addresses)) {
     text = text.replaceAll(documented, real === '' ? `127.0.0.1:${port}` : real);
