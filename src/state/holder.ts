@@ -22,6 +22,16 @@ export function holderOf(pid: number): string {
 export function isGone(holder: string): boolean {
   const [boot, namespace, pid] = holder.split(' ');
   const [ourBoot, ourNamespace] = holderOf(process.pid).split(' ');
-  const isOurMachine = boot !== '' && boot === ourBoot && namespace === ourNamespace;
-  return isOurMachine && holderOf(Number(pid)) !== holder;
+  if (boot === '' || boot !== ourBoot || namespace !== ourNamespace) return false;
+  const now = holderOf(Number(pid));
+  // Where proc hides other users' processes, a signal still tells whether there is one.
+  return now === '' ? !isThere(Number(pid)) : now !== holder;
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
 }
