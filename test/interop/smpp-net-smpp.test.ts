@@ -37,7 +37,7 @@ async function open(t: TestContext, more: Record<string, unknown> = {}, throttle
 }
 
 for (const bind of ['transceiver', 'transmitter', 'receiver', 'pair']) {
-  test(`Net::SMPP: bound as ${bind} with version 3.4, and unbound`, async (t) => {
+  test(`reference smpp 1.1: bind TX/RX/TRX: Net::SMPP: bound as ${bind} with version 3.4, and unbound`, async (t) => {
     if (!needs(t, 'net-smpp')) return;
     const { hub, smpp, lines } = await open(t, { bind });
     await hub.untilStatus('up');
@@ -52,7 +52,7 @@ for (const bind of ['transceiver', 'transmitter', 'receiver', 'pair']) {
   });
 }
 
-test('Net::SMPP: receipts with a decimal id for a padded hexadecimal one: late, early, in a data_sm, bad', async (t) => {
+test('reference smpp 1.1: DLR id radix: Net::SMPP: receipts with a decimal id for a padded hexadecimal one: late, early, in a data_sm, bad', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const { hub, smpp } = await open(t);
   const events = ['hello', 'early bird', 'data please', 'fail please'].map((text) => message(text));
@@ -64,7 +64,7 @@ test('Net::SMPP: receipts with a decimal id for a padded hexadecimal one: late, 
   );
 });
 
-test('Net::SMPP: a long message with emoji goes out in parts, and is delivered when all are', async (t) => {
+test('reference smpp 1.1: concat out: Net::SMPP: a long message with emoji goes out in parts, and is delivered when all are', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const { hub, smpp, lines } = await open(t);
   const text = `${'я'.repeat(66)}👩‍👩‍👧${'я'.repeat(60)}`;
@@ -79,7 +79,7 @@ test('Net::SMPP: a long message with emoji goes out in parts, and is delivered w
   assert.equal(hub.draftsOf('receipt')[0]?.state, 'delivered');
 });
 
-test('Net::SMPP: a message from a phone in two parts, the second first', async (t) => {
+test('reference smpp 1.1: concat in: Net::SMPP: a message from a phone in two parts, the second first', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const { hub, smpp } = await open(t);
   await smpp.deliver(message('echo [this] €'), signal);
@@ -90,7 +90,7 @@ test('Net::SMPP: a message from a phone in two parts, the second first', async (
   );
 });
 
-test('Net::SMPP: the first two submits are throttled, and the order stays 1 to n', async (t) => {
+test('reference smpp 0, fact 8: Net::SMPP: the first two submits are throttled, and the order stays 1 to n', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const { smpp, lines } = await open(t, {}, 2);
   await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map((n) => smpp.deliver(message(`${n}`), signal)));
@@ -99,7 +99,7 @@ test('Net::SMPP: the first two submits are throttled, and the order stays 1 to n
   assert.deepEqual(order, ['1', '1', '1', '2', '3', '4', '5', '6', '7', '8']);
 });
 
-test('Net::SMPP: a wrong password is told in words, and not tried again at once', async (t) => {
+test('reference smpp 5: reconnect: Net::SMPP: a wrong password is told in words, and not tried again at once', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const { hub, lines } = await open(t, { password: 'wrong' });
   await hub.untilStatus('down');
@@ -107,14 +107,14 @@ test('Net::SMPP: a wrong password is told in words, and not tried again at once'
   await until(() => lines('bind').length === 1, 'one bind');
 });
 
-test('Net::SMPP: silence is asked about, and the answer keeps the link', async (t) => {
+test('reference smpp 1.1: enquire_link: Net::SMPP: silence is asked about, and the answer keeps the link', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const { hub, lines } = await open(t, { enquireLinkMs: 100 });
   await until(() => lines('enquire_link').length >= 3, 'three enquire_link');
   assert.equal(hub.statuses.at(-1)?.state, 'up');
 });
 
-test('Net::SMPP: outbind: it connects to us, we bind as receiver there, and its message arrives', async (t) => {
+test('reference smpp 1.1: outbind: Net::SMPP: outbind: it connects to us, we bind as receiver there, and its message arrives', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const [port = 0] = await freePorts(1);
   const hub = fakeHub();
@@ -140,7 +140,7 @@ test('Net::SMPP: outbind: it connects to us, we bind as receiver there, and its 
   await until(() => /unbind/.test(server.output()), 'unbind');
 });
 
-test('Net::SMPP: version 3.3: padded hexadecimal ids and decimal receipts are learnt, long texts have a header', async (t) => {
+test('reference smpp 1.1: versions: Net::SMPP: version 3.3: padded hexadecimal ids and decimal receipts are learnt, long texts have a header', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const { hub, smpp, lines } = await open(t, { bind: 'pair', interfaceVersion: 0x33, concat: 'sar' });
   await hub.untilStatus('up');

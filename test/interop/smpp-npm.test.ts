@@ -47,7 +47,7 @@ async function findings(options: Record<string, unknown>): Promise<Finding[]> {
   return found;
 }
 
-test('TLS: with the right CA a message goes through, by name and by address', async (t) => {
+test('reference smpp 1.1: TLS: with the right CA a message goes through, by name and by address', async (t) => {
   if (!needs(t, 'openssl')) return;
   const { ca, tls } = certificates(t);
   const smsc = await npmSmsc({ tls });
@@ -66,7 +66,7 @@ test('TLS: with the right CA a message goes through, by name and by address', as
   assert.equal(smsc.submits.length, 2);
 });
 
-test('TLS: a certificate of another CA, for another name, or of nobody we know is refused before the password is sent', async (t) => {
+test('reference smpp 3: TLS: a certificate of another CA, for another name, or of nobody we know is refused before the password is sent', async (t) => {
   if (!needs(t, 'openssl')) return;
   const { ca, otherCa, tls } = certificates(t);
   const smsc = await npmSmsc({ tls });
@@ -87,7 +87,7 @@ test('TLS: a certificate of another CA, for another name, or of nobody we know i
   assert.equal(smsc.binds.length, 0);
 });
 
-test('TLS both ways: a carrier that wants our certificate gets it, and without one there is no bind', async (t) => {
+test('reference smpp 1.1: TLS both ways: a carrier that wants our certificate gets it, and without one there is no bind', async (t) => {
   if (!needs(t, 'openssl')) return;
   const { ca, own, tls } = certificates(t);
   const wanted = { ...tls, ca: readFileSync(ca), requestCert: true, rejectUnauthorized: true };
@@ -135,7 +135,7 @@ test('npm smpp over TLS: outbind to us, with its certificate checked', async (t)
   assert.equal(hub.draftsOf('message')[0]?.text[''], 'by outbind');
 });
 
-test('npm smpp: three binds of one account share the load, and receipts come on another bind than their submit', async (t) => {
+test('reference smpp 1.1: several binds: npm smpp: three binds of one account share the load, and receipts come on another bind than their submit', async (t) => {
   const smsc = await npmSmsc();
   t.after(() => smsc.close());
   const hub = fakeHub();

@@ -107,6 +107,17 @@ for (const store of ['embedded', 'redis'] as const) {
   });
 }
 
+test('reference smpp 0, fact 10: a receipt end to end: XEP-0184 says that the phone has it, and never only that the carrier took it', async (t) => {
+  const site = await openSmsSite(t);
+  if (!site) return;
+  const { alice, carriers, told } = site;
+  const silent = await alice.send(phoneJid('+447700900129'), 'no receipt will come');
+  const read = await alice.send(phoneJid('+447700900121'), long);
+  await happens(site, () => carriers[0]?.submits.length === 4 && told.length > 0, 'taken, and one is on the phone');
+  assert.deepEqual(told, [{ of: read, state: 'delivered' }], 'once for three parts');
+  assert.ok(told.every(({ of }) => of !== silent));
+});
+
 function cell(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : `${value ?? ''}`;
 }

@@ -77,7 +77,7 @@ test('TS 23.040 s.9.2.3.24.16: what npm smpp writes in Turkish and Portuguese is
   );
 });
 
-test('Net::SMPP: texts in the default alphabet and in UCS-2 with emoji are read by Perl as they were said', async (t) => {
+test('TS 23.038 s.6.2: Net::SMPP: texts in the default alphabet and in UCS-2 with emoji are read by Perl as they were said', async (t) => {
   if (!needs(t, 'net-smpp')) return;
   const [port = 0] = await freePorts(1);
   const script = `${import.meta.dirname}/../servers/net-smpp.pl`;

@@ -44,7 +44,7 @@ describe('several binds', () => {
     await smsc.tell('deliver_sm', { ...dlr('1'), source_addr: '447700900100' });
     assert.equal(hub.draftsOf('receipt')[0]?.state, 'delivered');
   });
-  test('one bind of three goes: the account stays up, what is sent goes out on the others, and it is bound again', async (t) => {
+  test('reference smpp 1.1: several binds: one bind of three goes: the account stays up, what is sent goes out on the others, and it is bound again', async (t) => {
     const { smsc, hub, smpp } = await open(t, { binds: 3 });
     smsc.sessions[0]?.destroy();
     await until(() => hub.logs.some(({ message: said }) => said === 'a bind is down, others are up'), 'a warning');
@@ -91,7 +91,7 @@ describe('several hosts', () => {
     assert.equal(second.submits.length, 1);
     assert.equal((await rowsOf(smpp, 'binds'))[0]?.host, local(second));
   });
-  test('failover: back at its own host when that takes binds again, with nothing lost on the way', async (t) => {
+  test('reference smpp 1.1: failover: back at its own host when that takes binds again, with nothing lost on the way', async (t) => {
     const [home, other] = (await smscs(t, 2)) as [NpmSmsc, NpmSmsc];
     home.onBind = () => ({ command_status: 0x0d });
     const hub = fakeHub();
@@ -154,12 +154,21 @@ describe('several hosts', () => {
     const again = await open(t, hosts, { smsc: first, hub });
     assert.deepEqual(await seen(again.smpp, 'peers'), rules);
   });
-  test('a wrong password is not tried at one host after the other', async (t) => {
+  test('reference smpp 5: reconnect: a wrong password is not tried at one host after the other', async (t) => {
     const [first, second] = (await smscs(t, 2)) as [NpmSmsc, NpmSmsc];
     first.onBind = () => ({ command_status: 0x0e });
     const { hub } = await open(t, { hosts: [local(second)] }, { smsc: first });
     assert.match(hub.statuses.at(-1)?.why ?? '', /password is wrong/);
     assert.equal(second.binds.length, 0);
+  });
+  test('reference smpp 5: reconnect: ESME_RALYBND of a bind that died is told in words, and tried again until it is free', async (t) => {
+    const [smsc] = (await smscs(t, 1)) as [NpmSmsc];
+    let refusals = 3;
+    smsc.onBind = () => ({ command_status: refusals-- > 0 ? 5 : 0 });
+    const { hub } = await open(t, {}, { smsc });
+    await hub.untilStatus('up');
+    assert.equal(smsc.binds.length, 4);
+    assert.ok(hub.statuses.some(({ why }) => /bound already.*ESME_RALYBND/.test(why ?? '')));
   });
 });
 
@@ -214,7 +223,7 @@ describe('versions', () => {
     const [row] = await rowsOf(smpp, 'binds');
     assert.deepEqual([row?.version, row?.smsc, row?.state], ['3.4', 'smsc', 'bound']);
   });
-  test('an SMSC that does not say what it speaks is taken at what was configured', async (t) => {
+  test('reference smpp 1.1: versions: an SMSC that does not say what it speaks is taken at what was configured', async (t) => {
     const { smpp } = await opened(t, {});
     assert.equal((await rowsOf(smpp, 'binds'))[0]?.version, '3.4');
   });
@@ -294,7 +303,7 @@ describe('outbind', () => {
     assert.equal(hub.drafts.length, 0);
     assert.ok(!JSON.stringify(hub.logs).includes('hush'));
   });
-  test('who says nothing is sent away, and more than eight of those at once are not let in', async (t) => {
+  test('SMPP 3.4 s.4.1.7: who says nothing is sent away, and more than eight of those at once are not let in', async (t) => {
     const { call } = await listening(t);
     const quiet = await Promise.all(Array.from({ length: 10 }, () => call()));
     await until(() => quiet.filter(({ isEnded }) => isEnded).length >= 2, 'the two too many');
@@ -303,7 +312,7 @@ describe('outbind', () => {
     peer.send(hello);
     await peer.next('bind_receiver');
   });
-  test('only from the addresses that are named', async (t) => {
+  test('SMPP 3.4 s.4.1.7: only from the addresses that are named', async (t) => {
     const { call } = await listening(t, { from: ['192.0.2.1'] });
     const peer = await call();
     await peer.ended();

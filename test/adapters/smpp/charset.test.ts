@@ -62,14 +62,14 @@ describe('other alphabets', () => {
     assert.equal(ucs2.decode(bytes('0061d83dde00')), 'a😀');
   });
   test('half a UCS-2 character at the end is left out', () => assert.equal(ucs2.decode(bytes('006100')), 'a'));
-  test('every code point round-trips in UCS-2', () => {
+  test('reference smpp 1.3: every code point round-trips in UCS-2', () => {
     for (let code = 0; code <= 0x10ffff; code++) {
       if (code >= 0xd800 && code <= 0xdfff) continue;
       const character = String.fromCodePoint(code);
       assert.equal(ucs2.decode(ucs2.encode(character)), character);
     }
   });
-  test('data_coding 1 is IA5, where a@b_c$ means what it says', () => {
+  test('reference smpp 0, fact 3: data_coding 1 is IA5, where a@b_c$ means what it says', () => {
     assert.equal(readDataCoding(1, 'gsm').alphabet?.decode(Buffer.from('a@b_c$')), 'a@b_c$');
     assert.equal(ia5.measure('é'), undefined);
   });

@@ -73,7 +73,7 @@ describe('the cheapest of default, single, locking, both, UCS-2', () => {
       '2 parts UCS-2 because of U+041F, U+0440, U+0438 and 19 more',
     );
   });
-  test('no way is cheaper than the one chosen', () => {
+  test('reference smpp 1.3: no way is cheaper than the one chosen', () => {
     const all = languages.flatMap((single) => [{ single }, { locking: single }, { locking: single, single }]);
     const letter = fc.constantFrom(...'aşğÇ^€áõÃकख़ঙ\u0958\u06aa 1');
     fc.assert(
@@ -146,7 +146,7 @@ describe('transliteration', () => {
       { numRuns: 2000 },
     );
   });
-  test('it is off by default, and on only where it saves parts', () => {
+  test('reference smpp 7.2: transliteration: it is off by default, and on only where it saves parts', () => {
     const text = `it’s ${'a'.repeat(100)}`;
     assert.equal(plan(text).alphabet, 'UCS-2');
     const saved = plan(text, { transliterate: true });
@@ -191,7 +191,7 @@ describe('there and back on every way', () => {
       { numRuns: 600 },
     );
   });
-  test('every code point, on every kind of bind, with and without tables', () => {
+  test('reference smpp 7.2: every code point, on every kind of bind, with and without tables', () => {
     for (const zero of ['gsm', 'latin1', 'ia5', 'utf-8'] as const) {
       for (const nationalLanguages of [[], [...languages]]) {
         let said = '';
@@ -205,7 +205,7 @@ describe('there and back on every way', () => {
       }
     }
   });
-  test('every code point on its own: what is chosen says it', () => {
+  test('reference smpp 7.2: every code point on its own: what is chosen says it', () => {
     for (let code = 0; code <= 0x10ffff; code += code < 0x10000 ? 1 : 97) {
       if (code >= 0xd800 && code <= 0xdfff) continue;
       const said = `${'a'.repeat(75)}${String.fromCodePoint(code)}`;

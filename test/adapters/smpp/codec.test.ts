@@ -137,7 +137,7 @@ test('a response with a spoilt body still answers: what can be read counts', () 
   });
 });
 
-test('a message_id longer than the specification allows is taken', () => {
+test('reference smpp 5: crash on bad input: a message_id longer than the specification allows is taken', () => {
   const message_id = 'f'.repeat(200);
   const wire = encode({ command: 'submit_sm_resp', sequence_number: 1, body: { message_id } });
   assert.deepEqual(good(wire).body, { message_id });
@@ -183,12 +183,12 @@ describe('framing', () => {
   };
 
   test('all PDUs in one chunk are all read', () => assert.deepEqual(read([stream]), names));
-  test('the stream cut at each position reads the same', () => {
+  test('SMPP 3.4 s.3.2: the stream cut at each position reads the same', () => {
     for (let cut = 0; cut <= stream.length; cut++) {
       assert.deepEqual(read([stream.subarray(0, cut), stream.subarray(cut)]), names);
     }
   });
-  test('one octet at a time reads the same', () => {
+  test('SMPP 3.4 s.3.2: one octet at a time reads the same', () => {
     assert.deepEqual(read([...stream].map((octet) => Buffer.from([octet]))), names);
   });
   test('a PDU of the greatest length in single octets is copied once, not again for each octet', () => {
@@ -201,7 +201,7 @@ describe('framing', () => {
     assert.equal(frames, maxPduBytes);
   });
   for (const length of [0, 1, 4, 8, 15, maxPduBytes + 1, 0x7fffffff, 0xffffffff]) {
-    test(`command_length ${length} is refused on its fourth octet, before anything is buffered`, () => {
+    test(`reference smpp 3: command_length ${length} is refused on its fourth octet, before anything is buffered`, () => {
       const header = Buffer.alloc(4);
       header.writeUInt32BE(length);
       assert.throws(() => [...new Framer().push(header)], FramingLost);
@@ -210,7 +210,7 @@ describe('framing', () => {
       assert.throws(() => [...framer.push(header.subarray(3))], FramingLost);
     });
   }
-  test('a message_payload of 65,535 octets passes', () => {
+  test('reference smpp 3: a message_payload of 65,535 octets passes', () => {
     const payload = { tag: 0x424, value: Buffer.alloc(65_535, 1) };
     const wire = encode({ command: 'submit_sm', sequence_number: 1, tlvs: [payload] });
     const [frame] = [...new Framer().push(wire)];
@@ -241,21 +241,21 @@ describe('hostile PDUs', () => {
       command: undefined,
     });
   });
-  test('a submit_sm without a body is refused, not accepted with undefined fields', () => {
+  test('reference smpp 3: a submit_sm without a body is refused, not accepted with undefined fields', () => {
     assert.equal(faultOf(header(4, Buffer.alloc(0))).command_status, statuses.ESME_RINVCMDLEN);
   });
-  test('sm_length 200 with 2 octets is refused, not cut', () => {
+  test('reference smpp 3: sm_length 200 with 2 octets is refused, not cut', () => {
     const wire = Buffer.from(submit);
     wire[wire.length - 3] = 200;
     assert.equal(faultOf(wire).command_status, statuses.ESME_RINVMSGLEN);
   });
-  test('a TLV that says 65,535 octets is refused, not cut', () => {
+  test('reference smpp 3: a TLV that says 65,535 octets is refused, not cut', () => {
     assert.equal(faultOf(fixed(Buffer.from('0424ffff00', 'hex'))).command_status, statuses.ESME_RINVOPTPARSTREAM);
   });
   test('a TLV cut short is refused', () => {
     assert.equal(faultOf(fixed(Buffer.from('0424', 'hex'))).command_status, statuses.ESME_RINVOPTPARSTREAM);
   });
-  test('a TLV of length 0 for a number is kept and says nothing', () => {
+  test('reference smpp 3: a TLV of length 0 for a number is kept and says nothing', () => {
     const pdu = good(fixed(Buffer.from('04270000', 'hex')));
     assert.equal(tlvInt(pdu.tlvs, 'message_state'), undefined);
     assert.equal(pdu.tlvs.length, 1);
@@ -265,7 +265,7 @@ describe('hostile PDUs', () => {
       assert.equal(tlvText([{ tag: 0x1e, value: Buffer.from(value, 'hex') }], 'receipted_message_id'), 'ab');
     }
   });
-  test('an address without an end, or over its length, is refused with the status of its field', () => {
+  test('reference smpp 3: address validation: an address without an end, or over its length, is refused with the status of its field', () => {
     const long = header(4, Buffer.concat([Buffer.from([0, 1, 1]), Buffer.alloc(25, 0x31), Buffer.alloc(30)]));
     assert.equal(faultOf(long).command_status, statuses.ESME_RINVSRCADR);
     assert.equal(faultOf(header(4, Buffer.from('000101313233', 'hex'))).command_status, statuses.ESME_RINVCMDLEN);
@@ -277,7 +277,7 @@ describe('hostile PDUs', () => {
     );
   });
   const count = Number(process.env.DRAGOMAN_FUZZ ?? 1_000_000);
-  test(`${count} mutants of good PDUs: read or refused, never an exception`, () => {
+  test(`reference smpp 7.6: ${count} mutants of good PDUs: read or refused, never an exception`, () => {
     let seed = 20_261_123;
     const random = (below: number) => {
       seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;

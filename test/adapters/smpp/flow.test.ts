@@ -145,7 +145,7 @@ describe('rate', () => {
   });
 });
 
-test('hot reload: another window and rate hold at once, and what was learnt of the SMSC is not forgotten', () => {
+test('reference smpp 7.6: hot reload: another window and rate hold at once, and what was learnt of the SMSC is not forgotten', () => {
   const limits = { window: 32, ratePerSecond: 100, throttle: { firstMs: 500, maxMs: 4000 }, isThrottling };
   const clock = 10_000;
   const flow = new Flow(limits, clock);

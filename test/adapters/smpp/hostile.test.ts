@@ -1,5 +1,6 @@
 // A hostile SMSC on a live socket: after whatever it sends, the adapter answers or closes, and then works again.
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { encode, type RequestName, statuses } from '../../../adapters/smpp/codec/index.ts';
@@ -172,8 +173,31 @@ describe('a hostile SMSC', () => {
     await works(peer);
   });
 
+  test('SMPP 3.4 s.4.12: alert_notification is heard and has no response', async (t) => {
+    const { peer } = await open(t);
+    const before = peer.heard.length;
+    peer.raw(encode({ command: 'alert_notification', sequence_number: 42 }));
+    peer.raw(encode({ command: 'enquire_link', sequence_number: 43 }));
+    await until(() => peer.heard.length > before, 'an answer');
+    assert.deepEqual(
+      peer.heard.slice(before).map(({ command, sequence_number }) => [command, sequence_number]),
+      [['enquire_link_resp', 43]],
+    );
+    await works(peer);
+  });
+
+  test('reference smpp 3: a connection that is reset in the middle of a PDU ends that bind, and it is bound again', async (t) => {
+    const { smsc, peer, hub } = await open(t);
+    peer.raw(deliver.subarray(0, 20));
+    (peer.stream as Socket).resetAndDestroy();
+    const again = await smsc.accepted();
+    await bindTo(again);
+    await works(again);
+    await hub.untilStatus('up');
+  });
+
   const count = Number(process.env.DRAGOMAN_FUZZ ?? 20_000);
-  test(`${count} mutated PDUs on one live socket after the other: never deaf, never a leak, never a crash`, async (t) => {
+  test(`reference smpp 0, fact 2: ${count} mutated PDUs on one live socket after the other: never deaf, never a leak, never a crash`, async (t) => {
     const { smsc, hub, peer } = await open(t);
     const good = [deliver, withTail('001e00033132000427000102'), withTail('020c00020001020e000102020f000101')];
     let seed = 99;

@@ -73,7 +73,7 @@ describe('in', () => {
     await smsc.tell('deliver_sm', mo('id:99 stat:DELIVRD is what I saw'));
     assert.equal(hub.draftsOf('message').length, 1);
   });
-  test('a receipt that is none of ours is acknowledged and shown to nobody', async (t) => {
+  test('reference smpp 5: DLR not matched: a receipt that is none of ours is acknowledged and shown to nobody', async (t) => {
     const { smsc, hub } = await open(t);
     assert.equal((await smsc.tell('deliver_sm', dlr('nobody'))).command_status, 0);
     assert.equal(
@@ -146,7 +146,7 @@ describe('in, in parts', () => {
     await answered(0, part(1, '00480069d83d'));
     assert.equal(hub.draftsOf('message')[0]?.text[''], 'Hi👋!');
   });
-  test('a restart between two parts', async (t) => {
+  test('reference smpp 1.1: concat in: a restart between two parts', async (t) => {
     const first = await open(t);
     await first.smsc.tell('deliver_sm', moPart(4, 2, 2, 'world'));
     await first.smpp.stop();
@@ -194,7 +194,7 @@ describe('in, in parts', () => {
     await hub.untilDraft();
     assert.equal(hub.draftsOf('message')[0]?.text[''], 'begin [...]');
   });
-  test('what never comes leaves a visible gap when the wait is over', async (t) => {
+  test('reference smpp 1.1: concat in: what never comes leaves a visible gap when the wait is over', async (t) => {
     const { smsc, hub } = await open(t);
     hub.clock = Date.now();
     await smsc.tell('deliver_sm', moPart(5, 3, 1, 'begin '));

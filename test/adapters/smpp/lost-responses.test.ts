@@ -98,7 +98,7 @@ describe('unknownOutcome: query', () => {
     await until(() => told().length > 0, 'what it said');
     assert.deepEqual(told(), [`${event.id} delivered`]);
   });
-  test('a receipt with an id nobody knows, between the two numbers of the lost one: it is its', async (t) => {
+  test('reference smpp 7.5: a receipt with an id nobody knows, between the two numbers of the lost one: it is its', async (t) => {
     const { smsc, hub, smpp, peer, told } = await open(t, { unknownOutcome: 'query' });
     const event = message('hi');
     const delivery = smpp.deliver(event, signal);
@@ -129,7 +129,7 @@ describe('messages sent again', () => {
   };
   const texts = (hub: FakeHub) => hub.draftsOf('message').map(({ text }) => text['']);
 
-  test('a message whose response was lost with the link comes again, is acknowledged and is not published twice', async (t) => {
+  test('reference smpp 7.5: a message whose response was lost with the link comes again, is acknowledged and is not published twice', async (t) => {
     const { smsc, hub, peer } = await open(t);
     peer.send(hello('only once', 7));
     await until(() => hub.drafts.length === 1, 'the first');
@@ -142,7 +142,7 @@ describe('messages sent again', () => {
     assert.equal((await again.next('deliver_sm_resp')).command_status, 0);
     assert.deepEqual(texts(hub), ['only once', 'only once'], 'said again by the person');
   });
-  test('two equal messages on a link that lives are two messages', async (t) => {
+  test('reference smpp 7.5: two equal messages on a link that lives are two messages', async (t) => {
     const { hub, peer } = await open(t);
     for (const sequence of [7, 8]) {
       peer.send(hello('ok', sequence));

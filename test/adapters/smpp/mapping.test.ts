@@ -41,7 +41,7 @@ describe('numbers', () => {
   test('an empty address is malformed', () => {
     assert.throws(() => fromSme({ ton: 1, npi: 1, addr: ' ' }, rules), GatewayError);
   });
-  test('an answer goes to the TON, NPI and digits that the message came from', () => {
+  test('reference smpp 1.1: number rules: an answer goes to the TON, NPI and digits that the message came from', () => {
     for (const given of [
       { ton: 1, npi: 1, addr: '447700900123' },
       { ton: 5, npi: 0, addr: 'My Bank' },
@@ -50,7 +50,7 @@ describe('numbers', () => {
       assert.deepEqual(toSme(fromSme(given, rules)), given);
     }
   });
-  test('TON and NPI can be set, but a name is always alphanumeric', () => {
+  test('reference smpp 1.1: number rules: TON and NPI can be set, but a name is always alphanumeric', () => {
     assert.deepEqual(toSme(parseAddress('tel:12345;phone-context=x.invalid'), { ton: 6, npi: 1 }), {
       ton: 6,
       npi: 1,
@@ -123,7 +123,7 @@ describe('errors', () => {
       assert.ok(error.message.includes(name) && error.native === name);
     }
   });
-  test('ESME_RTHROTTLED and ESME_RMSGQFUL throttle, and nothing else does unless configured', () => {
+  test('reference smpp 1.1: THROTTLED / MSGQFUL: ESME_RTHROTTLED and ESME_RMSGQFUL throttle, and nothing else does unless configured', () => {
     const throttling = Object.entries(statuses)
       .filter(([, status]) => isThrottling(status))
       .map(([name]) => name);

@@ -133,15 +133,15 @@ describe('headers', () => {
     const [first] = toParts(plan, 'udh8', 0x2a);
     assert.equal(hex(first?.short_message.subarray(0, 9)), '0800032a0201250101');
   });
-  test('no table is used where the carrier is not known to take it', () => {
+  test('reference smpp 1.1: national shift tables: no table is used where the carrier is not known to take it', () => {
     assert.equal(planText('ğ'.repeat(100), base).alphabet, 'UCS-2');
     const others = { ...base, nationalLanguages: ['spanish'] } as const;
     assert.equal(planText('ğ'.repeat(100), others).alphabet, 'UCS-2');
   });
-  test('a table that saves nothing is not used: every phone reads UCS-2', () => {
+  test('reference smpp 1.3: a table that saves nothing is not used: every phone reads UCS-2', () => {
     assert.equal(planText('ağaç', { ...base, nationalLanguages: ['turkish'] }).alphabet, 'UCS-2');
   });
-  test('the shortest header among equals: Turkish with few of its letters goes with the single shift', () => {
+  test('reference smpp 1.3: the shortest header among equals: Turkish with few of its letters goes with the single shift', () => {
     const { alphabet, count, reason } = planText(`${'a'.repeat(120)}ğ`, { ...base, nationalLanguages: ['turkish'] });
     assert.deepEqual([alphabet, count], ['GSM 7-bit turkish single shift', 1]);
     assert.match(reason, /^1 part GSM 7-bit turkish single shift because of U\+011F$/);

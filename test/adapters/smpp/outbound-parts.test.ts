@@ -19,7 +19,7 @@ describe('out, in parts', () => {
     assert.deepEqual(references, [1, 1, 1, 2, 2, 2]);
     assert.ok(smsc.submits.every(({ esm_class }) => esm_class === 0x40));
   });
-  test('delivered when all parts are', async (t) => {
+  test('reference smpp 7.1: delivered when all parts are', async (t) => {
     const { smsc, hub, smpp } = await open(t);
     await smpp.deliver(message(long), signal);
     for (const id of [3, 1]) await smsc.tell('deliver_sm', dlr(id));
@@ -40,7 +40,7 @@ describe('out, in parts', () => {
     await smsc.tell('deliver_sm', dlr(3));
     assert.equal(hub.draftsOf('receipt')[0]?.state, 'delivered');
   });
-  test('a retry sends only the parts that were not taken, under the same reference', async (t) => {
+  test('reference smpp 7.5: a retry sends only the parts that were not taken, under the same reference', async (t) => {
     const { smsc, smpp } = await open(t, { window: 1 });
     let count = 0;
     smsc.onSubmit = () => (++count === 2 ? { command_status: 0x08 } : { message_id: String(count) });
@@ -55,7 +55,7 @@ describe('out, in parts', () => {
       [1, 3, 2],
     ]);
   });
-  test('a part that is refused for good takes back the rest', async (t) => {
+  test('reference smpp 7.3: a part that is refused for good takes back the rest', async (t) => {
     const { smsc, smpp } = await open(t, { window: 1 });
     smsc.onSubmit = () => ({ command_status: 0x0b });
     await assert.rejects(smpp.deliver(message(long), signal), fails('not-found'));
@@ -67,7 +67,8 @@ describe('out, in parts', () => {
   ] as const) {
     test(`SMPP 3.4 s.5.3.2: ${concat} puts it into ${fields}`, async (t) => {
       const { smsc, smpp } = await open(t, { concat });
-      await smpp.deliver(message(long), signal);
+      const { facts } = await smpp.deliver(message(long), signal);
+      assert.equal(facts?.parts, 3, 'one submit in message_payload is three messages on the bill');
       assert.equal(smsc.submits.length, concat === 'sar' ? 3 : 1);
       assert.ok(smsc.submits.every((submit) => submit[fields] !== undefined));
     });
@@ -81,7 +82,7 @@ describe('outcome unknown', () => {
       return undefined;
     };
   };
-  test('report: the link drops before the response, and the sender is told that nobody knows', async (t) => {
+  test('reference smpp 7.5: report: the link drops before the response, and the sender is told that nobody knows', async (t) => {
     const { smsc, hub, smpp } = await open(t);
     drop(smsc);
     const event = message('hi');
@@ -92,13 +93,13 @@ describe('outcome unknown', () => {
     );
     assert.match(hub.draftsOf('receipt')[0]?.text ?? '', /may have arrived/);
   });
-  test('resend: the link drops before the response, and the hub may send again', async (t) => {
+  test('reference smpp 7.5: resend: the link drops before the response, and the hub may send again', async (t) => {
     const { smsc, hub, smpp } = await open(t, { unknownOutcome: 'resend' });
     drop(smsc);
     await assert.rejects(smpp.deliver(message('hi'), signal), fails('unavailable'));
     assert.equal(hub.drafts.length, 0);
   });
-  test('report: parts that were never sent still are, those of unknown fate are not, and the whole is unknown', async (t) => {
+  test('reference smpp 7.5: report: parts that were never sent still are, those of unknown fate are not, and the whole is unknown', async (t) => {
     const { smsc, hub, smpp } = await open(t, { window: 1 });
     drop(smsc);
     const event = message('abcdefghi '.repeat(40));
@@ -115,7 +116,7 @@ describe('outcome unknown', () => {
       ['unknown'],
     );
   });
-  test('a link that drops is bound again, and 100 in flight are each settled', async (t) => {
+  test('reference smpp 1.1: reconnect: a link that drops is bound again, and 100 in flight are each settled', async (t) => {
     const { smsc, hub, smpp } = await open(t, { window: 100 });
     const hi = (n: number) => smpp.deliver(message('hi', { to: parseAddress(`tel:+447700900${100 + n}`) }), signal);
     await Promise.all(Array.from({ length: 200 }, (_, n) => hi(n)));

@@ -24,7 +24,7 @@ describe('out', () => {
     assert.deepEqual([data_coding, registered_delivery, sent.esm_class], [0, 1, 0]);
     assert.equal(sent.short_message.toString('hex'), Buffer.from('Hello \x1b<x\x1b>', 'latin1').toString('hex'));
   });
-  test('an emoji goes as UCS-2, whole', async (t) => {
+  test('reference smpp 1.1: auto UCS-2: an emoji goes as UCS-2, whole', async (t) => {
     const { smsc, smpp } = await open(t);
     await smpp.deliver(message('hi 👋'), signal);
     assert.equal(smsc.submits[0]?.data_coding, 8);
@@ -38,7 +38,7 @@ describe('out', () => {
     assert.equal((await smsc.tell('deliver_sm', dlr('ff'))).command_status, 0);
     assert.deepEqual(hub.drafts, [{ type: 'receipt', from: theirs, to: ours, of: event.id, state: 'delivered' }]);
   });
-  test('a receipt that comes before the response is matched when the response comes', async (t) => {
+  test('reference smpp 0, fact 6: a receipt that comes before the response is matched when the response comes', async (t) => {
     const { smsc, hub, smpp } = await open(t);
     smsc.onSubmit = (submit, session) => {
       void smsc.tell('deliver_sm', dlr('255')).then(() => session.send(submit.response({ message_id: 'ff' })));
@@ -51,7 +51,7 @@ describe('out', () => {
       [[event.id, 'delivered']],
     );
   });
-  test('a receipt whose numbers are not turned round, with the id in another radix', async (t) => {
+  test('reference smpp 5.1: a receipt whose numbers are not turned round, with the id in another radix', async (t) => {
     const { smsc, hub, smpp } = await open(t);
     smsc.onSubmit = () => ({ message_id: '0000FF' });
     await smpp.deliver(message('hi'), signal);
@@ -77,7 +77,7 @@ describe('out', () => {
       [['failed', 'not-found']],
     );
   });
-  test('a receipt after a restart of the adapter', async (t) => {
+  test('reference smpp 5.1: a receipt after a restart of the adapter', async (t) => {
     const first = await open(t);
     first.smsc.onSubmit = () => ({ message_id: '77' });
     const event = message('hi');
@@ -102,7 +102,7 @@ describe('out', () => {
     assert.equal((await smsc.tell('deliver_sm', dlr('1'))).command_status, 0);
     assert.equal(hub.draftsOf('receipt').length, 1);
   });
-  test('on a pair of binds the receiver hears receipts of what the transmitter sent', async (t) => {
+  test('reference smpp 5.1: on another bind: on a pair of binds the receiver hears receipts of what the transmitter sent', async (t) => {
     const { smsc, hub, smpp } = await open(t, { bind: 'pair' });
     assert.deepEqual(smsc.binds.map(({ command }) => command).sort(), ['bind_receiver', 'bind_transmitter']);
     await hub.untilStatus('up');
@@ -130,7 +130,7 @@ describe('out', () => {
     smsc.onSubmit = () => ({ command_status: 0x412 });
     await assert.rejects(smpp.deliver(message('hi'), signal), fails('unavailable', /0x00000412/));
   });
-  test('while the SMSC throttles the same PDU is tried again; when the time is up it is throttled', async (t) => {
+  test('reference smpp 5: throttled, order and loss: while the SMSC throttles the same PDU is tried again; when the time is up it is throttled', async (t) => {
     const { smsc, smpp } = await open(t);
     smsc.onSubmit = () => ({ command_status: 0x58 });
     const attempt = new AbortController();
@@ -174,7 +174,7 @@ describe('out', () => {
       ],
     );
   });
-  test('a text that no alphabet of the carrier has is refused before anything is sent', async (t) => {
+  test('reference smpp 3: a text that no alphabet of the carrier has is refused before anything is sent', async (t) => {
     const { smsc, smpp } = await open(t, { ucs2: false, maxParts: 10 });
     await assert.rejects(smpp.deliver(message('👋'), signal), fails('unsupported', /U\+1F44B/));
     await assert.rejects(smpp.deliver(message('a'.repeat(5000)), signal), fails('too-large', /33 SMS/));
@@ -231,7 +231,7 @@ test('an instance that only receives accepts nothing', () => {
   assert.equal(adapter.create('carrier', settings).accepts.size, 0);
 });
 
-test('the trace holds submit, response and receipt, the texts hidden, and the counters their status', async (t) => {
+test('reference smpp 7.7: the trace holds submit, response and receipt, the texts hidden, and the counters their status', async (t) => {
   const { smsc, hub, smpp } = await open(t);
   const event = message('secret words');
   await smpp.deliver(event, signal);

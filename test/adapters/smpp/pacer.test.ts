@@ -25,7 +25,7 @@ describe('pacer', () => {
     return { ...all, pacer, order };
   };
 
-  test('the window starts at 1, grows with each acceptance, and is never passed', async () => {
+  test('reference smpp 0, fact 9: the window starts at 1, grows with each acceptance, and is never passed', async () => {
     const { pacer, peer, session } = await open({ window: 4 });
     let most = 0;
     peer.onPdu = () => {
@@ -40,7 +40,7 @@ describe('pacer', () => {
     await Promise.all(tickets.map(({ done }) => done));
     assert.equal(most, 4);
   });
-  test('ESME_RTHROTTLED to the first two: the order stays 1 to n, after pauses that double', async () => {
+  test('reference smpp 1.1: THROTTLED / MSGQFUL: ESME_RTHROTTLED to the first two: the order stays 1 to n, after pauses that double', async () => {
     const { pacer, peer, clock, order } = await open();
     let refused = 0;
     const taken: number[] = [];
@@ -68,7 +68,7 @@ describe('pacer', () => {
     assert.deepEqual(order(), [1, 1, 1, 2, 3, 4, 5, 6, 7, 8]);
     assert.deepEqual(taken, [1, 2, 3, 4, 5, 6, 7, 8]);
   });
-  test('a whole window refused together pauses once and goes again in the old order, before what is new', async () => {
+  test('reference smpp 5: throttled, order and loss: a whole window refused together pauses once and goes again in the old order, before what is new', async () => {
     const { pacer, peer, clock, order } = await open();
     peer.onPdu = (pdu) => peer.answer(pdu, 0, { message_id: '1' });
     await Promise.all(Array.from({ length: 20 }, () => pacer.submit(submit(0)).done));
@@ -86,7 +86,7 @@ describe('pacer', () => {
     await Promise.all(tickets.map(({ done }) => done));
     assert.deepEqual(order().slice(10), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
   });
-  test('ratePerSecond holds over a second, whatever the window', async () => {
+  test('reference smpp 1.1: rate cap per bind: ratePerSecond holds over a second, whatever the window', async () => {
     const { pacer, peer, clock, order } = await open({ ratePerSecond: 20 });
     peer.onPdu = (pdu) => peer.answer(pdu, 0, { message_id: '1' });
     for (let n = 0; n < 100; n++) pacer.submit(submit(n));
@@ -102,7 +102,7 @@ describe('pacer', () => {
     assert.ok((counts[0] ?? 0) <= 22, String(counts));
     assert.equal((counts[2] ?? 0) - (counts[1] ?? 0), 20);
   });
-  test('when the link goes, what was sent is unknown and what was not is told so', async () => {
+  test('reference smpp 7.5: when the link goes, what was sent is unknown and what was not is told so', async () => {
     const { pacer, session, peer } = await open();
     const tickets = [1, 2, 3].map((n) => pacer.submit(submit(n)));
     await peer.next('submit_sm');
@@ -217,7 +217,7 @@ describe('pacer', () => {
     await Promise.all(tickets.map(({ done }) => done));
     assert.deepEqual(taken, [9, 1, 2, 3, 4]);
   });
-  test('two binds share one window; the parts of one message take the same bind', async () => {
+  test('reference smpp 1.1: window: two binds share one window; the parts of one message take the same bind', async () => {
     const { pacer, peer, session } = await wide(6);
     const other = await bound();
     pacer.attach(other.session);
@@ -232,7 +232,7 @@ describe('pacer', () => {
     const sent = [peer, other.peer].map(({ heard }) => heard.length);
     assert.ok(sent.every((count) => count > 0));
   });
-  test('one bind of two goes: what it had in flight is unknown, what waits goes out on the other', async () => {
+  test('reference smpp 7.5: one bind of two goes: what it had in flight is unknown, what waits goes out on the other', async () => {
     const { pacer, peer, session } = await wide(2);
     const other = await bound();
     pacer.attach(other.session);

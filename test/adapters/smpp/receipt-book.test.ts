@@ -13,26 +13,26 @@ describe('the book', () => {
     await book.heard(receipt('1a', 'UNDELIV'), [phone]);
     assert.deepEqual(states(), ['e1 delivered']);
   });
-  test('DELIVRD after EXPIRED changes nothing: the first ending counts', async () => {
+  test('reference smpp 5.1: state: DELIVRD after EXPIRED changes nothing: the first ending counts', async () => {
     const { book, states } = openBook();
     await book.accepted('1', part('e1'), hour);
     await book.heard(receipt('1', 'EXPIRED'), [phone]);
     await book.heard(receipt('1', 'DELIVRD'), [phone]);
     assert.deepEqual(states(), ['e1 expired']);
   });
-  test('UNKNOWN may be bettered once', async () => {
+  test('reference smpp 5.1: state: UNKNOWN may be bettered once', async () => {
     const { book, states } = openBook();
     await book.accepted('1', part('e1'), hour);
     for (const stat of ['UNKNOWN', 'UNKNOWN', 'DELIVRD', 'UNDELIV']) await book.heard(receipt('1', stat), [phone]);
     assert.deepEqual(states(), ['e1 unknown', 'e1 delivered']);
   });
-  test('ENROUTE and ACCEPTD end nothing', async () => {
+  test('reference smpp 5.1: state: ENROUTE and ACCEPTD end nothing', async () => {
     const { book, states } = openBook();
     await book.accepted('1', part('e1'), hour);
     for (const stat of ['ACCEPTD', 'ENROUTE']) assert.equal(await book.heard(receipt('1', stat), [phone]), 'settled');
     assert.deepEqual(states(), []);
   });
-  test('a receipt before its response is kept and settled with it', async () => {
+  test('reference smpp 1.1: early DLR: a receipt before its response is kept and settled with it', async () => {
     const { book, states, state } = openBook();
     assert.equal(await book.heard(receipt('26'), [phone]), 'kept');
     await book.accepted('26', part('e1'), hour);
@@ -42,7 +42,7 @@ describe('the book', () => {
       [],
     );
   });
-  test('a receipt before its response, in another radix', async () => {
+  test('reference smpp 5.1: a receipt before its response, in another radix', async () => {
     const { book, states } = openBook();
     await book.heard(receipt('26'), [phone]);
     await book.accepted('1A', part('e1'), hour);
@@ -63,7 +63,7 @@ describe('the book', () => {
       assert.deepEqual([...new Set(states())], ['e1 delivered']);
     }
   });
-  test('after a restart a receipt finds its message, and an early one its response', async () => {
+  test('reference smpp 1.1: DLR store: after a restart a receipt finds its message, and an early one its response', async () => {
     const first = openBook();
     await first.book.accepted('a', part('e1'), hour);
     await first.book.heard(receipt('b'), [phone]);
@@ -73,7 +73,7 @@ describe('the book', () => {
     await second.book.accepted('b', part('e2'), hour);
     assert.deepEqual(second.states(), ['e1 delivered', 'e2 delivered']);
   });
-  test('the radix is learnt, kept over a restart, and the next receipt costs one look', async () => {
+  test('reference smpp 7.4: the radix is learnt, kept over a restart, and the next receipt costs one look', async () => {
     const state = new CountingState();
     const first = openBook(state);
     await first.book.accepted('ff', part('e1'), hour);
@@ -94,14 +94,14 @@ describe('the book', () => {
     assert.equal(await book.heard({ ...receipt('1'), isCertain: false }, [phone]), 'unknown');
     assert.equal(await book.heard(receipt('1'), [phone]), 'kept');
   });
-  test('early receipts are bounded', async () => {
+  test('reference smpp 5: memory growth: early receipts are bounded', async () => {
     const { book, clock } = openBook();
     for (let id = 0; id < 10_000; id++) await book.heard(receipt(`x${id}`), [phone]);
     assert.equal(await book.heard(receipt('xover'), [phone]), 'unknown');
     clock.now += 11 * 60_000;
     assert.equal(await book.heard(receipt('xlater'), [phone]), 'kept');
   });
-  test('a receipt that could not be published is refused, and counts when it comes again', async () => {
+  test('reference smpp 5: DLR not matched: a receipt that could not be published is refused, and counts when it comes again', async () => {
     const { book, states, refuse } = openBook();
     await book.accepted('1', part('e1'), hour);
     refuse(new Error('the store is away'));
@@ -116,7 +116,7 @@ describe('several parts', () => {
   const accept = async (book: ReceiptBook) => {
     for (const i of [0, 1, 2]) await book.accepted(`p${i}`, part('e1', i, 3), hour);
   };
-  test('delivered when all parts are, in any order, repeats not counted', async () => {
+  test('reference smpp 1.1: multipart DLR: delivered when all parts are, in any order, repeats not counted', async () => {
     const { book, states } = openBook();
     await accept(book);
     for (const id of ['p2', 'p2', 'p0']) await book.heard(receipt(id), [phone]);
@@ -124,7 +124,7 @@ describe('several parts', () => {
     await book.heard(receipt('p1'), [phone]);
     assert.deepEqual(states(), ['e1 delivered']);
   });
-  test('failed at the first part that failed, and nothing after', async () => {
+  test('reference smpp 1.1: multipart DLR: failed at the first part that failed, and nothing after', async () => {
     const { book, told, states } = openBook();
     await accept(book);
     await book.heard(receipt('p0'), [phone]);
@@ -148,7 +148,7 @@ describe('several parts', () => {
     await Promise.all(['p0', 'p1', 'p2'].map((id) => book.heard(receipt(id), [phone])));
     assert.deepEqual(states(), ['e1 delivered']);
   });
-  test('when the others do not come in time it is unknown in words, and still bettered by the last one', async () => {
+  test('reference smpp 5.1: part receipts: when the others do not come in time it is unknown in words, and still bettered by the last one', async () => {
     const first = openBook();
     await accept(first.book);
     await first.book.heard(receipt('p0'), [phone]);
@@ -168,7 +168,7 @@ describe('several parts', () => {
   });
 });
 
-test('100,000 outstanding: receipts in random order cost the same few operations each as with ten', async () => {
+test('reference smpp 0, fact 5: 100,000 outstanding: receipts in random order cost the same few operations each as with ten', async () => {
   const costOf = async (outstanding: number) => {
     const state = new CountingState();
     const { book, told } = openBook(state);

@@ -79,7 +79,7 @@ describe('receipts in the wild', () => {
     });
   }
 
-  test('an id that the text cuts at ten digits is whole in its parameter, which comes first', () => {
+  test('reference smpp 5.1: text: an id that the text cuts at ten digits is whole in its parameter, which comes first', () => {
     const tlvs = [textTlv('receipted_message_id', '123456789012345')];
     assert.deepEqual(parse('id:1234567890 stat:DELIVRD', 4, tlvs)?.ids, ['123456789012345', '1234567890']);
   });
@@ -93,14 +93,14 @@ describe('receipts in the wild', () => {
       assert.equal(parse('id:1 stat:DELIVRD', esm)?.isCertain, true);
     });
   }
-  test('esm_class 0 with the text of a receipt is one only if the id is known', () => {
+  test('reference smpp 5.1: where: esm_class 0 with the text of a receipt is one only if the id is known', () => {
     assert.equal(parse('id:1 stat:DELIVRD', 0)?.isCertain, false);
   });
   test('a person who writes about ids is no receipt', () => {
     assert.equal(parse('my id: 12 is lost', 0), undefined);
     assert.equal(parse('hello', 0), undefined);
   });
-  test('ASCII that is marked as UCS-2 is read as ASCII', () => {
+  test('reference smpp 5: encodings: ASCII that is marked as UCS-2 is read as ASCII', () => {
     assert.equal(parseReceipt(deliver('id:1 stat:DELIVRD'), ['楤㨱', 'id:1 stat:DELIVRD'])?.stat, 'DELIVRD');
   });
   test('SMPP 3.4 s.5.3.2.31: the error of a GSM network gives the reason', () => {
@@ -137,11 +137,11 @@ describe('receipts in the wild', () => {
 });
 
 describe('ids', () => {
-  test('case and leading zeros do not matter', () => {
+  test('reference smpp 5.1: ids: case and leading zeros do not matter', () => {
     assert.equal(idKey('00AbC'), idKey('abc'));
     assert.equal(idKey('000'), '0');
   });
-  test('any number is found in any radix, padded or not, in any case', () => {
+  test('reference smpp 1.1: DLR id radix: any number is found in any radix, padded or not, in any case', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: 0n, max: 1n << 64n }),

@@ -26,7 +26,7 @@ function open(state: MemoryState, clock: { now: number }) {
   return { rejoin, wholes, texts };
 }
 
-test('any texts of any people, mixed, repeated, with a restart anywhere: each comes out once, whole, and nothing is left', async () => {
+test('reference smpp 1.1: concat in: any texts of any people, mixed, repeated, with a restart anywhere: each comes out once, whole, and nothing is left', async () => {
   const text = fc.record({ source: fc.integer({ min: 1, max: 3 }), total: fc.integer({ min: 2, max: 6 }) });
   await fc.assert(
     fc.asyncProperty(
@@ -74,7 +74,7 @@ test('parts that arrive at the same moment are one text', async () => {
   assert.deepEqual(texts(), ['1: 123']);
 });
 
-test('a flood of texts that are never finished is bounded: the oldest go out with their gaps', async () => {
+test('reference smpp 5: memory growth: a flood of texts that are never finished is bounded: the oldest go out with their gaps', async () => {
   const { rejoin, wholes } = open(new MemoryState(), { now: 0 });
   for (let n = 0; n < 10_050; n++) await rejoin.add(part(String(n), 1, 2, 1, 'x'));
   rejoin.tick();

@@ -142,7 +142,7 @@ describe('there and back', () => {
     );
   });
 
-  test('no grapheme of any text is in two parts', () => {
+  test('reference smpp 0, fact 7: no grapheme of any text is in two parts', () => {
     const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
     const borders = (text: string) => new Set([...segmenter.segment(text)].map(({ index }) => index));
     fc.assert(

@@ -29,7 +29,7 @@ describe('session', () => {
     const ids = (await Promise.all(asked)).map(({ response }) => response.body);
     assert.deepEqual(ids, [{ message_id: '1' }, { message_id: '2' }, { message_id: '3' }]);
   });
-  test('a generic_nack answers the request of its sequence number', async () => {
+  test('SMPP 3.4 s.4.3: a generic_nack answers the request of its sequence number', async () => {
     const { session, peer } = await bound();
     const asked = session.request('query_sm', {});
     const { sequence_number } = await peer.next('query_sm');
@@ -46,7 +46,7 @@ describe('session', () => {
     await asked;
     assert.equal(oddities.length, 2);
   });
-  test('a request without a response in time is rejected as sent, and a late one still tells its context', async () => {
+  test('reference smpp 3: a request without a response in time is rejected as sent, and a late one still tells its context', async () => {
     const { session, peer, clock, late } = await bound();
     const asked = session.request('submit_sm', {}, [], 'mine');
     const pdu = await peer.next('submit_sm');
@@ -91,7 +91,7 @@ describe('session', () => {
     await turn();
     assert.equal(closed.length, 1);
   });
-  test('no enquire_link is sent before the bind', async () => {
+  test('reference smpp 3: no enquire_link is sent before the bind', async () => {
     const { session, peer, clock } = bench();
     clock.now += 60_000;
     session.tick();
@@ -118,7 +118,7 @@ describe('session', () => {
     await peer.ended();
     assert.deepEqual(closed, ['the peer unbound']);
   });
-  test('1000 requests outstanding and the peer drops: all are settled, none is held', async () => {
+  test('reference smpp 3: 1000 requests outstanding and the peer drops: all are settled, none is held', async () => {
     const { session, peer } = await bound();
     const asked = Array.from({ length: 1000 }, (_, n) => session.request('submit_sm', submit(n).body));
     await turn();
@@ -128,7 +128,7 @@ describe('session', () => {
     assert.equal(session.outstanding, 0);
     await assert.rejects(session.request('submit_sm', {}), (error) => error instanceof SessionError && !error.isSent);
   });
-  test('a handler that throws answers ESME_RSYSERR, and the next request is served', async () => {
+  test('reference smpp 3: a handler that throws answers ESME_RSYSERR, and the next request is served', async () => {
     const { peer, answerWith, oddities } = await bound();
     answerWith(() => {
       throw new Error('a fault of ours');
@@ -140,7 +140,7 @@ describe('session', () => {
     assert.equal((await peer.next('deliver_sm_resp')).command_status, 0);
     assert.match(oddities[0] ?? '', /a fault of ours/);
   });
-  test('all PDUs of one turn leave in one write', async () => {
+  test('reference smpp 0, fact 1: all PDUs of one turn leave in one write', async () => {
     const { session, peer } = await bound();
     const chunks: number[] = [];
     peer.stream.on('data', (chunk: Buffer) => chunks.push(chunk.length));
@@ -149,7 +149,7 @@ describe('session', () => {
     assert.equal(chunks.length, 1);
     session.close('done');
   });
-  test('a peer that never reads is cut off, and what waits in memory is bounded', async () => {
+  test('reference smpp 3: a peer that never reads is cut off, and what waits in memory is bounded', async () => {
     const { session, peer, clock, closed } = await bound();
     peer.stream.pause();
     const octets = Buffer.alloc(250);
@@ -160,7 +160,7 @@ describe('session', () => {
     assert.equal(session.state, 'closed');
     assert.equal(closed.length, 1);
   });
-  test('more requests than we answer stop the reading until we do', async () => {
+  test('reference smpp 7.6: more requests than we answer stop the reading until we do', async () => {
     const { peer, answerWith, requests } = await bound({ inboundWindow: 10 });
     const waiting: Array<(answer: Answer) => void> = [];
     answerWith(() => new Promise((resolve) => waiting.push(resolve)));
@@ -187,14 +187,14 @@ describe('session', () => {
     peer.send({ command: 'submit_sm', sequence_number: 2, tlvs: [payload] });
     assert.deepEqual((await peer.next('submit_sm_resp')).body, { message_id: '1' });
   });
-  test('before a bind a PDU of more than 1 KiB ends the connection', async () => {
+  test('reference smpp 7.6: before a bind a PDU of more than 1 KiB ends the connection', async () => {
     const { peer, closed } = bench();
     peer.raw(encode({ command: 'submit_sm', sequence_number: 2, tlvs: [{ tag: 0x424, value: Buffer.alloc(5000) }] }));
     await peer.next('generic_nack');
     await peer.ended();
     assert.equal(closed.length, 1);
   });
-  test('a malformed request is answered in its own response, an unknown one with generic_nack', async () => {
+  test('SMPP 3.4 s.4.3.1: a malformed request is answered in its own response, an unknown one with generic_nack', async () => {
     const { peer } = await bound();
     const bad = encode({ command: 'deliver_sm', sequence_number: 4 }).subarray(0, 20);
     const header = Buffer.from(bad);

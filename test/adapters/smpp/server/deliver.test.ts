@@ -288,7 +288,7 @@ test('SMPP 3.4 s.2.9: no more than deliverWindow requests wait on one bind; all 
   await Promise.all(all);
 });
 
-test('a transmitter gets nothing: its account is away as far as messages go', async (t) => {
+test('reference smpp 5: DLR lost when the ESME is away: a transmitter gets nothing: its account is away as far as messages go', async (t) => {
   const { bound, server } = await open(t);
   await bound({ command: 'bind_transmitter' });
   await assert.rejects(server.deliver(toDesk('x'), signal), fails('unavailable'));

@@ -1,5 +1,6 @@
 // A hostile ESME on a live socket: whatever it sends is answered right or ends its own connection, and nobody else's.
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { encode, type RequestName, statuses, statusName } from '../../../../adapters/smpp/codec/index.ts';
 import { until } from '../../../servers/process.ts';
@@ -103,6 +104,32 @@ describe('reference smpp 3: a hostile ESME', () => {
     await until(async () => (await binds(centre)) === 0, 'no bind');
   });
 
+  test('reference smpp 3: a connection that is reset, before a bind and after, is forgotten', async (t) => {
+    const centre = await open(t);
+    const other = await centre.bound();
+    for (const one of [await centre.connect(), await centre.bound()]) {
+      one.raw(good.subarray(0, 30));
+      (one.stream as Socket).resetAndDestroy();
+    }
+    await until(async () => (await binds(centre)) === 1, 'one bind');
+    await works(other);
+  });
+
+  test('reference smpp 3: two requests of one sequence number have an answer each', async (t) => {
+    const { bound } = await open(t);
+    const esme = await bound();
+    esme.raw(Buffer.concat([good, good]));
+    const answers = [await esme.next('submit_sm_resp'), await esme.next('submit_sm_resp')];
+    assert.deepEqual(
+      answers.map(({ sequence_number, command_status }) => [sequence_number, command_status]),
+      [
+        [42, 0],
+        [42, 0],
+      ],
+    );
+    assert.equal(new Set(answers.map(({ body }) => body.message_id)).size, 2);
+  });
+
   test('reference smpp 7.6: an ESME that reads nothing is cut off, and holds no memory meanwhile', async (t) => {
     const centre = await open(t, { window: 10_000 }, { responseTimeoutMs: 300, enquireLinkMs: 0 });
     const other = await centre.bound();
@@ -149,7 +176,7 @@ describe('reference smpp 3: a hostile ESME', () => {
     held = [];
   });
 
-  test('a hub that throws nonsense answers that message and not the session', async (t) => {
+  test('reference smpp 3: a hub that throws nonsense answers that message and not the session', async (t) => {
     const { hub, bound } = await open(t);
     const esme = await bound();
     hub.onPublish = () => {
