@@ -10,6 +10,7 @@ import { hintsOf } from './hints.ts';
 import { type MobileRules, toEvent } from './mapping.ts';
 import type { ReceiptBook } from './receipts/book.ts';
 import { isMarkedReceipt, type ParsedReceipt, parseReceipt } from './receipts/dialects.ts';
+import type { PartRecord } from './receipts/records.ts';
 import type { Rejoin, Whole } from './rejoin.ts';
 import { type Repeats, sealOf } from './repeats.ts';
 import { contentOf, type DataCoding, headerBytesOf, type Piece, readDataCoding, readSegment } from './text/index.ts';
@@ -65,7 +66,11 @@ export class Inbound {
     if (receipt) {
       // Most SMSCs turn source and destination round in a receipt, some do not.
       const numbers = [pdu.body.source_addr, pdu.body.destination_addr];
-      const found = await book.heard(receipt, numbers, (event) => this.#trace(event, pdu, frame, receipt.stat), host);
+      const matched = ({ e: event, a: sentAt }: PartRecord) => {
+        this.#trace(event, pdu, frame, receipt.stat);
+        if (sentAt !== undefined) hub.metrics.observe('receipt_ms', hub.now() - sentAt);
+      };
+      const found = await book.heard(receipt, numbers, matched, host);
       hub.metrics.count('receipts_total', { found });
       if (found === 'settled' && receipt.isCertain) await this.#noteDialect(receipt, host);
       if (found === 'unknown' && receipt.isCertain) {
@@ -78,7 +83,10 @@ export class Inbound {
     }
     const seal = sealOf(pdu, frame);
     if (repeats.take(seal)) hub.metrics.count('repeats_total');
-    else await this.#text(pdu, octets, coding, frame);
+    else {
+      await this.#text(pdu, octets, coding, frame);
+      await this.#noteStyle(pdu, octets, host);
+    }
     repeats.answered(link, seal);
   }
 
@@ -87,6 +95,19 @@ export class Inbound {
     if (dialect !== undefined) await learnt.noteOne(host, 'dialects', dialect);
     if (doneDate !== undefined && /^\d+$/.test(doneDate))
       await learnt.noteOne(host, 'dates', `${doneDate.length} digits`);
+  }
+
+  /** How this SMS centre writes messages, for operators who set `source`, `destination` and `alphabet0`. */
+  async #noteStyle({ body }: Mobile, octets: Buffer, host: string): Promise<void> {
+    const { book, options } = this.#parts;
+    const { learnt } = book;
+    const { source_addr_ton, source_addr_npi, dest_addr_ton, dest_addr_npi, data_coding } = body;
+    const [from, to] = [`${source_addr_ton}/${source_addr_npi}`, `${dest_addr_ton}/${dest_addr_npi}`];
+    await learnt.noteOne(host, 'numbers', `from ${from} to ${to}`);
+    const isSeven = (options.alphabet0 === 'gsm' || options.alphabet0 === 'ia5') && (body.esm_class & udhi) === 0;
+    const isOdd = data_coding === 0 && isSeven && octets.some((octet) => octet > 0x7f);
+    const coding = `0x${data_coding.toString(16).padStart(2, '0')}`;
+    await learnt.noteOne(host, 'codings', isOdd ? `${coding} with octets above 0x7f (see alphabet0)` : coding);
   }
 
   async #text(pdu: Mobile, octets: Buffer, coding: DataCoding, frame: Buffer): Promise<void> {

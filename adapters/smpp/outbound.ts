@@ -168,6 +168,7 @@ export class Outbound {
       d: destination_addr,
       o: [common.source_addr_ton ?? 0, common.source_addr_npi ?? 0, common.source_addr ?? ''],
       i,
+      a: this.#parts.hub.now(),
       n: this.#parts.options.receipts === 'last-part' ? 1 : parts,
     };
   }

@@ -20,6 +20,9 @@ export interface BookOptions extends TallyLimits, Pins {
   readonly errorWords: Readonly<Record<string, string>>;
 }
 
+/** Hears of every receipt for a part of ours, whatever it changes. */
+export type Matched = (record: PartRecord) => void;
+
 export interface BookHooks {
   /** Tried before a message whose receipts never came is called unknown. */
   readonly ask?: Ask;
@@ -89,13 +92,12 @@ export class ReceiptBook {
 
   /**
    * A receipt came that names those numbers, from the SMS centre `host`. Resolves once what it says is durable; rejects
-   * when it could not be published. `matched` hears of every receipt for a message of ours, whatever it changes.
-   * `unknown`: there is none.
+   * when it could not be published. `unknown`: there is no such message of ours.
    */
   async heard(
     receipt: ParsedReceipt,
     numbers: readonly string[],
-    matched: (event: string) => void = () => {},
+    matched: Matched = () => {},
     host = '',
   ): Promise<'settled' | 'kept' | 'unknown'> {
     const outcome = this.#outcomeOf(receipt);
@@ -123,15 +125,15 @@ export class ReceiptBook {
     messageId: string,
     record: PartRecord,
     outcome: Outcome | undefined,
-    matched: (event: string) => void,
+    matched: Matched,
   ): Promise<'settled'> {
     await this.accepted(messageId, record, this.#options.recordMs);
     await this.#hooks.found?.(messageId, record);
     return this.#heard({ rule: 'same', key: partKey(idKey(messageId)), record }, outcome, matched);
   }
 
-  async #heard(hit: Hit, outcome: Outcome | undefined, matched: (event: string) => void): Promise<'settled'> {
-    matched(hit.record.e);
+  async #heard(hit: Hit, outcome: Outcome | undefined, matched: Matched): Promise<'settled'> {
+    matched(hit.record);
     if (outcome) await this.#settle(hit, outcome);
     return 'settled';
   }
@@ -166,7 +168,7 @@ export class ReceiptBook {
     if (this.#options.receiptFallback === 'numbers') await this.#nameless.add(record, ttlMs);
   }
 
-  async #matchNumbers(numbers: readonly string[], outcome: Outcome | undefined, matched: (event: string) => void) {
+  async #matchNumbers(numbers: readonly string[], outcome: Outcome | undefined, matched: Matched) {
     if (this.#options.receiptFallback !== 'numbers') return false;
     return this.#nameless.match(numbers, this.#options.recordMs, async (record) => {
       await this.#heard({ rule: 'same', key: undefined, record }, outcome, matched);

@@ -19,6 +19,10 @@ interface HostFacts {
   /** Where receipts are: `deliver_sm text, esm_class 0x04`; and how many digits their dates have. */
   dialects?: string[];
   dates?: string[];
+  /** TON and NPI of its messages: `from 1/1 to 5/0`. */
+  numbers?: string[];
+  /** data_coding of its messages, and what in them speaks against `alphabet0`. */
+  codings?: string[];
 }
 
 /** Of the account as a whole: a message's receipts may come from several hosts. */
@@ -91,9 +95,10 @@ export class Learnt {
   }
 
   /** One more of a kind; what is known already costs nothing. */
-  async noteOne(host: string, kind: 'ids' | 'dialects' | 'dates', value: string): Promise<void> {
+  async noteOne(host: string, kind: Exclude<keyof HostFacts, 'idRules'>, value: string): Promise<void> {
     const known = this.#hosts.get(host)?.[kind] ?? [];
-    if (!known.includes(value)) await this.#noteHost(host, { [kind]: [...known, value].slice(-mostOfEach) });
+    if (known.includes(value) || known.length >= mostOfEach) return;
+    await this.#noteHost(host, { [kind]: [...known, value] });
   }
 
   async noteConstant(id: string): Promise<void> {
@@ -137,7 +142,7 @@ export class Learnt {
   /** For operators: of one SMS centre, and what holds for all. */
   row(host: string): Readonly<Record<string, string>> {
     const { receiptIds, partReceipts } = this.#pins;
-    const { idRules: rules, ids, dialects, dates } = this.#hosts.get(host) ?? {};
+    const { idRules: rules, ids, dialects, dates, numbers, codings } = this.#hosts.get(host) ?? {};
     const pinned = (value: string, isPinned: boolean) => (isPinned ? `${value} (pinned)` : value);
     const seen = (values: readonly string[] | undefined) => values?.join('; ') ?? 'not seen yet';
     return {
@@ -145,6 +150,8 @@ export class Learnt {
       ids: seen(ids),
       receipts: seen(dialects),
       dates: seen(dates),
+      numbers: seen(numbers),
+      codings: seen(codings),
       partReceipts: pinned(this.parts, partReceipts !== 'auto'),
       constantIds: this.#facts.constants?.join(' ') ?? '',
     };

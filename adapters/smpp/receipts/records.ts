@@ -17,6 +17,8 @@ export interface PartRecord {
   readonly n: number;
   /** message_id as the SMSC wrote it, where its key is another. */
   readonly m?: string;
+  /** When it was submitted, in milliseconds since 1970. */
+  readonly a?: number;
   /** How it ended. */
   readonly s?: string;
 }

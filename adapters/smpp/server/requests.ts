@@ -97,12 +97,12 @@ export class Requests {
     return this.#parts.transactions.hold(nameOf({ id }), waitMs, () => connection.isBound);
   }
 
-  /** One PDU counts once for each that it is sent to. */
-  #admits(connection: Connection, { part, source }: Submission, destinations: readonly Destination[]): boolean {
+  /** One PDU counts once for each that it is sent to, and for each short message that it is. */
+  #admits(connection: Connection, { part, source, count }: Submission, destinations: readonly Destination[]): boolean {
     const [first] = destinations;
     const to = first && 'destination_addr' in first ? first.destination_addr : '';
     const whole = part && { key: `${source.addr}/${to}/${part.reference}/${part.total}`, total: part.total };
-    if (connection.account?.throttle.admits(whole, Math.max(1, destinations.length))) return true;
+    if (connection.account?.throttle.admits(whole, count * Math.max(1, destinations.length))) return true;
     connection.throttled++;
     return false;
   }

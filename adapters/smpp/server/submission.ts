@@ -5,6 +5,7 @@ import { versions } from '../binds/versions.ts';
 import { type PduOf, parseTime, type StatusName, type Tlv, tlvInt, tlvOctets, tlvs } from '../codec/index.ts';
 import { hintsOf } from '../hints.ts';
 import {
+  capacity,
   type DefaultAlphabet,
   headerBytesOf,
   type PartOf,
@@ -22,6 +23,8 @@ export interface Submission {
   readonly serviceType: string;
   readonly piece: NonNullable<Piece>;
   readonly part?: PartOf;
+  /** How many short messages it is to a phone: a message_payload may be many. */
+  readonly count: number;
   /** s.5.2.17. */
   readonly registered: number;
   readonly notBefore?: number;
@@ -81,6 +84,7 @@ export function readSubmission(pdu: SubmitPdu, reading: Reading): Submission {
     serviceType: body.service_type,
     piece: { payload, dataCoding: body.data_coding, ...(udh ? { udh } : {}) },
     ...(part ? { part } : {}),
+    count: countOf(payload.length, coding.alphabet?.isSeptets ?? false, udh?.length ?? 0),
     registered: body.registered_delivery,
     priority: 'priority_flag' in body ? body.priority_flag : 0,
     ...readTimes(pdu, reading, isTransaction),
@@ -111,6 +115,11 @@ export function readInstants(
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };
+}
+
+function countOf(units: number, isSeptets: boolean, headerBytes: number): number {
+  if (units <= capacity({ isSeptets }, headerBytes)) return 1;
+  return Math.ceil(units / Math.max(1, capacity({ isSeptets }, headerBytes, 'udh8')));
 }
 
 function readTimes(

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { Link } from '../../../adapters/smpp/binds/link.ts';
 import { intTlv } from '../../../adapters/smpp/codec/index.ts';
+import { endpointsOf } from '../../../adapters/smpp/config.ts';
 import { adapter, Smpp } from '../../../adapters/smpp/index.ts';
 import { parseAddress, type ViewRow } from '../../../src/contract/index.ts';
 import { fakeHub } from '../../peers/hub.ts';
@@ -28,6 +30,57 @@ async function smscs(t: TestContext, count: number): Promise<NpmSmsc[]> {
 }
 
 const local = (smsc: { port: number }) => `127.0.0.1:${smsc.port}`;
+
+describe('reconnect', () => {
+  /** A link to an SMSC that answers each bind with that status, by a clock of the test's. */
+  const refusing = async (t: TestContext, status: number) => {
+    const smsc = await npmSmsc();
+    t.after(() => smsc.close());
+    smsc.onBind = () => ({ command_status: status });
+    const clock = { now: 1_000_000 };
+    let ended = Promise.withResolvers<string>();
+    const handler = {
+      up: () => ended.resolve('up'),
+      down: (why: string) => ended.resolve(why),
+      request: () => 'silent' as const,
+      oddity: () => {},
+      late: () => {},
+    };
+    const reconnect = { firstMs: 1000, maxMs: 8000 };
+    const settings = adapter.options.parse({ port: smsc.port, systemId: 'me', reconnect, enquireLinkMs: 0 });
+    const link = new Link('bind_transceiver', settings, endpointsOf(settings), 0, handler, () => clock.now);
+    t.after(() => link.stop());
+    await link.start();
+    /** How long until the next attempt, to the tenth of a second, and how it ends. */
+    const next = async () => {
+      ended = Promise.withResolvers();
+      const since = clock.now;
+      while (link.state === 'waiting') {
+        clock.now += 100;
+        link.tick();
+      }
+      return { ms: clock.now - since, outcome: await ended.promise };
+    };
+    return { smsc, next };
+  };
+  test('reference smpp 1.1: pauses between attempts to bind double up to the longest, each with jitter', async (t) => {
+    const { next } = await refusing(t, 0x08);
+    for (const expected of [1000, 2000, 4000, 8000, 8000]) {
+      const { ms } = await next();
+      assert.ok(ms >= expected * 0.75 && ms <= expected * 1.25 + 100, `${ms} for ${expected}`);
+    }
+  });
+  test('reference smpp 5: ESME_RALYBND is tried again until the SMS centre has forgotten the old bind', async (t) => {
+    const { smsc, next } = await refusing(t, 0x05);
+    assert.match((await next()).outcome, /ESME_RALYBND/);
+    smsc.onBind = () => ({});
+    assert.equal((await next()).outcome, 'up');
+  });
+  test('reference smpp 5: a wrong password is not tried again before the longest pause', async (t) => {
+    const { next } = await refusing(t, 0x0e);
+    assert.ok((await next()).ms >= 8000 * 0.75);
+  });
+});
 
 describe('several binds', () => {
   test('reference smpp 1.1: several binds of one account share the load, and a receipt may come on any of them', async (t) => {

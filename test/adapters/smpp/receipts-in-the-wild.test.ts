@@ -96,6 +96,38 @@ describe('ids', () => {
     assert.deepEqual(told(), ['e1 delivered']);
     assert.equal(book.learnt.row('').idRule, 'same (pinned)');
   });
+  test('reference smpp 7.7: from the submit to each of its receipts is measured', async () => {
+    const { hear, book, hub } = await receiving();
+    hub.clock = 1_000_000;
+    const seen: unknown[] = [];
+    hub.metrics.observe = (name, ms) => void seen.push([name, ms]);
+    const record = {
+      e: 'e1',
+      f: 'tel:+447700900001',
+      t: 'tel:+447700900123',
+      d: phoneNumber,
+      i: 0,
+      n: 1,
+      a: hub.now(),
+    };
+    await book.accepted('77', record, 3_600_000);
+    hub.clock += 4200;
+    await hear(text('id:77 stat:DELIVRD'));
+    assert.deepEqual(seen, [['receipt_ms', 4200]]);
+  });
+  test('reference smpp 7.4: TON, NPI and data_coding of its messages are shown, in bounds, and what speaks against alphabet0', async () => {
+    const { hear, book } = await receiving();
+    const mobile = (more: object) =>
+      hear({ command: 'deliver_sm', body: { short_message: Buffer.from('hi'), ...more } });
+    await mobile({});
+    await mobile({ source_addr_ton: 5, source_addr_npi: 0, source_addr: 'Bank', data_coding: 8 });
+    await mobile({ short_message: Buffer.from('h\xe9', 'latin1') });
+    const { numbers, codings } = book.learnt.row('');
+    assert.equal(numbers, 'from 1/0 to 1/0; from 5/0 to 1/0');
+    assert.equal(codings, '0x00; 0x08; 0x00 with octets above 0x7f (see alphabet0)');
+    for (let npi = 0; npi < 20; npi++) await mobile({ source_addr_npi: npi });
+    assert.equal(book.learnt.row('').numbers?.split('; ').length, 8);
+  });
   test('reference smpp 7.4: a host that hands on receipts of two kinds is shown with both, and what is known is not written again', async () => {
     const { accepted, hear, hub, book } = await receiving();
     let writes = 0;

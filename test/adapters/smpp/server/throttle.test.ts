@@ -1,7 +1,7 @@
 // The rate of an account, the times and numbers of the specification: the pure parts of the server, with a clock of the test's.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatTime, parseTime, statusName } from '../../../../adapters/smpp/codec/index.ts';
+import { formatTime, octetsTlv, parseTime, statusName } from '../../../../adapters/smpp/codec/index.ts';
 import { NumberTable } from '../../../../adapters/smpp/server/number-table.ts';
 import { Throttle } from '../../../../adapters/smpp/server/throttle.ts';
 import { parseAddress } from '../../../../src/contract/index.ts';
@@ -42,6 +42,24 @@ test('reference smpp 7.6: a submit_multi to more than the rate is taken whole, a
   assert.equal(throttle.admits(), false);
   now += 1100;
   assert.equal(throttle.admits(), true);
+});
+
+test('reference smpp 5: a message_payload is paid for as the short messages that it is', async (t) => {
+  const { hub, bound } = await open(t, { ratePerSecond: 4 });
+  hub.clock = 1_000_000;
+  const esme = await bound();
+  const say = async (text: string, more = {}) => {
+    const payload = [octetsTlv('message_payload', Buffer.from(text))];
+    return statusName((await esme.ask('submit_sm', submit('', more), payload)).command_status);
+  };
+  assert.equal(await say('x'.repeat(160)), 'ESME_ROK');
+  assert.equal(await say('x'.repeat(3 * 153)), 'ESME_ROK');
+  assert.equal(await say('x'), 'ESME_RTHROTTLED', 'one and three of four a second');
+  hub.clock += 1000;
+  assert.equal(await say('\0x'.repeat(2 * 67), { data_coding: 8 }), 'ESME_ROK');
+  assert.equal(await say('x'), 'ESME_ROK');
+  assert.equal(await say('x'), 'ESME_ROK');
+  assert.equal(await say('x'), 'ESME_RTHROTTLED', 'two of UCS-2, then two');
 });
 
 test('reference smpp 7.6: a second text under the same reference is a text of its own to the rate', () => {
