@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { decodeMessage, encodeMessage, Headers, SipParseError } from '../../../adapters/sip/codec/message.ts';
 import { StreamDecoder } from '../../../adapters/sip/codec/stream-decoder.ts';
@@ -48,15 +49,16 @@ const lists =
   '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list name="x"><entry uri="sip:a@h"><display-name>A</display-name></entry><list><entry uri="tel:+1"/></list><external anchor="x"/></list></resource-lists>';
 const html =
   '<html><body><p class="a">1 &lt; 2 &amp; &#252; &#x1f600;</p><br/><div>b<!-- c --></div><script>x</script></body></html>';
+const envelope = request();
 const people = { from: parseAddress('sip:bob@other.example'), to: parseAddress('sip:alice@gw.example') };
 
 /** As it comes in a MESSAGE, through every layer. */
 function received(bytes: Buffer, type: string, ...encoding: string[]): void {
   const headers = new Headers();
-  for (const [name, value] of request().headers.entries()) if (name !== 'Content-Type') headers.add(name, value);
+  for (const [name, value] of envelope.headers.entries()) if (name !== 'Content-Type') headers.add(name, value);
   headers.add('Content-Type', type);
   for (const one of encoding) headers.add('Content-Encoding', one);
-  toIncoming({ ...request(), headers, body: bytes }, people, 1.7e12);
+  toIncoming({ ...envelope, headers, body: bytes }, people, 1.7e12);
 }
 
 const formats: readonly Format[] = [
@@ -176,7 +178,7 @@ const formats: readonly Format[] = [
 ];
 
 for (const { name, samples, read, refusals } of formats) {
-  test(`reference sip 2: mutants of ${name} are read or refused in words, whatever is wrong with them`, (t) => {
+  test(`reference sip 2: mutants of ${name} are read or refused in words, whatever is wrong with them`, async (t) => {
     assert.ok(samples.length > 0);
     for (const sample of samples) attempt(sample);
     const mutator = new Mutator(samples, seed);
@@ -184,6 +186,8 @@ for (const { name, samples, read, refusals } of formats) {
     let slowestMs = 0;
     const startedAt = performance.now();
     for (let index = 0; index < count; index++) {
+      // What zlib let go of is freed between turns only.
+      if (index % 256 === 0) await setImmediate();
       const bytes = mutator.next();
       const before = performance.now();
       if (!attempt(bytes)) refused++;
