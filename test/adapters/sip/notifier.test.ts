@@ -257,13 +257,18 @@ test('RFC 5839 s.6.3: a refresh by somebody who has this state already is 204, a
   assert.notEqual(site.last.request.headers.get('SIP-ETag'), etag);
 });
 
-test('RFC 5839 s.5.3: a poll for a state that is known already is 204', async () => {
+test('RFC 5839 s.6.2: a poll for a state that is known already has a NOTIFY without it, never 204', async () => {
   const { site } = await watching();
   const etag = site.last.request.headers.get('SIP-ETag') ?? '';
-  const before = site.notified.length;
-  const answer = await site.subscribe({ expires: 0, more: [['Suppress-If-Match', etag]] });
-  assert.equal(answer.status, 204);
-  assert.equal(site.notified.length, before);
+  for (const known of [etag, '*', 'another']) {
+    const before = site.notified.length;
+    const answer = await site.subscribe({ expires: 0, more: [['Suppress-If-Match', known]] });
+    assert.equal(answer.status, 200);
+    assert.equal(site.notified.length, before + 1);
+    assert.equal(site.last.request.headers.get('SIP-ETag'), etag);
+    assert.equal(site.last.body === '', known !== 'another', known);
+    assert.equal(site.last.request.headers.has('Content-Type'), known === 'another');
+  }
 });
 
 test('RFC 6446 s.5.2: min-interval makes the pause longer, never shorter, and Subscription-State says so', async () => {

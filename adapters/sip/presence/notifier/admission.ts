@@ -111,10 +111,8 @@ export class Admission {
       unproven.leave(subscription);
       throw error;
     }
-    if (seconds === 0 && isSuppressed(request, subscription)) {
-      unproven.leave(subscription);
-      return this.#answer(request, flow, subscription, 204);
-    }
+    // RFC 5839 s.6.2: outside a dialog there is always a NOTIFY.
+    subscription.knows = request.headers.get('Suppress-If-Match');
     return { ...this.#answer(request, flow, subscription), afterwards: () => sender.answered(subscription) };
   }
 
@@ -153,8 +151,10 @@ export class Admission {
     subscription.type = type;
     subscription.way = wayOf(request, dialog.target, flow);
     unproven.prove(subscription);
-    if (seconds === 0) await end(subscription, 'timeout');
-    else {
+    if (seconds === 0) {
+      subscription.knows = request.headers.get('Suppress-If-Match');
+      await end(subscription, 'timeout');
+    } else {
       await refreshed(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request), request });
       subscription.expiresAt = hub.now() + seconds * 1000;
       await store.save(subscription);
@@ -224,7 +224,7 @@ function requireWay(dialog: Dialog): void {
   if (!/^sips?$/.test(next.scheme)) throw new SipParseError(`no way to a ${next.scheme}: Contact`);
 }
 
-/** RFC 5839 s.5: the watcher has this state already. */
+/** RFC 5839 s.6.3: the watcher has this state already. */
 function isSuppressed({ headers }: SipRequest, subscription: Subscription): boolean {
   const known = headers.get('Suppress-If-Match');
   if (known === undefined) return false;

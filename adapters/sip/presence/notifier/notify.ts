@@ -23,7 +23,11 @@ export function fillNotify(
   headers.add('Event', eventOf(subscription)).add('Subscription-State', stateOf(subscription, now));
   if (extension !== undefined) headers.add('Require', extension);
   if (!body || etag === undefined) return;
-  headers.add('SIP-ETag', etag).add('Content-Type', body.type);
+  headers.add('SIP-ETag', etag);
+  const isKnown = subscription.knows === '*' || subscription.knows === etag;
+  subscription.knows = undefined;
+  if (isKnown) return;
+  headers.add('Content-Type', body.type);
   for (const [name, value] of body.headers ?? []) headers.add(name, value);
   request.body = Buffer.from(body.content);
 }

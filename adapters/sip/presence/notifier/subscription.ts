@@ -59,6 +59,8 @@ export class Subscription extends Timed implements Watch {
   quietUntil = 0;
   /** When it is worth a look for news; Infinity: not at all. */
   wakeAt = Number.POSITIVE_INFINITY;
+  /** The mark of the state that the watcher says it has: the next NOTIFY leaves that out (RFC 5839 s.6.2). */
+  knows: string | undefined;
   /** Of the last body that it has taken (RFC 5839 s.4). */
   etag: string | undefined;
   notifiedAt = 0;
