@@ -117,7 +117,7 @@ const publications = z.strictObject({
   accept: z
     .boolean()
     .default(true)
-    .describe('we are the presence server of nativeDomains: PUBLISH is taken; false: their phones are asked'),
+    .describe('we are the presence server of nativeDomains; false: their phones are, each for itself'),
   minExpires: z.number().int().min(1).max(3600).default(60).describe('seconds; a shorter publication is 423'),
   maxExpires: count.default(3600).describe('seconds; a longer one is shortened'),
   watchers: z

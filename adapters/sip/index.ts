@@ -139,7 +139,10 @@ export class SipAdapter implements Adapter {
     );
     const { wheel, transports, requester } = session;
     const nativeDomains = new Set(settings.nativeDomains);
-    const registrar = new Registrar({ domains: nativeDomains, state: hub.state, now: () => hub.now() });
+    const registrar = new Registrar({
+      ...{ domains: nativeDomains, state: hub.state, now: () => hub.now() },
+      changed: (person) => presence.registered(person),
+    });
     const changed = () => this.#report();
     const instanceId = instanceIdIn(hub.state);
     const trunks = settings.trunks.map((trunk) => new Registration(trunk, { requester, wheel, changed, instanceId }));

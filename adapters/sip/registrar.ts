@@ -39,6 +39,8 @@ export interface RegistrarOptions {
   domains: ReadonlySet<string>;
   state: State;
   now(): number;
+  /** Phones have come or gone. */
+  changed?(aor: Address): void;
 }
 
 const expires = { least: 60, usual: 3600, most: 7200 };
@@ -131,10 +133,11 @@ export class Registrar {
   }
 
   async #store(aor: Address, bindings: readonly Binding[]): Promise<void> {
-    const { state, now } = this.#options;
-    if (bindings.length === 0) return state.delete(keyOf(aor));
+    const { state, now, changed } = this.#options;
     const last = Math.max(...bindings.map(({ expiresAt }) => expiresAt));
-    return state.set(keyOf(aor), JSON.stringify(bindings), Math.max(last - now(), 1));
+    if (bindings.length === 0) await state.delete(keyOf(aor));
+    else await state.set(keyOf(aor), JSON.stringify(bindings), Math.max(last - now(), 1));
+    changed?.(aor);
   }
 
   #listing(aor: Address, bindings: readonly Binding[], { headers }: SipRequest): Answer {

@@ -150,3 +150,34 @@ test('baresip answers a SUBSCRIBE with its own presence, and hears when the watc
   await sip.deliver(event('cancel'), signal);
   assert.equal(told(hub).at(-1), 'deny');
 });
+
+test('reference sip 3.6: baresip registers with us and does not publish: it is asked, and its answer is told', async (t) => {
+  if (!needs(t, 'baresip')) return;
+  const hub = fakeHub();
+  const sip = create({
+    nativeDomains: ['native.example'],
+    auth: { realm: 'native.example', users: { bob: { password } }, algorithms: ['MD5'] },
+    publications: { watchers: 'everybody' },
+    t1Ms: 500,
+    t2Ms: 4000,
+  });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  const phone = 'sip:bob@native.example';
+  await sip.deliver(sampleEvent('subscription', watcher, phone, { action: 'request' }), signal);
+  assert.deepEqual(told(hub), ['approve', 'bob unavailable']);
+  const [port = 0] = await freePorts(1);
+  const folder = temporaryFolder('baresip');
+  t.after(() => folder.remove());
+  const modules = ['account.so', 'menu.so', 'contact.so', 'presence.so'];
+  const path = 'module_path /usr/lib/baresip/modules';
+  const config = [`sip_listen 127.0.0.1:${port}`, path, ...modules.map((name) => `module_app ${name}`)];
+  writeFileSync(join(folder.path, 'config'), `${config.join('\n')}\n`);
+  const outbound = `"sip:127.0.0.1:${sip.portOf('UDP')};transport=udp"`;
+  writeFileSync(join(folder.path, 'accounts'), `<${phone}>;auth_user=bob;auth_pass=${password};outbound=${outbound}\n`);
+  writeFileSync(join(folder.path, 'contacts'), '');
+  const baresip = await startServer('/usr/bin/baresip', { args: ['-f', folder.path], readyLine: /ready/i });
+  t.after(() => baresip.stop());
+  await until(() => hub.draftsOf('presence').length > 1, `a NOTIFY of baresip:\n${baresip.output()}`);
+  assert.match(hub.draftsOf('presence')[1]?.availability ?? '', /^(available|unknown)$/);
+});

@@ -133,6 +133,11 @@ export class Presence {
     await Promise.all(rooms.map((room) => room?.start()));
   }
 
+  /** Phones of that person have come or gone. */
+  registered(person: Address): void {
+    this.#native?.registered(person);
+  }
+
   stop(): void {
     this.#notifier.stop();
     this.#subscriber.stop();
@@ -154,7 +159,8 @@ export class Presence {
   }
 
   async #notify(inbound: Inbound): Promise<Answer> {
-    return (await this.#waiting.handleNotify(inbound)) ?? this.#subscriber.handleNotify(inbound);
+    const own = (await this.#waiting.handleNotify(inbound)) ?? (await this.#native?.handleNotify(inbound));
+    return own ?? this.#subscriber.handleNotify(inbound);
   }
 
   // Nobody's delivery waits for it.
@@ -184,6 +190,7 @@ function newNative(options: PresenceOptions, needs: NativeNeeds): NativePresence
     { ...publications, nativeDomains, maxPerPresentity, watching, pauseMs, allow: publications.watchers },
     {
       ...parts,
+      t1Ms: options.t1Ms,
       canonical: (address) => canonical(address, gatewayDomains),
       moved({ presentity, watcher, standing }, isGone) {
         const event = isGone ? 'noresource' : standing === 'active' ? 'approved' : 'subscribe';

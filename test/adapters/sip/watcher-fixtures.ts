@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { z } from 'zod';
 import { Headers, SipParseError, type SipRequest, type SipResponse } from '../../../adapters/sip/codec/message.ts';
 import { options } from '../../../adapters/sip/config.ts';
+import type { Direction } from '../../../adapters/sip/directions.ts';
 import type { Answer } from '../../../adapters/sip/endpoint.ts';
 import { statusOf } from '../../../adapters/sip/errors.ts';
 import { Presence } from '../../../adapters/sip/presence/index.ts';
@@ -54,6 +55,11 @@ export class Site {
   onNotify: (request: SipRequest) => number | SipResponse | Promise<number | SipResponse> = () => 200;
   /** What a challenge does to the request on its way. */
   onSent: ((request: SipRequest) => void) | undefined;
+  /** The phones of everybody of our own, and what they are asked (SUBSCRIBE). */
+  phones: Direction[] = [];
+  readonly asked: SipRequest[] = [];
+  onAsked: (request: SipRequest) => SipResponse = () => response(200, [['Expires', '600']]);
+  readonly learnt: string[] = [];
   readonly #settings: WatcherSettings;
   readonly #publications: PublicationSettings;
   readonly #more: MoreSettings;
@@ -172,8 +178,11 @@ export class Site {
         hub: this.hub,
         wheel: this.clock.wheel,
         requester: { send: (outgoing) => this.#notify(outgoing) },
-        directions: { find: async () => [], destination: () => 'nowhere' },
-        peers: { takes: async () => undefined, learn: async () => {} },
+        directions: { find: async () => this.phones, destination: () => 'nowhere' },
+        peers: {
+          takes: async () => undefined,
+          learn: async (peer, verdicts) => void this.learnt.push(`${peer} ${JSON.stringify(verdicts)}`),
+        },
         transports: {
           connection: (id) => this.open.get(id),
           flowTo: async ({ address, port }) => new FakeFlow(this.clock, 'UDP', { address, port }),
@@ -187,6 +196,10 @@ export class Site {
     prepare?.(request, flow ?? new FakeFlow(this.clock));
     this.onSent?.(request);
     onSent?.(request);
+    if (request.method === 'SUBSCRIBE') {
+      this.asked.push(request);
+      return this.onAsked(request);
+    }
     const state = request.headers.get('Subscription-State') ?? '';
     const body = Buffer.from(request.body).toString();
     this.notified.push({ request, flow, state, body, at: this.hub.now() });

@@ -102,6 +102,11 @@ export class Audience {
     }
   }
 
+  /** Whether anybody watches or waits to. */
+  has(presentity: Address): boolean {
+    return this.#houses.has(keyOf(presentity));
+  }
+
   /** The presentity has made clear that this watcher may see. */
   async admit(presentity: Address, watcher: Address): Promise<void> {
     const member = this.#find(presentity, watcher);

@@ -15,6 +15,8 @@ export interface NativePackageParts {
   notifications: Notifications;
   allows(presentity: Address, watcher: Address): Promise<boolean>;
   document(presentity: Address): PidfDocument;
+  /** Somebody wants to know. */
+  wanted(presentity: Address): void;
 }
 
 export class NativePackage implements EventPackage {
@@ -42,11 +44,21 @@ export class NativePackage implements EventPackage {
 
   async begin(watch: Watch, { expiresMs }: Asked): Promise<'pending' | 'active'> {
     const isAllowed = await this.#parts.allows(watch.presentity, watch.watcher);
-    if (expiresMs > 0) this.resume(watch);
+    if (expiresMs > 0) {
+      this.resume(watch);
+      this.#parts.wanted(watch.presentity);
+    }
     return isAllowed ? 'active' : 'pending';
   }
 
-  async refresh(): Promise<void> {}
+  async refresh({ presentity }: Watch): Promise<void> {
+    this.#parts.wanted(presentity);
+  }
+
+  /** Whether anybody watches or waits to. */
+  has(presentity: Address): boolean {
+    return this.#watches.has(presentity.toLowerCase());
+  }
 
   resume(watch: Watch): void {
     const key = watch.presentity.toLowerCase();

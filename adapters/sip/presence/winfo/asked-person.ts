@@ -2,8 +2,7 @@
 // brings the watchers.
 import { createHash } from 'node:crypto';
 import type { Address, Hub } from '../../../../src/contract/index.ts';
-import type { Dialog } from '../../dialog.ts';
-import { Timed } from '../../timer-wheel.ts';
+import { OwnSubscription } from '../subscriber/own-subscription.ts';
 import { WatcherTable } from './watcher-info.ts';
 
 /** Plain JSON. */
@@ -17,14 +16,10 @@ export interface AskedRecord {
   until: number;
 }
 
-export class AskedPerson extends Timed {
+export class AskedPerson extends OwnSubscription {
   readonly record: AskedRecord;
   readonly table = new WatcherTable();
-  /** A SUBSCRIBE whose NOTIFY has not come yet. */
-  attempt: { callId: string; localTag: string; cseq: number } | undefined;
-  dialog: Dialog | undefined;
-  /** In a row. */
-  failures = 0;
+
   readonly #due: (person: AskedPerson) => void;
 
   constructor(record: AskedRecord, due: (person: AskedPerson) => void) {
@@ -40,14 +35,6 @@ export class AskedPerson extends Timed {
   get key(): string {
     return keyOf(this.record);
   }
-
-  get callId(): string | undefined {
-    return this.dialog?.callId ?? this.attempt?.callId;
-  }
-
-  get localTag(): string | undefined {
-    return this.dialog?.localTag ?? this.attempt?.localTag;
-  }
 }
 
 const prefix = 'winfo/';
@@ -59,7 +46,6 @@ export class AskedPeople {
   readonly #max: number;
   readonly #due: (person: AskedPerson) => void;
   readonly #all = new Map<string, AskedPerson>();
-  readonly #byCallId = new Map<string, AskedPerson>();
 
   constructor(max: number, hub: Pick<Hub, 'state' | 'now'>, due: (person: AskedPerson) => void) {
     this.#max = max;
@@ -69,10 +55,6 @@ export class AskedPeople {
 
   values(): Iterable<AskedPerson> {
     return this.#all.values();
-  }
-
-  findByCallId(callId: string): AskedPerson | undefined {
-    return this.#byCallId.get(callId);
   }
 
   /** A sign of the person. The one there is, a new one, or undefined when there are too many. */
@@ -98,18 +80,7 @@ export class AskedPeople {
     }
   }
 
-  /** Changes the Call-ID under which its notifications come. */
-  rename(person: AskedPerson, change: () => void): void {
-    if (person.callId !== undefined) this.#byCallId.delete(person.callId);
-    change();
-    if (person.callId !== undefined) this.#byCallId.set(person.callId, person);
-  }
-
   async forget(person: AskedPerson): Promise<void> {
-    this.rename(person, () => {
-      person.attempt = undefined;
-      person.dialog = undefined;
-    });
     this.#all.delete(person.key);
     await this.#hub.state.delete(storeKey(person));
   }

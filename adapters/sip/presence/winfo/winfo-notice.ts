@@ -1,13 +1,10 @@
-// A NOTIFY of presence.winfo (RFC 3857 s.4.7): whose it is, and what it says.
+// A NOTIFY of presence.winfo (RFC 3857 s.4.7): what it says.
 import { parseMediaType } from '../../../../src/formats/mime.ts';
 import { XmlError } from '../../../../src/formats/xml.ts';
 import { SipParseError, type SipRequest } from '../../codec/message.ts';
-import { tagOf } from '../../codec/name-addr.ts';
 import { parseParameterised } from '../../codec/parameters.ts';
-import { advanced, type Dialog, dialogFromRequest } from '../../dialog.ts';
 import { decodeContentEncoding } from '../../imdn.ts';
 import { type Ending, endingOf } from '../subscriber/phases.ts';
-import type { AskedPerson } from './asked-person.ts';
 import { parseWatcherInfo, type WatcherInfo, watcherInfoType } from './watcher-info.ts';
 
 export const winfoPackage = 'presence.winfo';
@@ -47,16 +44,6 @@ function infoIn(type: string, encodings: readonly string[], body: Uint8Array): W
     if (error instanceof XmlError) throw new SipParseError(error.message);
     throw error;
   }
-}
-
-export function belongs({ headers }: SipRequest, { localTag, dialog }: AskedPerson): boolean {
-  if (localTag === undefined || tagOf(headers.get('To')) !== localTag) return false;
-  return !dialog || dialog.remoteTag === (tagOf(headers.get('From')) ?? '');
-}
-
-/** The dialog with it; undefined when it is out of order. Throws SipParseError. */
-export function dialogAfter(request: SipRequest, { dialog, attempt }: AskedPerson): Dialog | undefined {
-  return dialog ? advanced(dialog, request) : dialogFromRequest(request, attempt?.localTag ?? '', attempt?.cseq);
 }
 
 function secondsIn(text: string | undefined): number | undefined {

@@ -16,12 +16,13 @@ import { retryAfterOf } from '../../errors.ts';
 import { addressOf } from '../../mapping/addresses.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
 import type { AgentParts, PresenceServer } from '../publication/agent.ts';
+import { OwnSender } from '../subscriber/own-sender.ts';
+import { OwnDialogs } from '../subscriber/own-subscription.ts';
 import { pauseMs, refreshDelayMs, startSpreadMs } from '../subscriber/pace.ts';
 import { outcomeOf } from '../subscriber/phases.ts';
 import { AskedPeople, type AskedPerson } from './asked-person.ts';
-import type { Watcher } from './watcher-info.ts';
-import { belongs, dialogAfter, readWinfo, type WinfoNotice } from './winfo-notice.ts';
-import { WinfoSender } from './winfo-sender.ts';
+import { type Watcher, watcherInfoType } from './watcher-info.ts';
+import { readWinfo, type WinfoNotice, winfoPackage } from './winfo-notice.ts';
 
 export interface WinfoSubscriberOptions {
   servers: readonly PresenceServer[];
@@ -37,6 +38,8 @@ const never: ReadonlySet<number> = new Set([405, 489, 501]);
 /** Whoever was asked about is not asked about again for so long, unless the answer was heard. */
 const askAgainMs = 7 * 86_400_000;
 const retryAfterMs = 5000;
+/** RFC 3857 s.4.2. */
+const usualSeconds = 3600;
 
 export class WinfoSubscriber {
   readonly #servers: ReadonlySet<string>;
@@ -46,7 +49,8 @@ export class WinfoSubscriber {
   readonly #random: () => number;
   readonly #timerNMs: number;
   readonly #people: AskedPeople;
-  readonly #sender: WinfoSender;
+  readonly #dialogs = new OwnDialogs<AskedPerson>();
+  readonly #sender: OwnSender<AskedPerson>;
   readonly #stopping = new AbortController();
 
   constructor({ servers, max, t1Ms }: WinfoSubscriberOptions, parts: WinfoSubscriberParts) {
@@ -57,7 +61,7 @@ export class WinfoSubscriber {
     this.#random = parts.random ?? Math.random;
     this.#timerNMs = 64 * t1Ms;
     this.#people = new AskedPeople(max, parts.hub, (person) => void this.#due(person));
-    this.#sender = new WinfoSender(parts, this.#people);
+    this.#sender = new OwnSender(parts.requester, this.#dialogs);
   }
 
   /** Goes on with those an earlier process looked after: their dialogs begin anew, and the old ones are left to end. */
@@ -83,16 +87,11 @@ export class WinfoSubscriber {
 
   /** NOTIFY; undefined when it is somebody else's. Throws SipParseError. */
   async handleNotify({ request }: Pick<Inbound, 'request'>): Promise<Answer | undefined> {
-    const person = this.#people.findByCallId(request.headers.get('Call-ID') ?? '');
+    const person = this.#dialogs.find(request.headers.get('Call-ID') ?? '');
     if (!person) return undefined;
-    if (!belongs(request, person)) return { status: 481 };
+    if (!person.belongs(request)) return { status: 481 };
     const notice = readWinfo(request);
-    const dialog = dialogAfter(request, person);
-    if (!dialog) return { status: 500, reason: 'Out Of Order' };
-    this.#people.rename(person, () => {
-      person.dialog = dialog;
-      person.attempt = undefined;
-    });
+    if (!this.#dialogs.advance(person, request)) return { status: 500, reason: 'Out Of Order' };
     return this.#apply(person, notice);
   }
 
@@ -145,10 +144,9 @@ export class WinfoSubscriber {
     const { server, until, presentity } = person.record;
     try {
       if (until < this.#hub.now()) return await this.#leave(person);
-      if ((await this.#parts.peers.takes(server, 'winfo')) === false) return await this.#people.forget(person);
-      if (person.attempt) this.#drop(person);
-      const response = await this.#sender.subscribe(person, this.#stopping.signal);
-      await this.#answered(person, response);
+      if ((await this.#parts.peers.takes(server, 'winfo')) === false) return await this.#forget(person);
+      if (person.attempt) this.#dialogs.drop(person);
+      await this.#answered(person, await this.#subscribe(person, usualSeconds));
     } catch (thrown) {
       if (this.#stopping.signal.aborted) return;
       const { message, retryAfterMs: asked } = asGatewayError(thrown);
@@ -163,21 +161,21 @@ export class WinfoSubscriber {
     this.#hub.metrics.count('answers_total', { method: 'SUBSCRIBE', status: String(status) });
     if (status < 300) {
       // RFC 6665 s.4.1.2.4, Timer N: without a NOTIFY there is no subscription.
-      const seconds = Number(headers.get('Expires') ?? 3600);
+      const seconds = Number(headers.get('Expires') ?? usualSeconds);
       this.#wheel.set(person, person.dialog ? refreshDelayMs(seconds * 1000, this.#random) : this.#timerNMs);
       return;
     }
     if (never.has(status)) {
       await this.#parts.peers.learn(server, { winfo: false }, String(status));
       this.#hub.log.warn({ server, status }, 'a presence server that does not tell who waits there');
-      return this.#people.forget(person);
+      return this.#forget(person);
     }
-    if (outcomeOf(status) === 'dead') this.#drop(person);
+    if (outcomeOf(status) === 'dead') this.#dialogs.drop(person);
     this.#later(person, retryAfterOf(response));
   }
 
   #ended(person: AskedPerson, leastMs: number | undefined): void {
-    this.#drop(person);
+    this.#dialogs.drop(person);
     this.#later(person, leastMs);
   }
 
@@ -185,17 +183,24 @@ export class WinfoSubscriber {
     this.#wheel.set(person, Math.max(pauseMs(person.failures++, this.#random), leastMs));
   }
 
-  #drop(person: AskedPerson): void {
-    this.#people.rename(person, () => {
-      person.attempt = undefined;
-      person.dialog = undefined;
-    });
-  }
-
   // No sign of the person for a month.
   async #leave(person: AskedPerson): Promise<void> {
-    if (person.dialog) await this.#sender.subscribe(person, this.#stopping.signal, 0).catch(() => {});
-    await this.#people.forget(person);
+    if (person.dialog) await this.#subscribe(person, 0).catch(() => {});
+    await this.#forget(person);
+  }
+
+  async #subscribe(person: AskedPerson, seconds: number): Promise<SipResponse> {
+    const { presentity, towards } = person.record;
+    const [direction] = await this.#parts.directions.find(towards);
+    if (!direction) throw new GatewayError('unreachable', 'there is no way to this presence server');
+    const wish = { person: presentity, direction, event: winfoPackage, accept: [watcherInfoType], seconds };
+    return this.#sender.subscribe(person, wish, this.#stopping.signal);
+  }
+
+  #forget(person: AskedPerson): Promise<void> {
+    this.#wheel.cancel(person);
+    this.#dialogs.drop(person);
+    return this.#people.forget(person);
   }
 }
 
