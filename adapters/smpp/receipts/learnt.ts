@@ -150,10 +150,10 @@ export class Learnt {
       ids: seen(ids),
       receipts: seen(dialects),
       dates: seen(dates),
-      numbers: seen(numbers),
-      codings: seen(codings),
       partReceipts: pinned(this.parts, partReceipts !== 'auto'),
       constantIds: this.#facts.constants?.join(' ') ?? '',
+      numbers: seen(numbers),
+      codings: seen(codings),
     };
   }
 }
