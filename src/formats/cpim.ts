@@ -4,7 +4,7 @@ import { bytesOf, textOf } from './lossless-text.ts';
 import { encodePart, lineAt, MimeError, type MimePart, parsePart } from './mime.ts';
 
 export interface CpimHeader {
-  /** As written, prefix and all: `Subject`, `imdn.Message-ID`. Case counts (s.2.1). */
+  /** As written, prefix and all: `Subject`, `imdn.Message-ID`. Case counts (s.3.1). */
   readonly name: string;
   /** `lang` and extensions, values without quotes. */
   readonly parameters: ReadonlyMap<string, string>;
@@ -84,7 +84,7 @@ export function headersIn(message: Cpim, namespace: string, name: string): CpimH
 
 /**
  * Names in Require that are not among `understood`, each of which is `namespace name`: such a message must not be
- * acted on (s.4.5).
+ * acted on (s.4.7).
  */
 export function notUnderstood(message: Cpim, understood: ReadonlySet<string>): string[] {
   const prefixes = new Map([['', coreNamespace]]);
@@ -95,7 +95,7 @@ export function notUnderstood(message: Cpim, understood: ReadonlySet<string>): s
     .filter((name) => name !== '' && !understood.has(resolve(name, prefixes) ?? ''));
 }
 
-/** Texts by language; the empty tag where none is said (s.4.6). The first of a language counts. */
+/** Texts by language; the empty tag where none is said (s.4.5). The first of a language counts. */
 export function textsOf(message: Cpim, name: string): Record<string, string> {
   const texts: Record<string, string> = {};
   for (const { parameters, value } of cpimHeaders(message, name)) {
@@ -167,7 +167,8 @@ const controls: Readonly<Record<string, string>> = { b: '\b', t: '\t', n: '\n', 
 
 function unescapeCpim(text: string): string {
   if (!text.includes('\\')) return text;
-  return text.replace(/\\(?:u([0-9A-Fa-f]{4})|(.))/gs, (_, hex: string | undefined, letter: string) =>
+  // s.2.3.1: a backslash at the end is nothing.
+  return text.replace(/\\(?:u([0-9A-Fa-f]{4})|(.?))/gs, (_, hex: string | undefined, letter: string) =>
     hex === undefined ? (controls[letter] ?? letter) : String.fromCharCode(Number.parseInt(hex, 16)),
   );
 }

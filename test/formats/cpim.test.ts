@@ -19,7 +19,7 @@ import {
   parseCpimAddress,
   textsOf,
 } from '../../src/formats/cpim.ts';
-import { MimeError, textContentOf } from '../../src/formats/mime.ts';
+import { findPart, MimeError, textContentOf } from '../../src/formats/mime.ts';
 
 const folder = join(import.meta.dirname, '../wire/sip');
 const golden = globSync('rfc{3862,5438}/*.cpim', { cwd: folder });
@@ -43,7 +43,7 @@ const withoutRaw = ({ headers, content }: Cpim): Cpim => ({
 });
 
 test('RFC 3862, RFC 5438: the samples read as written beside them, and are relayed octet for octet', () => {
-  assert.equal(golden.length, 3);
+  assert.equal(golden.length, 6);
   for (const file of golden) {
     const bytes = readFileSync(join(folder, file));
     const message = parseCpim(bytes);
@@ -122,6 +122,55 @@ test('RFC 3862 s.2.3: escapes are undone and made', () => {
   assert.equal(cpimValue(message, 'Subject'), 'aé\n\t\\"\'😀');
   const made = { headers: [cpimHeader('Subject', 'a\r\nFrom: <im:evil@h>\0\\', 'de')], content: message.content };
   assert.match(encodeCpim(made).toString(), /^Subject:;lang=de a\\r\\nFrom: <im:evil@h>\\u0000\\\\\r\n\r\n/);
+});
+
+test('RFC 3862 s.2.3.1: what is no escape is the character itself, and a backslash at the end is nothing', () => {
+  const read = (value: string) => cpimValue(parseCpim(text(`Subject: ${value}`, '', '', '')), 'Subject');
+  for (const [written, meant] of [
+    ['\\q\\ü', 'qü'],
+    ['a\\', 'a'],
+    ['\\u12', 'u12'],
+    ['\\u00E9', 'é'],
+  ] as const) {
+    assert.equal(read(written), meant, written);
+  }
+  const made = encodeCpim({ headers: [cpimHeader('Subject', '\b\t\n\r\\\x0b\x7f\'"é')], content: example.content });
+  assert.match(made.toString(), /^Subject: \\b\\t\\n\\r\\\\\\u000b\\u007f'"é\r\n/);
+});
+
+test('RFC 3862 s.3.4: prefixes of one namespace mean the same, and a default one counts from where it stands', () => {
+  const namespaces = parseCpim(readFileSync(join(folder, 'rfc3862/namespaces.cpim')));
+  const traps = headersIn(namespaces, 'http://id.acme.widgets/wily-headers/', 'runner-trap');
+  assert.deepEqual(
+    traps.map(({ name }) => name),
+    ['acme.runner-trap', 'widget.runner-trap', 'runner-trap'],
+  );
+});
+
+test('RFC 3862 s.3.5: Require names several, and may name what is no header', () => {
+  const namespaces = parseCpim(readFileSync(join(folder, 'rfc3862/namespaces.cpim')));
+  const trap = 'http://id.acme.widgets/wily-headers/ runner-trap';
+  assert.deepEqual(notUnderstood(namespaces, new Set([trap])), ['Locale.MustRenderKanji']);
+});
+
+test('RFC 3862 s.4.2, s.4.3: several recipients, and courtesy copies, each with a name or without', () => {
+  const headers = parseCpim(readFileSync(join(folder, 'rfc3862/headers.cpim')));
+  const pooh = { displayName: 'Winnie the Pooh', uri: 'im:pooh@100akerwood.com' };
+  const tigger = { uri: 'im:tigger@100akerwood.com' };
+  for (const name of ['To', 'cc']) {
+    const people = cpimHeaders(headers, name).map(({ value }) => parseCpimAddress(value));
+    assert.deepEqual(people, [pooh, tigger], name);
+  }
+});
+
+test('RFC 3862 s.5.2: inside multipart/signed the envelope is found, and its octets are those that were signed', () => {
+  const body = readFileSync(join(folder, 'rfc3862/signed.mime'));
+  const signed = 'multipart/signed; boundary=next; micalg=sha1; protocol=application/pkcs7-signature';
+  const envelope = findPart({ headers: [['Content-Type', signed]], body }, ['message/cpim']);
+  assert.ok(envelope);
+  const octets = Buffer.from(envelope.body);
+  assert.ok(encodeCpim(parseCpim(octets)).equals(octets));
+  assert.ok(body.includes(octets));
 });
 
 test('RFC 3862 s.3.3: any text in any language comes back', () => {
