@@ -200,7 +200,11 @@ describe('reference smpp 3: a hostile ESME', () => {
 
   const count = Number(process.env.DRAGOMAN_FUZZ ?? 20_000);
   test(`reference smpp 7.6: ${count} mutated PDUs: never deaf, never a leak, never a crash, and the neighbour is served`, async (t) => {
-    const centre = await open(t, { ratePerSecond: 1_000_000 }, { logins: { maxFailures: 1_000_000 } });
+    const centre = await open(
+      t,
+      { ratePerSecond: 1_000_000 },
+      { enquireLinkMs: 0, logins: { maxFailures: 1_000_000 } },
+    );
     const neighbour = await centre.bound();
     const corpus = [
       good,
