@@ -1,46 +1,11 @@
 // sipp as the far end, over UDP and TCP: in, out, and with packets lost.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { create, message, type Settings, signal } from '../adapters/sip/adapter-fixtures.ts';
 import { fakeHub } from '../peers/hub.ts';
 import { needs } from '../servers/debian.ts';
 import { freePorts, until } from '../servers/process.ts';
-
-const scenarios = join(import.meta.dirname, '../wire/sip/sipp');
-
-interface Run {
-  /** Resolves with the exit code: 0 when every call went as written. */
-  finished: Promise<{ code: number | null; output: string }>;
-}
-
-function sipp(t: TestContext, scenario: string, args: readonly string[]): Run {
-  const all = [
-    ...args,
-    '-sf',
-    join(scenarios, `${scenario}.xml`),
-    '-i',
-    '127.0.0.1',
-    '-nostdin',
-    '-timeout',
-    '60',
-    '-timeout_error',
-  ];
-  const child = spawn('/usr/bin/sipp', all, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, TERM: 'dumb' },
-  });
-  t.after(() => child.kill('SIGKILL'));
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-4000);
-    });
-  }
-  return { finished: once(child, 'exit').then(([code]) => ({ code: code as number | null, output })) };
-}
+import { sipp } from '../servers/sipp.ts';
 
 async function site(t: TestContext, more: Settings = {}) {
   const hub = fakeHub();
