@@ -17,7 +17,14 @@ interface Shown {
   file: string;
 }
 
-const pages: Readonly<Record<string, { heading: string; files: string[] }>> = {
+interface Page {
+  heading: string;
+  files: string[];
+  /** Rules that are listed here wherever their test is. */
+  rules?: RegExp;
+}
+
+const pages: Readonly<Record<string, Page>> = {
   addresses: { heading: 'Addresses and the hub', files: ['test/hub/*.test.ts', 'test/contract/*.ts'] },
   formats: { heading: 'Formats that networks share', files: ['test/formats/*.test.ts'] },
   xmpp: { heading: 'XMPP', files: ['test/adapters/xmpp/*.ts', 'test/interop/xmpp-*.ts'] },
@@ -31,13 +38,18 @@ const pages: Readonly<Record<string, { heading: string; files: string[] }>> = {
       'test/scenarios/presence-*.test.ts',
     ],
   },
-  smpp: { heading: 'SMS over SMPP', files: ['test/adapters/smpp/**/*.ts', 'test/interop/smpp-*.ts'] },
+  smpp: {
+    heading: 'SMS over SMPP',
+    files: ['test/adapters/smpp/**/*.ts', 'test/interop/smpp-*.ts'],
+    rules: /^(SMPP|(3GPP )?TS 23|reference smpp)/,
+  },
   http: { heading: 'HTTP', files: ['test/adapters/http/*.ts', 'test/interop/http-*.ts'] },
 };
 
 const stale: string[] = [];
-for (const [name, { heading, files }] of Object.entries(pages)) {
-  const page = format(heading, collect(files));
+for (const [name, { heading, files, rules }] of Object.entries(pages)) {
+  const own = collect(files);
+  const page = format(heading, [...own, ...(rules ? elsewhere(rules, own) : [])]);
   const path = join(root, folder, `${name}.md`);
   if (process.argv.includes('--check')) {
     if (readOr(path) !== page) stale.push(`${folder}/${name}.md`);
@@ -58,6 +70,11 @@ function collect(files: string[]): Shown[] {
         return named && claim ? [{ rule: named, claim, file }] : [];
       }),
     );
+}
+
+function elsewhere(rules: RegExp, own: readonly Shown[]): Shown[] {
+  const files = new Set(own.map(({ file }) => file));
+  return collect(['test/**/*.test.ts']).filter((shown) => rules.test(shown.rule) && !files.has(shown.file));
 }
 
 function format(heading: string, shown: readonly Shown[]): string {

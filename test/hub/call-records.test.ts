@@ -32,7 +32,7 @@ function setUp() {
 const facts = { parts: 3, alphabet: 'UCS-2', messageId: 'A1', reason: 'because of U+2019' };
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a leg is written when it ended, with parts, alphabet, price and times', async () => {
+test('reference smpp 1.1: CDR: a leg is written when it ended, with parts, alphabet, price and times', async () => {
   const { clock, written, event, message, create, state } = setUp();
   const records = create();
   await records.sent(event, { facts });
@@ -72,7 +72,7 @@ test('what is told before our own answer was through, or after "unknown", still 
   );
 });
 
-test('a failure that the network tells before our own answer is through has parts and price; without an answer it is told as it is', async () => {
+test('reference smpp 1.1: CDR: a failure that the network tells before our own answer is through has parts and price; without an answer it is told as it is', async () => {
   const { written, event, message, create } = setUp();
   const records = create();
   const ending = { state: 'failed', reason: 'not-found', text: 'UNDELIV', isFromNetwork: true } as const;
@@ -167,7 +167,7 @@ test('RFC 4180 s.2: CSV has a heading, quotes what needs it, and JSON lines say 
   assert.deepEqual(JSON.parse(lines[1] as string), JSON.parse(JSON.stringify(record)));
 });
 
-test('a new period and a large file begin a new one; old ones go', async (t) => {
+test('reference smpp 1.1: CDR: a new period and a large file begin a new one; old ones go', async (t) => {
   const { writer, record, clock, names } = await files(t, { maxBytes: 200 });
   await writer.write(record);
   await writer.write(record);

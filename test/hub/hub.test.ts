@@ -330,7 +330,7 @@ test('RFC 7247 s.7: what the far network calls a failure, and where the recipien
   assert.deepEqual((last().event as Receipt).fault, fault);
 });
 
-test('what the network ends before it has answered was sent first; of an unknown fate nobody says that it was sent', async (t) => {
+test('reference smpp 0, fact 6: what the network ends before it has answered was sent first; of an unknown fate nobody says that it was sent', async (t) => {
   const { hub, say, report, pushed } = await setUp(t);
   const bob = 'xmpp:bob\\40other.net@sip.example';
   for (const state of ['failed', 'unknown'] as const) {
@@ -434,7 +434,7 @@ test('people entered at run time are found, and are gone when removed', async (t
   assert.match(last().event.from, /^tel:\+44770090010[01]$/);
 });
 
-test('a keyword at a short code means the person that the rule names', async (t) => {
+test('reference smpp 1.1: MO routing: a keyword at a short code means the person that the rule names', async (t) => {
   const { say, last } = await setUp(t);
   await say('carrier-a', 'tel:+447700900123', 'tel:88222;phone-context=a.invalid', { text: { '': 'Info please' } });
   const { instance, event } = last();
@@ -443,7 +443,7 @@ test('a keyword at a short code means the person that the rule names', async (t)
   assert.equal(event.from, 'xmpp:+447700900123@sms.example');
 });
 
-test('a phone that says STOP gets no more from that number, whoever uses it, until it says START', async (t) => {
+test('reference smpp 1.1: opt-out: a phone that says STOP gets no more from that number, whoever uses it, until it says START', async (t) => {
   const { say, pushed, last } = await setUp(t);
   const phone = 'tel:+447700900123';
   await say('xmpp', 'xmpp:alice@example.org/a', 'xmpp:+447700900123@sms.example');
@@ -462,7 +462,7 @@ test('a phone that says STOP gets no more from that number, whoever uses it, unt
   await say('xmpp', 'xmpp:alice@example.org/a', 'xmpp:+447700900123@sms.example');
 });
 
-test('STOP counts where nobody is left to read it', async (t) => {
+test('reference smpp 1.1: opt-out: STOP counts where nobody is left to read it', async (t) => {
   const { say, policy } = await setUp(t);
   const phone = parseAddress('tel:+447700900123');
   await assert.rejects(say('carrier-a', phone, 'tel:+447700900100', { text: { '': 'STOP' } }), { reason: 'not-found' });
@@ -471,7 +471,7 @@ test('STOP counts where nobody is left to read it', async (t) => {
   await assert.rejects(policy.admit({ from: bob, recipient: phone, shown, network: 'tel' }), { reason: 'not-allowed' });
 });
 
-test('block lists and quotas refuse in words, each sender counted alone and each window anew', async (t) => {
+test('reference smpp 1.1: black list, quota: block lists and quotas refuse in words, each sender counted alone and each window anew', async (t) => {
   const { say, policy } = await setUp(t);
   const day = 24 * hour;
   policy.configure({

@@ -37,7 +37,7 @@ async function dropMidFlight(t: TestContext, unknownOutcome: 'report' | 'resend'
 const texts = (submits: readonly { short_message: Buffer }[]) =>
   submits.map(({ short_message }) => short_message.toString('latin1'));
 
-test('policy "report": what was in flight is told as unknown and never sent twice, the rest goes out', async (t) => {
+test('reference smpp 7.5: policy "report": what was in flight is told as unknown and never sent twice, the rest goes out', async (t) => {
   const dropped = await dropMidFlight(t, 'report');
   if (!dropped) return;
   const { smsc, gateway } = dropped;
@@ -50,7 +50,7 @@ test('policy "report": what was in flight is told as unknown and never sent twic
   assert.equal(smsc.submits.length, messages, 'nothing was sent twice');
 });
 
-test('policy "resend": what was in flight goes out again, and at most once more', async (t) => {
+test('reference smpp 7.5: policy "resend": what was in flight goes out again, and at most once more', async (t) => {
   const dropped = await dropMidFlight(t, 'resend');
   if (!dropped) return;
   const { smsc } = dropped;
