@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { type EventOf, parseAddress } from '../../src/contract/index.ts';
 import { decodePidf } from '../../src/formats/pidf/index.ts';
 import { create, signal } from '../adapters/sip/adapter-fixtures.ts';
+import { sampleEvent } from '../peers/events.ts';
 import { fakeHub } from '../peers/hub.ts';
 import { type PeerMessage, requestText, responseTo, startSipPeer } from '../peers/sip-peer.ts';
 import { needs } from '../servers/debian.ts';
@@ -139,4 +140,41 @@ test('RFC 4662 s.4: a list that Kamailio serves is watched as one contact, its m
   await told('available');
   await publish('closed', [`SIP-If-Match: ${etag}`]);
   await told('unavailable');
+});
+
+test("RFC 4662 s.3: Kamailio's RLS has one of our people in a list, watches that person with us, and tells its watcher", async (t) => {
+  if (!needs(t, 'kamailio-presence')) return;
+  const hub = fakeHub();
+  const sip = create({ trusted: ['127.0.0.1'], watchers: { notifyPauseMs: 100 }, t1Ms: 500, t2Ms: 4000 });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  const list = 'sip:friends@pbx.example';
+  const kamailio = await startKamailioPresence({
+    domains: ['pbx.example'],
+    gateway: { domain: 'gw.example', port: sip.portOf('UDP') },
+    lists: [{ uri: list, owner: { user: 'bob', domain: 'pbx.example' }, members: [alice] }],
+  });
+  t.after(() => kamailio.stop());
+  const phone = await startSipPeer();
+  t.after(() => phone.stop());
+  phone.onRequest = (request) => responseTo(request, '200 OK');
+  const more = [
+    ...['Event: presence', 'Expires: 600', 'Supported: eventlist', `Contact: <sip:bob@127.0.0.1:${phone.port}>`],
+    'Accept: application/pidf+xml, application/rlmi+xml, multipart/related',
+  ];
+  const parts = { port: phone.port, method: 'SUBSCRIBE', uri: list, from: `<${bob}>;tag=w1`, body: '', more };
+  phone.sendUdp(requestText(parts), kamailio.port);
+  await hub.untilDraft((draft) => draft.type === 'subscription' && draft.action === 'request' && draft.to === alice);
+  const [asked] = hub.draftsOf('subscription');
+  assert.equal(asked?.from, bob);
+  await sip.deliver(sampleEvent('subscription', alice, bob, { action: 'approve' }), signal);
+  const told = (basic: string) =>
+    phone.until(
+      ({ first, body }) => first.startsWith('NOTIFY') && body.includes('rlmi') && body.includes(`<basic>${basic}`),
+      10_000,
+    );
+  await sip.deliver(sampleEvent('presence', `${alice};gr=desk`, bob, { availability: 'available' }), signal);
+  await told('open');
+  await sip.deliver(sampleEvent('presence', `${alice};gr=desk`, bob, { availability: 'unavailable' }), signal);
+  await told('closed');
 });

@@ -23,6 +23,8 @@ export interface PresenceServerOptions {
   password?: string;
   /** Whom to tell is a matter of each user's rules: nobody, while there are none. Default: everybody is told. */
   hasRules?: boolean;
+  /** Where people of another domain are watched, UDP on loopback: SUBSCRIBE for them goes there. */
+  gateway?: { domain: string; port: number };
   /** It takes rules over XCAP, in `/xcap-root` on its port, from the user `xcap` with this password (realm `xcap`). */
   xcapPassword?: string;
   /** Lists that it serves: the list's URI, whose it is, and its members. */
@@ -96,7 +98,7 @@ async function tellRules(uri: string, port: number): Promise<void> {
 }
 
 function configuration(
-  { domains, lists = [], password, xcapPassword, hasRules = false }: PresenceServerOptions,
+  { domains, lists = [], password, xcapPassword, gateway, hasRules = false }: PresenceServerOptions,
   port: number,
   folder: string,
 ): string {
@@ -152,6 +154,7 @@ request_route {
     consume_credentials();
   }`
   }
+  ${gateway === undefined ? '' : `if ($rd == "${gateway.domain}") { $du = "sip:127.0.0.1:${gateway.port}"; t_relay(); exit; }`}
   if (is_method("PUBLISH|SUBSCRIBE|NOTIFY")) {
     if (!t_newtran()) { sl_reply_error(); exit; }
     if (is_method("PUBLISH")) { handle_publish(); exit; }
