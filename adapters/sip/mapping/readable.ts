@@ -1,5 +1,6 @@
 // What a MESSAGE cannot say, in words that a person understands: corrections, reactions, files.
 import type { Message } from '../../../src/contract/index.ts';
+import { enclosedInWords } from '../../../src/formats/data-url.ts';
 
 /** One text in one language: the unnamed one, else the first. */
 export function readable(event: Message): { language: string; text: string } {
@@ -7,8 +8,10 @@ export function readable(event: Message): { language: string; text: string } {
   const language = languages.includes('') ? '' : (languages[0] ?? '');
   const said = event.text[language] ?? '';
   const lines = [framed(event, said)];
-  for (const { url, name } of event.attachments ?? []) {
-    if (!said.includes(url)) lines.push(name === undefined ? url : `${name}: ${url}`);
+  for (const attachment of event.attachments ?? []) {
+    const { url, name } = attachment;
+    const link = name === undefined ? url : `${name}: ${url}`;
+    if (!said.includes(url)) lines.push(enclosedInWords(attachment) ?? link);
   }
   return {
     language,

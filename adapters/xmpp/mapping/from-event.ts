@@ -1,5 +1,6 @@
 // An event -> the stanza that says it on XMPP.
 import { type GatewayEvent, jidOf, type Message, type Receipt, type Typing } from '../../../src/contract/index.ts';
+import { enclosedInWords } from '../../../src/formats/data-url.ts';
 import { type XmlElement, xml } from '../../../src/formats/xml.ts';
 import { ns } from '../codec/namespaces.ts';
 import { errorElement } from '../errors.ts';
@@ -53,8 +54,8 @@ function fromMessage(event: Message, style: Style): XmlElement {
 }
 
 function bodies({ text, attachments = [], retracts }: Message): XmlElement[] {
-  // XEP-0363: a client shows a file only when its URL stands in the body as well.
-  const urls = attachments.map(({ url }) => url).join('\n');
+  // XEP-0363: a client shows a file only when its URL stands in the body as well. A data: URL none of them shows.
+  const urls = attachments.map((attachment) => enclosedInWords(attachment) ?? attachment.url).join('\n');
   const said = Object.entries(text).filter(([, words]) => words !== '');
   if (said.length > 0) {
     return texts('body', Object.fromEntries(said.map(([lang, words]) => [lang, urls ? `${words}\n${urls}` : words])));

@@ -205,6 +205,8 @@ test('what a MESSAGE cannot say is said in words', async (t) => {
       { text: { '': 'see' }, attachments: [{ url: 'https://x.example/a.png', name: 'a.png' }] },
       'see\na.png: https://x.example/a.png',
     ],
+    [{ text: {}, attachments: [{ url: 'data:text/vcard,N:Zo%C3%AB', name: 'vcard.vcf' }] }, 'vcard.vcf:\nN:Zoë'],
+    [{ text: {}, attachments: [{ url: 'data:a/b;base64,AAAA', name: 'ring.rng' }] }, '[ring.rng, 3 bytes]'],
   ];
   for (const [more] of cases) await sip.deliver(message(peer.uri, more), signal);
   assert.deepEqual(
