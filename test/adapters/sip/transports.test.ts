@@ -160,7 +160,7 @@ test('RFC 5922 s.7.3: a TLS server that is somebody else is not spoken to, one t
   await assert.rejects(transports(t).pool.flowTo(target), /self-signed/);
 });
 
-test('RFC 7118 s.4: without the subprotocol sip there is no connection, and HTTP is told to upgrade', async (t) => {
+test('RFC 7118 s.4, s.5: one message a frame, text or binary; without the subprotocol sip there is no connection, and HTTP is told to upgrade', async (t) => {
   const { sip, hub } = await open(t, {
     listen: [
       { transport: 'udp', port: 0 },

@@ -17,5 +17,15 @@ export function presenceBody(
   changedAt: number,
 ): Body {
   const document = documentOf(devices.length > 0 ? devices : [gone], { presentity, at: changedAt });
-  return { type, content: type === xpidfType ? encodeXpidf(document) : encodePidf(document) };
+  const content = type === xpidfType ? encodeXpidf(document) : encodePidf(document);
+  const languages = languagesOf(devices);
+  return languages === '' ? { type, content } : { type, content, headers: [['Content-Language', languages]] };
+}
+
+const mostLanguages = 8;
+
+/** RFC 8048 s.6.2, table 1. Where a note has none it would be taken for the first of the others: then nothing is said. */
+function languagesOf(devices: readonly DevicePresence[]): string {
+  const said = new Set(devices.flatMap(({ notes }) => Object.keys(notes ?? {})));
+  return said.has('') ? '' : [...said].slice(0, mostLanguages).join(', ');
 }
