@@ -53,7 +53,7 @@ const dialogs: Array<{ to: string; callId: string; contact: string; cseq: number
 
 async function answer({ request, prepare, onSent }: Outgoing): Promise<SipResponse> {
   prepare?.(request, flow);
-  onSent?.(request);
+  onSent?.(request, new Uint8Array());
   const { headers } = request;
   headers.prepend('Via', 'SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKbench');
   encodeMessage(request);

@@ -67,7 +67,7 @@ export class Dispatch {
         route,
         signal,
         ...(credentials === undefined ? {} : { credentials }),
-        onSent: (sent) => traceMessage(hub, event.id, 'outbound', sent),
+        onSent: (sent, bytes) => traceMessage(hub, event.id, 'outbound', sent, bytes),
       });
       hub.metrics.count('answers_total', { method: request.method, status: String(response.status) });
       traceMessage(hub, event.id, 'inbound', response);

@@ -22,8 +22,8 @@ export interface Outgoing {
   credentials?: readonly Credentials[];
   /** What depends on the way it takes (Contact); called before each request is sent. */
   prepare?(request: SipRequest, flow: Flow): void;
-  /** Called with each request as it leaves. */
-  onSent?(request: SipRequest): void;
+  /** Called with each request as it leaves, and with its bytes. */
+  onSent?(request: SipRequest, bytes: Uint8Array): void;
 }
 
 export interface RequesterParts {
@@ -87,7 +87,7 @@ export class Requester {
     const send = (flow: Flow) => {
       const copy = copyOf(request);
       prepare?.(copy, flow);
-      return this.#transact(copy, flow, signal, () => onSent?.(copy));
+      return this.#transact(copy, flow, signal, (bytes) => onSent?.(copy, bytes));
     };
     if ('flow' in route) {
       const outcome = await send(route.flow);
@@ -146,7 +146,7 @@ export class Requester {
     }
   }
 
-  #transact(request: SipRequest, flow: Flow, signal: AbortSignal, sent: () => void): Promise<Outcome> {
+  #transact(request: SipRequest, flow: Flow, signal: AbortSignal, sent: (bytes: Uint8Array) => void): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(givenUp(signal));
@@ -167,7 +167,7 @@ export class Requester {
         onFailure: (failure, cause) => settle({ failure, cause }),
       });
       signal.addEventListener('abort', abort, { once: true });
-      sent();
+      sent(transaction.bytes);
     });
   }
 }

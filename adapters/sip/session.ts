@@ -1,6 +1,13 @@
 // The living stack: sockets, timers, transactions, next hops. Knows requests and responses, and no event.
 import { bareHost } from './codec/host.ts';
-import { createResponse, encodeMessage, type Limits, SipParseError, type SipRequest } from './codec/message.ts';
+import {
+  createResponse,
+  encodeMessage,
+  type Limits,
+  type SipMessage,
+  SipParseError,
+  type SipRequest,
+} from './codec/message.ts';
 import type { Credentials } from './digest/index.ts';
 import { NextHop, type Resolver } from './next-hop.ts';
 import { Requester } from './requester.ts';
@@ -83,9 +90,13 @@ export class Session {
     await this.transports.stop();
   }
 
-  #receive(message: Parameters<Transactions['receive']>[0], flow: Flow): void {
+  #receive(message: SipMessage, flow: Flow): void {
     try {
-      this.transactions.receive(message, message.kind === 'request' ? replyFlow(message, flow) : flow);
+      if (message.kind === 'response') this.transactions.receive(message, flow);
+      else {
+        const { via, replyTo } = stampVia(message.headers, flow);
+        this.transactions.receive(message, flow.at(replyTo), via);
+      }
     } catch (error) {
       // Whatever the codec let through and a closer look does not: dropped here, never thrown into a socket's event.
       if (!(error instanceof SipParseError)) throw error;
@@ -99,7 +110,7 @@ export class Session {
     this.#user.onBroken(error, flow);
     if (!partial || partial.method === 'ACK' || !partial.headers.has('Via')) return;
     try {
-      const way = replyFlow(partial, flow);
+      const way = flow.at(stampVia(partial.headers, flow).replyTo);
       const response = createResponse(partial, status, { reason: error.message.slice(0, 80), toTag: newTag() });
       way.send(encodeMessage(response), () => {});
       this.#user.count('requests_total', { method: 'malformed', status: String(status) });
@@ -120,10 +131,4 @@ export class Session {
     };
     return this.transports.flowTo(target);
   }
-}
-
-/** Stamps the top Via; over UDP the answer goes to where that says. */
-function replyFlow(request: SipRequest, flow: Flow): Flow {
-  const { address, port } = stampVia(request.headers, flow);
-  return flow.at({ address, port });
 }

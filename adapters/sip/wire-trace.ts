@@ -4,9 +4,17 @@ import { encodeMessage, Headers, type SipMessage } from './codec/message.ts';
 
 const secrets = ['Authorization', 'Proxy-Authorization'];
 
-export function traceMessage(hub: Hub, event: string, direction: TraceHop['direction'], message: SipMessage): void {
+/** `bytes` are the message's own, where it is on the wire already. */
+export function traceMessage(
+  hub: Hub,
+  event: string,
+  direction: TraceHop['direction'],
+  message: SipMessage,
+  bytes?: Uint8Array,
+): void {
   const what = message.kind === 'request' ? message.method : `${message.status} ${message.reason}`;
-  const wire = encodeMessage(withoutSecrets(message));
+  const shown = withoutSecrets(message);
+  const wire = bytes && shown === message ? bytes : encodeMessage(shown);
   const end = wire.length;
   hub.trace.hop(event, { direction, what, wire, hidden: [[end - message.body.length, end]] });
 }

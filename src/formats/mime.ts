@@ -175,31 +175,23 @@ function endBefore(raw: Buffer, at: number): number {
   return raw[at - 2] === 13 ? at - 2 : at - 1;
 }
 
-/** The parts that are no multipart themselves, in order. Throws MimeError when it is too deep or too much. */
-export function leavesOf(part: MimePart, limits: MimeLimits = defaultLimits): MimePart[] {
-  const leaves: MimePart[] = [];
+/** Of the parts that are no multipart themselves the first of each type. Throws MimeError when it is too deep or too much. */
+export function partsByType(part: MimePart, limits: MimeLimits = defaultLimits): Map<string, MimePart> {
+  const parts = new Map<string, MimePart>();
+  let leaves = 0;
   const walk = (branch: MimePart, depth: number): void => {
     const { type, parameters } = mediaTypeOf(branch);
     if (!type.startsWith('multipart/')) {
-      if (leaves.length === limits.parts) throw new MimeError(`more than ${limits.parts} parts`);
-      leaves.push(branch);
+      if (leaves === limits.parts) throw new MimeError(`more than ${limits.parts} parts`);
+      leaves++;
+      if (!parts.has(type)) parts.set(type, branch);
       return;
     }
     if (depth === limits.depth) throw new MimeError(`multiparts nested over ${limits.depth} deep`);
     for (const inner of readMultipart(branch.body, parameters.get('boundary') ?? '', limits)) walk(inner, depth + 1);
   };
   walk(part, 0);
-  return leaves;
-}
-
-/** The first leaf of the first of these types that there is. Throws MimeError. */
-export function findPart(part: MimePart, types: readonly string[], limits?: MimeLimits): MimePart | undefined {
-  const leaves = leavesOf(part, limits);
-  for (const type of types) {
-    const found = leaves.find((leaf) => mediaTypeOf(leaf).type === type);
-    if (found) return found;
-  }
-  return undefined;
+  return parts;
 }
 
 /** The body with its Content-Transfer-Encoding undone (RFC 2045 s.6). Throws MimeError for one nobody knows. */
@@ -220,11 +212,14 @@ export function contentOf(part: MimePart): Buffer {
   }
 }
 
+const utf8 = new TextDecoder();
+
 /** The content as text in its charset; what is wrong in it becomes U+FFFD. Throws MimeError for a charset nobody knows. */
 export function textContentOf(part: MimePart): string {
   const charset = mediaTypeOf(part).parameters.get('charset') ?? 'utf-8';
   try {
-    return new TextDecoder(charset).decode(contentOf(part));
+    const decoder = charset.toLowerCase() === 'utf-8' ? utf8 : new TextDecoder(charset);
+    return decoder.decode(contentOf(part));
   } catch (error) {
     if (error instanceof MimeError) throw error;
     throw new MimeError(`charset ${JSON.stringify(charset.slice(0, 40))}`);

@@ -13,8 +13,12 @@ export const network = z
   .string()
   .refine((text) => parseNetwork(text) !== undefined, 'write an address, or a network as 192.0.2.0/24');
 
+const maxRemembered = 1024;
+
 export class Networks {
   readonly #list = new BlockList();
+  /** Of those asked about: a proxy is asked about with each of its messages. */
+  readonly #remembered = new Map<string, boolean>();
 
   /** What is no network is in none; `network` refuses it before. */
   constructor(texts: readonly string[]) {
@@ -24,7 +28,12 @@ export class Networks {
   }
 
   has(ip: string): boolean {
-    return this.#list.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4');
+    const known = this.#remembered.get(ip);
+    if (known !== undefined) return known;
+    const isIn = this.#list.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4');
+    if (this.#remembered.size >= maxRemembered) this.#remembered.clear();
+    this.#remembered.set(ip, isIn);
+    return isIn;
   }
 }
 

@@ -19,7 +19,7 @@ import {
   parseCpimAddress,
   textsOf,
 } from '../../src/formats/cpim.ts';
-import { findPart, MimeError, textContentOf } from '../../src/formats/mime.ts';
+import { MimeError, partsByType, textContentOf } from '../../src/formats/mime.ts';
 
 const folder = join(import.meta.dirname, '../wire/sip');
 const golden = globSync('rfc{3862,5438}/*.cpim', { cwd: folder });
@@ -166,7 +166,7 @@ test('RFC 3862 s.4.2, s.4.3: several recipients, and courtesy copies, each with 
 test('RFC 3862 s.5.2: inside multipart/signed the envelope is found, and its octets are those that were signed', () => {
   const body = readFileSync(join(folder, 'rfc3862/signed.mime'));
   const signed = 'multipart/signed; boundary=next; micalg=sha1; protocol=application/pkcs7-signature';
-  const envelope = findPart({ headers: [['Content-Type', signed]], body }, ['message/cpim']);
+  const envelope = partsByType({ headers: [['Content-Type', signed]], body }).get('message/cpim');
   assert.ok(envelope);
   const octets = Buffer.from(envelope.body);
   assert.ok(encodeCpim(parseCpim(octets)).equals(octets));

@@ -12,6 +12,8 @@ export interface KamailioOptions {
   gateway: { domain: string; uri: string };
   /** Lines for what is for the gateway, in place of our own. */
   lines?: string;
+  /** Of shared memory, where transactions lie. */
+  megabytes?: number;
   /** Paths of PEM files: opens a TLS listener. */
   tls?: { cert: string; key: string; ca: string };
 }
@@ -28,7 +30,8 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
   const [port = 0, tlsPort = 0] = await freePorts(2);
   const folder = temporaryFolder('kamailio');
   if (options.tls) writeFileSync(join(folder.path, 'tls.cfg'), tlsConfiguration(options.tls));
-  return start(folder, configuration(options, port, tlsPort, folder.path), { port, tlsPort, hasTls: !!options.tls });
+  const { tls, megabytes } = options;
+  return start(folder, configuration(options, port, tlsPort, folder.path), { port, tlsPort, hasTls: !!tls, megabytes });
 }
 
 /** From a whole configuration, whose addresses of the documentation become those of this test: '' is `at`, or a free port. */
@@ -45,14 +48,34 @@ export async function startKamailioFrom(
   return start(temporaryFolder('kamailio'), text, { port, tlsPort: 0, hasTls: false });
 }
 
+interface Listening {
+  port: number;
+  tlsPort: number;
+  hasTls: boolean;
+  megabytes?: number | undefined;
+}
+
 async function start(
   folder: ReturnType<typeof temporaryFolder>,
   text: string,
-  { port, tlsPort, hasTls }: { port: number; tlsPort: number; hasTls: boolean },
+  { port, tlsPort, hasTls, megabytes = 32 }: Listening,
 ): Promise<Kamailio> {
   const file = join(folder.path, 'kamailio.cfg');
   writeFileSync(file, text);
-  const args = ['-f', file, '-DD', '-E', '-m', '32', '-M', '8', '-Y', folder.path, '-P', join(folder.path, 'pid')];
+  const args = [
+    '-f',
+    file,
+    '-DD',
+    '-E',
+    '-m',
+    String(megabytes),
+    '-M',
+    '8',
+    '-Y',
+    folder.path,
+    '-P',
+    join(folder.path, 'pid'),
+  ];
   const process = await startServer('/usr/sbin/kamailio', { args, ports: hasTls ? [port, tlsPort] : [port] });
   return {
     port,

@@ -36,9 +36,11 @@ export function formatNameAddr({ displayName, uri, parameters }: NameAddr): stri
   return `${name}<${uri}>${formatParameters(parameters)}`;
 }
 
-/** The tag of a From or To, if it has one. Throws SipParseError(400). */
+/** The tag of a From or To, if it has one. Throws SipParseError(400) when its parameters cannot be read. */
 export function tagOf(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : parseNameAddr(text).parameters.get('tag');
+  // Without a parameter there is nothing to read: so is the To of every request that makes a dialog, or none.
+  if (text === undefined || text.indexOf(';', text.lastIndexOf('>') + 1) < 0) return undefined;
+  return parseNameAddr(text).parameters.get('tag');
 }
 
 function parseBracketed(text: string, open: number, displayName: string): NameAddr {

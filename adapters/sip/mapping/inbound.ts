@@ -11,10 +11,10 @@ import {
 } from '../../../src/formats/cpim.ts';
 import {
   contentOf,
-  findPart,
   MimeError,
   type MimePart,
   mediaTypeOf,
+  partsByType,
   textContentOf,
 } from '../../../src/formats/mime.ts';
 import { parseCSeq } from '../codec/cseq.ts';
@@ -94,20 +94,22 @@ function read(request: SipRequest, people: People, now: number): Incoming {
   const { headers } = request;
   const outer = outerPart(request);
   if (!outer) return { kind: 'nothing' };
-  const type = mediaTypeOf(outer).type;
-  const envelope = type === cpimType ? outer : findPart(outer, [cpimType]);
+  const parts = partsByType(outer);
+  const envelope = parts.get(cpimType);
   const cpim = envelope && parseCpim(contentOf(envelope));
   const unknown = cpim ? notUnderstood(cpim, understood) : [];
   // RFC 3862 s.3.5 leaves the answer open: 488 leaves a sender that knows plain text its way.
   if (unknown.length > 0) throw new SipParseError(`CPIM requires ${unknown.join(', ')}`, { status: 488 });
-  const content = cpim ? cpim.content : outer;
-  const notification = findPart(content, [imdnType]);
+  const inner = cpim ? partsByType(cpim.content) : parts;
+  const notification = inner.get(imdnType);
   if (notification) return receiptFrom(decoded(notification, headers), people, cpim === undefined);
-  const composing = findPart(content, [composingType]);
+  const composing = inner.get(composingType);
   if (composing) return typingFrom(contentOf(composing), people);
-  const plain = findPart(content, ['text/plain']);
-  const html = findPart(content, ['text/html']);
-  if (!plain && !html) throw new SipParseError(`cannot read ${mediaTypeOf(content).type}`, { status: 415 });
+  const plain = inner.get('text/plain');
+  const html = inner.get('text/html');
+  if (!plain && !html) {
+    throw new SipParseError(`cannot read ${mediaTypeOf(cpim?.content ?? outer).type}`, { status: 415 });
+  }
   return messageFrom(request, people, now, { plain, html, cpim });
 }
 

@@ -1,6 +1,6 @@
 // The table of live transactions: new requests out, and every message in to the one it belongs to.
 import { createResponse, encodeMessage, type SipMessage, type SipRequest, type SipResponse } from '../codec/message.ts';
-import { formatVia } from '../codec/via.ts';
+import { formatVia, type Via } from '../codec/via.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { newBranch, newTag } from '../tokens.ts';
 import type { Flow } from '../transport/flow.ts';
@@ -70,9 +70,10 @@ export class Transactions {
     return transaction;
   }
 
-  receive(message: SipMessage, flow: Flow): void {
+  /** `via` is a request's topmost, where somebody has read it already. */
+  receive(message: SipMessage, flow: Flow, via?: Via): void {
     if (message.kind === 'response') this.#receiveResponse(message, flow);
-    else this.#receiveRequest(message, flow);
+    else this.#receiveRequest(message, flow, via);
   }
 
   /** What was under way over a connection that closed will not be answered. */
@@ -98,8 +99,7 @@ export class Transactions {
     transaction.receive(response);
   }
 
-  #receiveRequest(request: SipRequest, flow: Flow): void {
-    const via = topVia(request.headers);
+  #receiveRequest(request: SipRequest, flow: Flow, via = topVia(request.headers)): void {
     const key = serverKey(request, via);
     const known = this.#servers.get(key);
     if (known) {

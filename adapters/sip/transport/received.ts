@@ -1,11 +1,11 @@
 // Where a request came from, written into its top Via, and where its response goes (RFC 3261 s.18.2, RFC 3581 s.4).
 import { bareHost } from '../codec/host.ts';
 import type { Headers } from '../codec/message.ts';
-import { formatVia, parseVia } from '../codec/via.ts';
+import { formatVia, parseVia, type Via } from '../codec/via.ts';
 import type { Endpoint, Flow } from './flow.ts';
 
-/** Changes the headers. For UDP the answer is where the response goes; a connection answers itself. */
-export function stampVia(headers: Headers, flow: Flow): Endpoint {
+/** Changes the headers. `replyTo` is where over UDP the response goes; a connection answers itself. */
+export function stampVia(headers: Headers, flow: Flow): { via: Via; replyTo: Endpoint } {
   const [top = '', ...others] = headers.all('Via');
   const via = parseVia(top);
   const { address, port } = flow.remote;
@@ -14,5 +14,5 @@ export function stampVia(headers: Headers, flow: Flow): Endpoint {
   if (wantsPort || bareHost(via.host) !== address) via.received = address;
   headers.set('Via', formatVia(via));
   for (const other of others) headers.add('Via', other);
-  return { address, port: wantsPort ? port : (via.port ?? 5060) };
+  return { via, replyTo: { address, port: wantsPort ? port : (via.port ?? 5060) } };
 }

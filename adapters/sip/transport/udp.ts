@@ -1,7 +1,8 @@
 // UDP: a socket per listener, a flow per peer address (RFC 3261 s.18, RFC 3581).
 import { createSocket, type Socket } from 'node:dgram';
+import { lookup } from 'node:dns';
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { sipHost } from '../codec/host.ts';
 import { decodeMessage, type Limits, SipParseError } from '../codec/message.ts';
 import { isStun } from '../codec/stun.ts';
@@ -30,13 +31,19 @@ export class UdpListener {
     this.#user = user;
     this.#limits = limits;
     this.stun = new StunAgent((bytes, to) => this.send(bytes, to, () => {}), now);
-    this.#socket = createSocket({ type: this.isIPv6 ? 'udp6' : 'udp4', recvBufferSize: receiveBufferBytes });
+    this.#socket = createSocket({
+      type: this.isIPv6 ? 'udp6' : 'udp4',
+      recvBufferSize: receiveBufferBytes,
+      // Whatever is sent to is an address already: no way round by the resolver, and no turn lost.
+      lookup: (name, options, done) => (isIP(name) === 0 ? lookup(name, options, done) : done(null, name, isIP(name))),
+    });
     this.#socket.on('message', (bytes, { address, port }) => this.#receive(bytes, { address, port }));
   }
 
   async bind(host: string, port: number, advertise = host): Promise<void> {
+    const listening = once(this.#socket, 'listening');
     this.#socket.bind({ address: host, port, exclusive: true });
-    await once(this.#socket, 'listening');
+    await listening;
     // A late ICMP answer is about a datagram already given up for lost; the transaction's timer says so.
     this.#socket.on('error', () => {});
     this.sentBy = { host: sipHost(advertise), port: this.#socket.address().port };

@@ -16,7 +16,7 @@ import { readResourceLists } from '../../../adapters/sip/presence/list/resource-
 import { formatWatcherInfo, parseWatcherInfo } from '../../../adapters/sip/presence/winfo/watcher-info.ts';
 import { parseAddress } from '../../../src/contract/index.ts';
 import { encodeCpim, notUnderstood, parseCpim, textsOf } from '../../../src/formats/cpim.ts';
-import { contentOf, leavesOf, MimeError, textContentOf } from '../../../src/formats/mime.ts';
+import { contentOf, MimeError, partsByType, textContentOf } from '../../../src/formats/mime.ts';
 import { decodePidf, encodePidf, encodeXpidf } from '../../../src/formats/pidf/index.ts';
 import { formatRlmi, readListNotice } from '../../../src/formats/rlmi.ts';
 import { XmlError } from '../../../src/formats/xml.ts';
@@ -152,8 +152,8 @@ const formats: readonly Format[] = [
     name: 'multipart',
     samples: multipart,
     read(bytes) {
-      for (const leaf of leavesOf({ headers: [['Content-Type', 'multipart/mixed;boundary=b']], body: bytes }))
-        textContentOf(leaf);
+      const outer = { headers: [['Content-Type', 'multipart/mixed;boundary=b'] as const], body: bytes };
+      for (const leaf of partsByType(outer).values()) textContentOf(leaf);
     },
     refusals: [MimeError],
   },

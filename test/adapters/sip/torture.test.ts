@@ -18,7 +18,7 @@ import {
 import { parseNameAddr } from '../../../adapters/sip/codec/name-addr.ts';
 import { parseUri } from '../../../adapters/sip/codec/uri.ts';
 import { parseVia } from '../../../adapters/sip/codec/via.ts';
-import { findPart, leavesOf, type MimePart, mediaTypeOf, textContentOf } from '../../../src/formats/mime.ts';
+import { type MimePart, partsByType, textContentOf } from '../../../src/formats/mime.ts';
 
 interface Expectation {
   name: string;
@@ -152,8 +152,8 @@ const readers: Record<string, Reader> = {
   contacts: (message) => contacts(message).map(({ uri }) => uri),
   contactParameters: (message) => contacts(message).flatMap(({ parameters }) => [...parameters.keys()]),
   bodyBytes: (message) => message.body.length,
-  parts: (message) => leavesOf(partOf(message)).map((leaf) => mediaTypeOf(leaf).type),
-  text: (message) => textContentOf(findPart(partOf(message), ['text/plain']) ?? assert.fail('no text')),
+  parts: (message) => [...partsByType(partOf(message)).keys()],
+  text: (message) => textContentOf(partsByType(partOf(message)).get('text/plain') ?? assert.fail('no text')),
   date: (message) => parseSipDate(header(message, 'Date')) ?? null,
   headers: (message, expected) =>
     Object.fromEntries(Object.keys(expected as object).map((name) => [name, message.headers.get(name)])),

@@ -195,7 +195,7 @@ export class Site {
     const flow = 'flow' in route ? (route.flow as FakeFlow) : undefined;
     prepare?.(request, flow ?? new FakeFlow(this.clock));
     this.onSent?.(request);
-    onSent?.(request);
+    onSent?.(request, new Uint8Array());
     if (request.method === 'SUBSCRIBE') {
       this.asked.push(request);
       return this.onAsked(request);

@@ -1,5 +1,5 @@
 // Lists that come in a SUBSCRIBE (RFC 5367): application/resource-lists+xml (RFC 4826 s.3, RFC 5363 s.4), read.
-import { contentOf, findPart, MimeError } from '../../../../src/formats/mime.ts';
+import { contentOf, MimeError, partsByType } from '../../../../src/formats/mime.ts';
 import { childrenOf, parseDocument, type XmlElement, XmlError } from '../../../../src/formats/xml.ts';
 import { SipParseError, type SipRequest } from '../../codec/message.ts';
 import { decodeContentEncoding } from '../../imdn.ts';
@@ -14,7 +14,7 @@ export function listIn({ headers, body }: SipRequest): string[] | undefined {
   if (type === undefined || body.length === 0) return undefined;
   try {
     const plain = decodeContentEncoding(body, headers.all('Content-Encoding'), limits.maxLength);
-    const part = findPart({ headers: [['Content-Type', type]], body: plain }, [resourceListsType]);
+    const part = partsByType({ headers: [['Content-Type', type]], body: plain }).get(resourceListsType);
     return part && readResourceLists(contentOf(part));
   } catch (error) {
     if (error instanceof XmlError || error instanceof MimeError) throw new SipParseError(error.message);

@@ -93,7 +93,7 @@ export async function bench(
   }: Outgoing): Promise<SipResponse> => {
     given.throwIfAborted();
     prepare?.(request, flow);
-    onSent?.(request);
+    onSent?.(request, new Uint8Array());
     sent.push(request);
     routes.push(route);
     credentials.push(own);

@@ -40,7 +40,7 @@ class Server {
     const direction = { peer: bob, route: { uri: parseUri('sip:pa.example') }, through: ['<sip:pa.example;lr>'] };
     const send = async ({ request, prepare, onSent }: Outgoing): Promise<SipResponse> => {
       prepare?.(request, new FakeFlow(this.clock));
-      onSent?.(request);
+      onSent?.(request, new Uint8Array());
       this.heard.push(request);
       return this.onSubscribe(request);
     };
