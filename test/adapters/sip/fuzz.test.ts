@@ -86,7 +86,7 @@ async function site(t: TestContext) {
   });
 }
 
-test('broken datagrams', async (t) => {
+test('RFC 3261 s.26.3.2.4: broken datagrams through the whole adapter are answered or dropped, and the next is taken', async (t) => {
   const { peer, port, ask } = await site(t);
   peer.onRequest = () => undefined;
   let sent = 0;
@@ -100,7 +100,7 @@ test('broken datagrams', async (t) => {
   assert.match((await ask({ callId: 'after-all' })).first, /^SIP\/2\.0 202 /);
 });
 
-test('broken streams', async (t) => {
+test('RFC 3261 s.26.3.2.4: broken streams are refused or closed, and the next connection is served', async (t) => {
   const { peer, sip, hub, ask } = await site(t);
   const all = mutants(peer.port, 2);
   const perConnection = 10;
