@@ -8,6 +8,7 @@ import { adapter } from '../../../adapters/smpp/index.ts';
 import { fakeHub } from '../../peers/hub.ts';
 import { type WirePeer, wireSmsc } from '../../peers/smpp-wire.ts';
 import { until } from '../../servers/process.ts';
+import { message } from './event.ts';
 
 const pdu = (length: number, id: number, body = Buffer.alloc(0)) => {
   const octets = Buffer.concat([Buffer.alloc(16), body]);
@@ -16,21 +17,24 @@ const pdu = (length: number, id: number, body = Buffer.alloc(0)) => {
   octets.writeUInt32BE(42, 12);
   return octets;
 };
-const deliver = encode({
-  command: 'deliver_sm',
-  sequence_number: 42,
-  body: {
-    source_addr_ton: 1,
-    source_addr: '447700900123',
-    destination_addr: '12345',
-    short_message: Buffer.from('hi'),
-  },
-});
-const withTail = (tail: string) => {
-  const octets = Buffer.concat([deliver, Buffer.from(tail, 'hex')]);
+const delivering = (text: string) =>
+  encode({
+    command: 'deliver_sm',
+    sequence_number: 42,
+    body: {
+      source_addr_ton: 1,
+      source_addr: '447700900123',
+      destination_addr: '12345',
+      short_message: Buffer.from(text),
+    },
+  });
+const deliver = delivering('hi');
+const withTail = (tail: string, head = deliver) => {
+  const octets = Buffer.concat([head, Buffer.from(tail, 'hex')]);
   octets.writeUInt32BE(octets.length, 0);
   return octets;
 };
+const payload = `04249c40${'61'.repeat(40_000)}`;
 const lying = Buffer.from(deliver);
 lying[lying.length - 3] = 200;
 
@@ -47,6 +51,7 @@ const probes: Array<[what: string, octets: Buffer, answer: 'closed' | [command: 
   ['a deliver_sm without a body', pdu(16, 5), ['deliver_sm_resp', statuses.ESME_RINVCMDLEN]],
   ['sm_length 200 with 2 octets', lying, ['deliver_sm_resp', statuses.ESME_RINVMSGLEN]],
   ['a TLV of 65,535 octets with 1', withTail('0424ffff00'), ['deliver_sm_resp', statuses.ESME_RINVOPTPARSTREAM]],
+  ['a message_payload of 40,000 octets', withTail(payload, delivering('')), ['deliver_sm_resp', statuses.ESME_ROK]],
   ['a TLV of length 0 for a number', withTail('020c0000'), ['deliver_sm_resp', statuses.ESME_ROK]],
   ['an unknown command', pdu(16, 0x4242), ['generic_nack', statuses.ESME_RINVCMDID]],
   [
@@ -77,10 +82,10 @@ async function bindTo(peer: WirePeer): Promise<void> {
   peer.answer(await peer.next('bind_transceiver'), 0, { system_id: 'hostile' });
 }
 
-async function open(t: { after(done: () => Promise<void>): void }) {
+async function open(t: { after(done: () => Promise<void>): void }, more: Record<string, unknown> = {}) {
   const smsc = await wireSmsc();
   const hub = fakeHub();
-  const options = { port: smsc.port, systemId: 'me', reconnect: { firstMs: 10, maxMs: 20 } };
+  const options = { port: smsc.port, systemId: 'me', reconnect: { firstMs: 10, maxMs: 20 }, ...more };
   const smpp = adapter.create('carrier', adapter.options.parse(options));
   t.after(async () => {
     await smsc.close();
@@ -184,6 +189,30 @@ describe('a hostile SMSC', () => {
       [['enquire_link_resp', 43]],
     );
     await works(peer);
+  });
+
+  test('reference smpp 3: a carrier that never reads: no more in flight than the window, cut off, and each message has a fate', async (t) => {
+    const { smsc, smpp, hub, peer } = await open(t, { window: 200, responseTimeoutMs: 300, unknownOutcome: 'report' });
+    peer.stream.pause();
+    const before = process.memoryUsage().rss;
+    const giveUp = new AbortController();
+    const texts = Array.from({ length: 2000 }, (_, n) => message(`${n} ${'x'.repeat(100)}`));
+    const fates = texts.map((event) =>
+      smpp.deliver(event, giveUp.signal).then(
+        () => 'taken or unknown',
+        ({ reason }) => reason as string,
+      ),
+    );
+    const again = await smsc.accepted();
+    giveUp.abort();
+    await bindTo(again);
+    const ends = await Promise.all(fates);
+    const unknown = hub.draftsOf('receipt').filter(({ state }) => state === 'unknown').length;
+    assert.ok(unknown > 0 && unknown <= 200, `${unknown}`);
+    assert.deepEqual([ends.filter((end) => end === 'taken or unknown').length, new Set(ends).size], [unknown, 2]);
+    assert.ok(ends.includes('unavailable') || ends.includes('throttled'));
+    assert.ok(process.memoryUsage().rss - before < 100 * 1024 * 1024);
+    await works(again);
   });
 
   test('reference smpp 3: a connection that is reset in the middle of a PDU ends that bind, and it is bound again', async (t) => {
