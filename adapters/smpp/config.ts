@@ -112,6 +112,16 @@ const fields = z.strictObject({
     .record(tag, z.string().max(1000))
     .default({})
     .describe("optional parameters of every submit: { '0x1401': '0x0a0b' } as octets, or as text"),
+  routeTlvs: z
+    .array(
+      z.strictObject({
+        from: z.string().min(1).default('*').describe('sender: a number, a prefix +4477009001*, a short code, a name'),
+        to: z.string().min(1).default('*').describe('recipient, written the same way'),
+        tlvs: z.record(tag, z.string().max(1000)).describe('as tlvs'),
+      }),
+    )
+    .default([])
+    .describe('optional parameters by sender and recipient: of one tag those of the first that fits, before tlvs'),
   passTlvs: z.array(tag).default([]).describe('optional parameters of a message that the carrier is given'),
   receipts: z
     .enum(['every-part', 'last-part', 'failure', 'none'])

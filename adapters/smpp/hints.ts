@@ -1,6 +1,8 @@
 // What only short messages have (`message.sms`), out of a PDU and into one.
-import type { SmsHints } from '../../src/contract/index.ts';
+import type { Message, SmsHints } from '../../src/contract/index.ts';
 import { type PduOf, type Tlv, tlvs } from './codec/index.ts';
+import type { SmppOptions } from './config.ts';
+import { type NumberTable, tableOf } from './number-table.ts';
 
 const known: ReadonlySet<number> = new Set(Object.values(tlvs).map(([tag]) => tag));
 
@@ -18,8 +20,29 @@ export function hintsOf({ body, tlvs: all }: MessagePdu): SmsHints {
   };
 }
 
-/** Configured ones: `0x` and hexadecimal digits are octets, anything else is text. */
-export function configuredTlvs(configured: Readonly<Record<string, string>>): Tlv[] {
+/** What is configured for every submit, and for some senders and recipients. */
+export class ConfiguredTlvs {
+  readonly #common: readonly Tlv[];
+  readonly #routes: ReadonlyArray<{ from: NumberTable<true>; to: NumberTable<true>; tlvs: readonly Tlv[] }>;
+
+  constructor({ tlvs: common, routeTlvs }: Pick<SmppOptions, 'tlvs' | 'routeTlvs'>) {
+    this.#common = configuredTlvs(common);
+    this.#routes = routeTlvs.map(({ from, to, tlvs: own }) => {
+      return { from: tableOf([from]), to: tableOf([to]), tlvs: configuredTlvs(own) };
+    });
+  }
+
+  /** Of one tag the first that fits. */
+  between({ from, to }: Pick<Message, 'from' | 'to'>): readonly Tlv[] {
+    if (this.#routes.length === 0) return this.#common;
+    const fitting = this.#routes.filter((route) => route.from.find(from) && route.to.find(to));
+    const all = [...fitting.flatMap((route) => route.tlvs), ...this.#common];
+    return all.filter(({ tag }, place) => all.findIndex((other) => other.tag === tag) === place);
+  }
+}
+
+/** `0x` and hexadecimal digits are octets, anything else is text. */
+function configuredTlvs(configured: Readonly<Record<string, string>>): Tlv[] {
   return Object.entries(configured).map(([tag, value]) => ({ tag: Number(tag), value: octetsOf(value) }));
 }
 

@@ -3,12 +3,12 @@
 import { type Delivery, GatewayError, type Hub, type Message, type Receipt } from '../../src/contract/index.ts';
 import type { Pacer, Submission, Ticket } from './binds/pacer.ts';
 import { inVersion, optionsFor } from './binds/versions.ts';
-import { type ResponsePdu, statuses, statusName, type Tlv, textRanges } from './codec/index.ts';
+import { type ResponsePdu, statuses, statusName, textRanges } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { type Fate, fateOf, lostWords, worstOf } from './fates.ts';
-import { configuredTlvs, tlvsFor } from './hints.ts';
+import { ConfiguredTlvs, tlvsFor } from './hints.ts';
 import { fromEvent, noticeOf, planOf, type SubmitFields, toReceipt, toSubmission } from './mapping.ts';
 import type { ReceiptBook } from './receipts/book.ts';
 import type { PartRecord } from './receipts/records.ts';
@@ -50,11 +50,11 @@ const referenceMs = 3 * 86_400_000;
 
 export class Outbound {
   readonly #parts: OutboundParts;
-  readonly #tlvs: readonly Tlv[];
+  readonly #tlvs: ConfiguredTlvs;
 
   constructor(parts: OutboundParts) {
     this.#parts = parts;
-    this.#tlvs = configuredTlvs(parts.options.tlvs);
+    this.#tlvs = new ConfiguredTlvs(parts.options);
   }
 
   /** As the SMSC takes it now. */
@@ -96,7 +96,7 @@ export class Outbound {
     const parts = toParts(plan, 'udh8', plan.bodies.length > 1 ? await this.#reference(common) : 0);
     refuseAborted(signal);
     const submissions = parts.map((part) => {
-      return { ...toSubmission(this.#options, common, plan, part, 0, this.#tlvs), context: undefined };
+      return { ...toSubmission(this.#options, common, plan, part, 0, this.#tlvs.between(receipt)), context: undefined };
     });
     const fates = await this.#submit(submissions, receipt.id, signal);
     // A notice whose outcome is unknown is not worth a double.
@@ -156,7 +156,7 @@ export class Outbound {
     const record = this.#record(event, common, index, parts.length);
     const overdue = asked === 1 && event.wants.includes('delivered') ? this.#dueAt(event) : {};
     const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked, ...overdue };
-    const tlvs = tlvsFor(event.sms, passTlvs, this.#tlvs);
+    const tlvs = tlvsFor(event.sms, passTlvs, this.#tlvs.between(event));
     return { ...toSubmission(this.#options, common, plan, part, asked, tlvs), context };
   }
 

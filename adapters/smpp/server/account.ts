@@ -3,9 +3,9 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Address, GatewayError } from '../../../src/contract/index.ts';
 import { isAllowedBy } from '../../../src/guards/networks.ts';
 import { type AddressRules, fromSme, type SmeAddress } from '../addresses.ts';
+import { NumberTable, tableOf } from '../number-table.ts';
 import type { AccountOptions, ServerOptions } from './config.ts';
 import type { Connection, Origin } from './connection.ts';
-import { NumberTable, tableOf } from './number-table.ts';
 import { Throttle } from './throttle.ts';
 
 /** What its options say, ready for use. */

@@ -12,6 +12,7 @@ import {
 } from '../../../src/contract/index.ts';
 import { Guesses } from '../../../src/guards/guesses.ts';
 import { versionName } from '../binds/versions.ts';
+import type { NumberTable } from '../number-table.ts';
 import { type Account, Accounts, ownersOf } from './account.ts';
 import { Agenda } from './agenda.ts';
 import { options, type ServerOptions } from './config.ts';
@@ -20,7 +21,6 @@ import { diagnose } from './diagnose.ts';
 import { Door } from './door.ts';
 import { Intake, readNativeId } from './intake.ts';
 import { Ledger } from './ledger.ts';
-import type { NumberTable } from './number-table.ts';
 import { Outbinder } from './outbind.ts';
 import { Outbound } from './outbound.ts';
 import { Owed } from './owed.ts';

@@ -7,7 +7,7 @@ import { options } from '../../../adapters/smpp/config.ts';
 import { fromEvent, textOf } from '../../../adapters/smpp/mapping.ts';
 import { attachmentOf, describeAttachment } from '../../../adapters/smpp/media.ts';
 import { gsm, ucs2, unpackSeptets } from '../../../adapters/smpp/text/index.ts';
-import type { Message } from '../../../src/contract/index.ts';
+import { type Message, parseAddress } from '../../../src/contract/index.ts';
 import { fails, mo, moPart, open, phone, service, signal } from './carrier.ts';
 import { message } from './event.ts';
 
@@ -56,6 +56,29 @@ describe('out', () => {
         ['0a0b', '00ff', '01', undefined],
         ['0a0b', '00ff', '01', undefined],
         ['0a0b', Buffer.from('text').toString('hex'), undefined, undefined],
+      ],
+    );
+  });
+  test('reference smpp 5: custom TLVs: by sender and recipient, the first that fits before the others and before those of all', async (t) => {
+    const { smsc, smpp } = await open(t, {
+      tlvs: { '0x1400': 'all', '0x1401': 'all' },
+      routeTlvs: [
+        { from: '+447700900001', to: '+4477009001*', tlvs: { '0x1401': 'pair' } },
+        { from: 'My Bank', tlvs: { '0x1401': 'bank', '0x1402': 'bank' } },
+        { to: '+4477*', tlvs: { '0x1401': 'there', '0x1402': 'there' } },
+      ],
+    });
+    const bank = parseAddress('tel:My%20Bank;phone-context=alphanumeric');
+    const elsewhere = parseAddress('tel:+12025550123');
+    await smpp.deliver(message('a'), signal);
+    await smpp.deliver(message('b', { from: bank }), signal);
+    await smpp.deliver(message('c', { to: elsewhere }), signal);
+    assert.deepEqual(
+      smsc.submits.map((sent) => ['5120', '5121', '5122'].map((tag) => (sent[tag] as Buffer | undefined)?.toString())),
+      [
+        ['all', 'pair', 'there'],
+        ['all', 'bank', 'bank'],
+        ['all', 'all', undefined],
       ],
     );
   });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatTime, octetsTlv, parseTime, statusName } from '../../../../adapters/smpp/codec/index.ts';
-import { NumberTable } from '../../../../adapters/smpp/server/number-table.ts';
+import { NumberTable } from '../../../../adapters/smpp/number-table.ts';
 import { Throttle } from '../../../../adapters/smpp/server/throttle.ts';
 import { parseAddress } from '../../../../src/contract/index.ts';
 import { open, part, submit } from './esme.ts';

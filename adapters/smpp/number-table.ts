@@ -1,5 +1,5 @@
 // Numbers, prefixes, short codes and names as an operator writes them -> whose they are. Exact before prefix, long before short.
-import { type Address, splitAddress } from '../../../src/contract/index.ts';
+import { type Address, splitAddress } from '../../src/contract/index.ts';
 
 const alphanumericContext = 'alphanumeric';
 
