@@ -57,7 +57,8 @@ export class Transactions {
   request(request: SipRequest, flow: Flow, user: ClientUser): ClientTransaction {
     const branch = newBranch(loopMark(request));
     const { host, port } = flow.sentBy;
-    const via = { transport: flow.transport, host, port, branch, rport: true as const, parameters: new Map() };
+    const parameters = new Map<string, string | undefined>(flow.offersAlias ? [['alias', undefined]] : []);
+    const via = { transport: flow.transport, host, port, branch, rport: true as const, parameters };
     request.headers.prepend('Via', formatVia(via));
     const key = clientKey(branch, request.method);
     const transaction =

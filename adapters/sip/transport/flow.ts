@@ -21,6 +21,8 @@ export interface Flow {
   /** Never throws. `onError` is called at most once, when these bytes certainly did not leave. */
   send(bytes: Uint8Array, onError: (error: Error) => void): void;
   close(): void;
+  /** Our Via offers it for requests of the other side (RFC 5923). */
+  readonly offersAlias?: boolean;
   /** Asks by STUN where the other side sees us, once (RFC 5626 s.4.4.2); only over UDP. No answer is no call. */
   probe?(heard: (seen: Endpoint) => void): void;
   /** The same socket towards another port or address (RFC 3261 s.18.2.2); a connection has only the one it has. */

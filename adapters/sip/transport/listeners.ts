@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import { sipHost } from '../codec/host.ts';
 import type { Connection } from './connection.ts';
@@ -67,7 +67,8 @@ function createServer(
   };
   const accept = (socket: Socket) => {
     if (!reception.admit(plainAddress(socket))) return void socket.destroy();
-    const way = { transport: transport as 'TCP' | 'TLS', sentBy, isOurs: false };
+    const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
+    const way = { transport: transport as 'TCP' | 'TLS', sentBy, isOurs: false, certificate };
     reception.keep(new StreamConnection(socket, reception.parts, way));
   };
   if (transport === 'TCP') return createTcpServer(accept);

@@ -1,5 +1,6 @@
 // One TCP or TLS connection: messages framed by Content-Length, keep-alives between them (RFC 3261 s.18.3, RFC 5626 s.3.5.1).
 import type { Socket } from 'node:net';
+import type { PeerCertificate } from 'node:tls';
 import { type Limits, SipParseError, StreamDecoder } from '../codec/message.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
@@ -15,18 +16,27 @@ export interface StreamParts {
   connectionLimits: ConnectionLimits;
 }
 
+export interface StreamWay {
+  transport: 'TCP' | 'TLS';
+  sentBy: { host: string; port: number };
+  isOurs: boolean;
+  offersAlias?: boolean;
+  /** What the peer has proved itself with. */
+  certificate?: PeerCertificate | undefined;
+}
+
 export class StreamConnection extends Connection {
+  readonly offersAlias: boolean;
+  readonly certificate: PeerCertificate | undefined;
   readonly #socket: Socket;
   readonly #decoder: StreamDecoder;
   readonly #user: TransportUser;
 
-  constructor(
-    socket: Socket,
-    parts: StreamParts,
-    way: { transport: 'TCP' | 'TLS'; sentBy: { host: string; port: number }; isOurs: boolean },
-  ) {
+  constructor(socket: Socket, parts: StreamParts, way: StreamWay) {
     const remote = { address: socket.remoteAddress?.replace(/^::ffff:/, '') ?? '', port: socket.remotePort ?? 0 };
     super(parts.wheel, parts.connectionLimits, { ...way, remote });
+    this.offersAlias = way.offersAlias ?? false;
+    this.certificate = way.certificate;
     this.#socket = socket;
     this.#user = parts.user;
     this.#decoder = new StreamDecoder(parts.limits);

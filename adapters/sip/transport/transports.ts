@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { bareHost } from '../codec/host.ts';
 import type { Limits } from '../codec/message.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
+import { Aliases } from './aliases.ts';
 import type { Connection, ConnectionLimits } from './connection.ts';
 import type { Endpoint, Flow, TransportName, TransportUser } from './flow.ts';
 import { type ListenerOptions, listenStream, type SentBy, type StreamListener } from './listeners.ts';
@@ -38,6 +39,7 @@ export class Transports {
   readonly #listeners: StreamListener[] = [];
   readonly #connections = new Map<string, Connection>();
   readonly #byTarget = new Map<string, Flow>();
+  readonly #aliases = new Aliases();
   readonly #opening = new Map<string, Promise<Flow>>();
   readonly #sources: SourceLimits;
   #isStopped = false;
@@ -50,13 +52,17 @@ export class Transports {
       limits: options.limits,
       connectionLimits: options.connectionLimits,
       user: {
-        onMessage: (message, flow) => user.onMessage(message, flow),
+        onMessage: (message, flow) => {
+          if (flow instanceof StreamConnection && flow.certificate) this.#aliases.note(message, flow, flow.certificate);
+          user.onMessage(message, flow);
+        },
         onBroken: (error, flow) => user.onBroken(error, flow),
         onClosed: (flow) => {
           const connection = this.#connections.get(flow.id);
           if (!connection) return;
           this.#connections.delete(flow.id);
           if (!connection.isOurs) this.#sources.leave(flow.remote.address);
+          this.#aliases.closed(flow);
           user.onClosed(flow);
         },
       },
@@ -103,6 +109,8 @@ export class Transports {
     const key = `${target.transport}/${target.address}/${target.port}/${target.transport === 'TLS' ? target.name : ''}`;
     const open = this.#byTarget.get(key);
     if (open?.isOpen) return open;
+    const theirs = target.transport === 'TLS' ? this.#aliases.find(target, target.name) : undefined;
+    if (theirs) return theirs;
     let opening = this.#opening.get(key);
     if (!opening) {
       opening = this.#connect(target, key).finally(() => this.#opening.delete(key));
@@ -153,6 +161,7 @@ export class Transports {
       transport: transport as 'TCP' | 'TLS',
       sentBy,
       isOurs: true,
+      offersAlias: transport === 'TLS' && this.#options.tls.cert !== undefined && this.sentByOf('TLS') !== undefined,
     });
     this.#keep(flow);
     this.#byTarget.set(key, flow);
