@@ -58,7 +58,7 @@ export class Site {
   /** The phones of everybody of our own, and what they are asked (SUBSCRIBE). */
   phones: Direction[] = [];
   readonly asked: SipRequest[] = [];
-  onAsked: (request: SipRequest) => SipResponse = () => response(200, [['Expires', '600']]);
+  onAsked: (request: SipRequest) => SipResponse | Promise<SipResponse> = () => response(200, [['Expires', '600']]);
   readonly learnt: string[] = [];
   readonly #settings: WatcherSettings;
   readonly #publications: PublicationSettings;

@@ -137,9 +137,10 @@ export class Phones {
       if (!direction) return await this.#remove(phone);
       if (phone.refusedUntil > hub.now()) return this.#parts.wheel.set(phone, phone.refusedUntil - hub.now());
       if (phone.attempt) this.#dialogs.drop(phone);
-      await this.#answered(phone, direction, await this.#subscribe(phone, direction, seconds));
+      const response = await this.#subscribe(phone, direction, seconds);
+      if (this.#isKnown(phone)) await this.#answered(phone, direction, response);
     } catch (thrown) {
-      if (this.#stopping.signal.aborted) return;
+      if (this.#stopping.signal.aborted || !this.#isKnown(phone)) return;
       const { message, retryAfterMs } = asGatewayError(thrown);
       hub.log.debug({ presentity, why: message }, 'a phone does not tell of itself');
       await this.#lost(phone, retryAfterMs);
@@ -222,6 +223,12 @@ export class Phones {
     const phone = household.phones.get(target) ?? new Phone(household, target, (due) => void this.#due(due));
     household.phones.set(target, phone);
     return phone;
+  }
+
+  /** Not let go of while its answer was waited for. */
+  #isKnown(phone: Phone): boolean {
+    const { household, target } = phone;
+    return this.#households.get(keyOf(household.presentity))?.phones.get(target) === phone;
   }
 
   *#all(): Iterable<Phone> {

@@ -1,7 +1,7 @@
 // People of our own who do not publish: their phones are asked, all of them, and make one person.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeMessage, type SipRequest } from '../../../../adapters/sip/codec/message.ts';
+import { decodeMessage, type SipRequest, type SipResponse } from '../../../../adapters/sip/codec/message.ts';
 import { parseUri } from '../../../../adapters/sip/codec/uri.ts';
 import type { Direction } from '../../../../adapters/sip/directions.ts';
 import { parseAddress } from '../../../../src/contract/index.ts';
@@ -148,6 +148,18 @@ test('a phone that no longer answers, ends the subscription or has gone is unava
   house.onAsked = () => response(480);
   await house.advance(600_000, 10_000);
   assert.deepEqual(house.told.slice(length), ['desk unavailable', 'car unavailable', 'mobile unavailable']);
+});
+
+test('a phone that answers when its person has published meanwhile is asked no more, and a NOTIFY of it is 481', async () => {
+  const house = new House('desk.h');
+  const gate = Promise.withResolvers<SipResponse>();
+  house.onAsked = () => gate.promise;
+  await house.watch();
+  await house.publish(pidf({ p: 'open' }));
+  gate.resolve(response(200));
+  await house.advance(700_000, 10_000);
+  assert.equal(house.asked.length, 1);
+  assert.equal(await house.notify('desk.h', pidf({ t: 'open' })), 481);
 });
 
 test('RFC 6665 s.4.1.2.4: a phone that answers and sends no NOTIFY is asked anew, later and later', async () => {
