@@ -326,3 +326,13 @@ test('any document survives being written and read again, whatever stands in its
     }),
   );
 });
+
+test('RFC 3863 s.4.1.4: basic is open or closed, and what is neither says nothing', () => {
+  const basicOf = (basic: string) =>
+    decodePidf(
+      `<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@h"><tuple id="t"><status>${basic}</status></tuple></presence>`,
+    ).tuples[0]?.basic;
+  assert.deepEqual([basicOf('<basic>open</basic>'), basicOf('<basic> closed </basic>')], ['open', 'closed']);
+  for (const none of ['<basic>?</basic>', '<basic/>', '', '<basic>OPEN or so</basic>'])
+    assert.equal(basicOf(none), undefined, none);
+});

@@ -10,7 +10,7 @@ import { request } from './fixtures.ts';
 const auth = { realm: 'native.example', users: { bob: { password: 'secret' } } };
 const native = { nativeDomains: ['native.example'] };
 
-test('RFC 7247 s.8: no open relay: a stranger reaches people of ours and nobody else, a trusted proxy everybody', async (t) => {
+test('RFC 7247 s.8, RFC 8048 s.8.1: no open relay: a stranger reaches people of ours and nobody else, a trusted proxy everybody', async (t) => {
   const stranger = await open(t);
   for (const uri of ['sip:x@far.example', 'tel:+447700900123', 'im:x@far.example']) {
     assert.equal((await stranger.ask({ uri, callId: uri })).first, 'SIP/2.0 403 Relaying Denied');

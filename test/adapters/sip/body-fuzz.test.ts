@@ -20,6 +20,7 @@ import { contentOf, MimeError, partsByType, textContentOf } from '../../../src/f
 import { decodePidf, encodePidf, encodeXpidf } from '../../../src/formats/pidf/index.ts';
 import { formatRlmi, readListNotice } from '../../../src/formats/rlmi.ts';
 import { XmlError } from '../../../src/formats/xml.ts';
+import { requestText } from '../../peers/sip-peer.ts';
 import { request } from './fixtures.ts';
 import { Mutator } from './mutants.ts';
 import { wireFolder } from './samples.ts';
@@ -77,6 +78,40 @@ const formats: readonly Format[] = [
       for (const part of [bytes.subarray(0, cut), bytes.subarray(cut), bytes]) {
         for (const item of decoder.push(part)) if (item instanceof SipParseError && item.isFatal) throw item;
       }
+    },
+    refusals: [SipParseError],
+  },
+  {
+    name: 'MESSAGE, headers and body',
+    samples: [
+      ['text/plain;charset=utf-8', Buffer.from('hi')] as const,
+      ['multipart/mixed; boundary="b"', multipart[0]!] as const,
+      ['message/cpim', wire('rfc3862/example.cpim')[0]!] as const,
+      ['message/imdn+xml', wire('rfc5438/delivery-delivered.xml')[0]!] as const,
+      ['application/im-iscomposing+xml', wire('rfc3994/active.xml')[0]!] as const,
+    ].map(([type, body]) =>
+      Buffer.concat([
+        Buffer.from(
+          requestText({
+            port: 5060,
+            type,
+            body: '',
+            more: [
+              `Content-Type: ${type}`,
+              'Subject: lunch',
+              'Content-Language: fr',
+              'Date: Wed, 01 Jul 2026 10:00:00 GMT',
+              'Expires: 60',
+              'Content-Encoding: identity',
+            ],
+          }).replace('Content-Length: 0', `Content-Length: ${body.length}`),
+        ),
+        body,
+      ]),
+    ),
+    read(bytes) {
+      const message = decodeMessage(bytes);
+      if (message.kind === 'request') toIncoming(message, people, 1.7e12);
     },
     refusals: [SipParseError],
   },

@@ -68,7 +68,7 @@ test('RFC 3581 s.4: rport and received are filled in, and the answer goes there'
   );
 });
 
-test('RFC 3261 s.22.1: a stranger is challenged, and let in with the right answer, once for each count', async (t) => {
+test('RFC 3261 s.22.1, RFC 7572 s.9: a stranger is challenged, and let in with the right answer, once for each count', async (t) => {
   const { ask, hub } = await open(t, {
     nativeDomains: ['native.example'],
     auth: { realm: 'native.example', users: { bob: { password: 'secret' } } },

@@ -270,3 +270,22 @@ test('the number of people who are published is limited', async () => {
   }
   await assert.rejects(server.hear(), GatewayError);
 });
+
+test('RFC 3903 s.4: PUBLISH makes no dialog: no Contact, no tag in To, and no Record-Route of an answer is followed', async () => {
+  const server = new Server();
+  server.onPublish = (request) => {
+    const taken = server.taken(request);
+    taken.headers.add('Record-Route', '<sip:elsewhere.example;lr>');
+    return taken;
+  };
+  await server.hear();
+  await server.advance(20_000);
+  await server.hear({ availability: 'away' });
+  await server.advance(20_000);
+  assert.ok(server.heard.length >= 2);
+  for (const { headers } of server.heard) {
+    assert.deepEqual(headers.all('Route'), ['<sip:pa.example;lr>']);
+    assert.equal(headers.get('Contact'), undefined);
+    assert.doesNotMatch(headers.get('To') ?? '', /;tag=/);
+  }
+});
