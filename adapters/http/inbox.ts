@@ -92,13 +92,19 @@ export class Inbox {
       dlrMask,
       ...(dlrUrl === undefined ? {} : { dlrUrl }),
     };
-    // First, so that no receipt can be quicker.
-    await ledger.keep(id, sent);
+    // On its way to the store before the message is, so that no receipt can be quicker. Where the store refuses it and takes
+    // the message, it is asked again.
+    const kept = ledger.keep(id, sent).then(
+      () => true,
+      () => false,
+    );
     const draft: DraftOf<'message'> = { type: 'message', from, to, nativeId: id, ...message };
     try {
       const published = await hub.publish(isKeyed ? { ...draft, dedupeKey: id } : draft);
+      if (!(await kept)) await ledger.keep(id, sent);
       if (message.notBefore !== undefined) await ledger.keep(id, { ...sent, event: published.id });
     } catch (error) {
+      await kept;
       await ledger.forget(id);
       throw error;
     }
