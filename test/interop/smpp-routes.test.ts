@@ -57,7 +57,7 @@ test('reference smpp 1.1: MO routing: a keyword at a short code means a person',
   const { carriers, heard } = site;
   const [carrier] = carriers;
   carrier?.say(phone, '88222', 'Help me please');
-  await happens(site, () => heard.length === 1, 'the message');
+  await happens(site, () => heard.length === 1 && carrier?.answers.length === 1, 'the message and its answer');
   assert.deepEqual(heard[0], { from: phoneJid(phone), text: 'Help me please' });
   carrier?.say(phone, '88222', 'something else');
   await happens(site, () => carrier?.answers.length === 2, 'the refusal');
