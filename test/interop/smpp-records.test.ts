@@ -55,8 +55,14 @@ for (const store of ['embedded', 'redis'] as const) {
     carriers[0]?.say('+447700900120', aliceNumber, 'the other way, "quoted", and more');
     await happens(site, () => told.length === sent.length && heard.length === 1, 'four fates and a message');
     const words = told.flatMap(({ why }) => why ?? []);
-    assert.ok(words.some((why) => /validity period is over \(error 027 of the SMS centre\)/.test(why)), `${words}`);
-    assert.ok(words.some((why) => /could not deliver it \(error 001 of the SMS centre\)/.test(why)), `${words}`);
+    assert.ok(
+      words.some((why) => /validity period is over \(error 027 of the SMS centre\)/.test(why)),
+      `${words}`,
+    );
+    assert.ok(
+      words.some((why) => /could not deliver it \(error 001 of the SMS centre\)/.test(why)),
+      `${words}`,
+    );
     const read = (format: 'csv' | 'jsonl') => readRecords(join(folder, 'cdr'), format);
     await happens(site, () => read('jsonl').rows.length >= sent.length, 'the records are written');
     const { rows, files } = read('jsonl');
