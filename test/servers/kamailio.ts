@@ -117,7 +117,7 @@ auto_aliases=no
 alias="${domain}"
 listen=udp:127.0.0.1:${port}
 listen=tcp:127.0.0.1:${port}
-${tls ? `enable_tls=yes\nlisten=tls:127.0.0.1:${tlsPort}` : ''}
+${tls ? `enable_tls=yes\ntcp_accept_aliases=yes\nlisten=tls:127.0.0.1:${tlsPort}` : ''}
 ${modules.map((name) => `loadmodule "${name}.so"`).join('\n')}
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "min_expires", 120)

@@ -318,3 +318,35 @@ test('the outbound proxy is asked whether it is there: down with the reason whil
     ['connecting', 'down', 'up', 'down'],
   );
 });
+
+test('RFC 3261 s.22.2: a nonce that has gone stale is answered once more, a password that was wrong is not', async (t) => {
+  const peer = await startSipPeer();
+  t.after(() => peer.stop());
+  const nonces: string[] = [];
+  const challenge = (nonce: string, isStale: boolean) => {
+    const stale = isStale ? ', stale=true' : '';
+    return `WWW-Authenticate: Digest realm="provider", nonce="${nonce}", qop="auth", algorithm=SHA-256${stale}`;
+  };
+  let acceptsAt = 3;
+  let isStale = true;
+  peer.onRequest = (request) => {
+    nonces.push(/nonce="([^"]+)"/.exec(request.header('Authorization'))?.[1] ?? '');
+    if (nonces.length >= acceptsAt) return responseTo(request, '200 OK', [`Contact: ${request.header('Contact')}`]);
+    return responseTo(request, '401 Who', [challenge(`n${nonces.length}`, isStale && nonces.length > 1)]);
+  };
+  const start = async () => {
+    const hub = fakeHub();
+    const trunk = { aor: 'sip:gw@provider.example', registrar: `sip:127.0.0.1:${peer.port}`, password: 'x' };
+    const sip = create({ trunks: [trunk], t1Ms: 500, t2Ms: 4000 });
+    t.after(() => sip.stop());
+    await sip.start(hub);
+    return hub;
+  };
+  await (await start()).untilStatus('up');
+  assert.deepEqual(nonces, ['', 'n1', 'n2']);
+  nonces.length = 0;
+  acceptsAt = 10;
+  isStale = false;
+  await (await start()).untilStatus('down');
+  assert.deepEqual(nonces, ['', 'n1']);
+});
