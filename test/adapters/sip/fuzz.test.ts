@@ -46,7 +46,7 @@ async function site(t: TestContext) {
     nativeDomains: ['native.example'],
     holdMs: 0,
     maxConnectionsPerSource: 10_000,
-    rates: { source: { perSecond: 0 } },
+    rates: { source: { perSecond: 0 }, target: { perSecond: 0 } },
   });
 }
 
