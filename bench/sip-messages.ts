@@ -15,7 +15,7 @@ import { whereTimeGoes } from './profile.ts';
 const { values: options } = parseArgs({
   options: {
     /** Of one run. */
-    messages: { type: 'string', default: '15000' },
+    messages: { type: 'string', default: '25000' },
     /** Unanswered at once. */
     window: { type: 'string', default: '64' },
     /** Only rows whose name holds this. */
