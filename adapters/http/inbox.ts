@@ -69,7 +69,10 @@ export class Inbox {
     try {
       const to = recipientOf(text, this.#parts.rules);
       const known = key === undefined ? undefined : await this.#parts.ledger.find(id);
-      if (!known) await this.#publish(account, submission, { id, from, to, isKeyed: key !== undefined });
+      // A crash may have left a record without its message; the hub knows whether it has it.
+      if (!known || known.state === 'queued') {
+        await this.#publish(account, submission, { id, from, to, isKeyed: key !== undefined, known });
+      }
       return { to: text, id };
     } catch (thrown) {
       return { to: text, error: asGatewayError(thrown) };
@@ -79,10 +82,16 @@ export class Inbox {
   async #publish(
     account: Account,
     { message, dlrMask, dlrUrl = account.options.dlrUrl }: Submission,
-    { id, from, to, isKeyed }: { id: string; from: Address; to: Address; isKeyed: boolean },
+    {
+      id,
+      from,
+      to,
+      isKeyed,
+      known,
+    }: { id: string; from: Address; to: Address; isKeyed: boolean; known: Sent | undefined },
   ): Promise<void> {
     const { hub, ledger } = this.#parts;
-    const sent: Sent = {
+    const sent: Sent = known ?? {
       account: account.name,
       from: writtenOf(from),
       to: writtenOf(to),
@@ -94,7 +103,8 @@ export class Inbox {
     };
     // On its way to the store before the message is, so that no receipt can be quicker. Where the store refuses it and takes
     // the message, it is asked again.
-    const kept = ledger.keep(id, sent).then(
+    const keeping = known ? Promise.resolve() : ledger.keep(id, sent);
+    const kept = keeping.then(
       () => true,
       () => false,
     );
@@ -102,10 +112,11 @@ export class Inbox {
     try {
       const published = await hub.publish(isKeyed ? { ...draft, dedupeKey: id } : draft);
       if (!(await kept)) await ledger.keep(id, sent);
-      if (message.notBefore !== undefined) await ledger.keep(id, { ...sent, event: published.id });
+      if (message.notBefore !== undefined && sent.event === undefined)
+        await ledger.keep(id, { ...sent, event: published.id });
     } catch (error) {
       await kept;
-      await ledger.forget(id);
+      if (!known) await ledger.forget(id);
       throw error;
     }
   }
