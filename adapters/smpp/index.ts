@@ -77,7 +77,10 @@ export class Smpp implements Adapter {
       status: (state: AdapterStatus, why?: string) => hub.status(state, why),
       request: inbound.request.bind(inbound),
       late: (response: ResponsePdu, context: unknown) => outbound.late(response, context),
-      lost: (session: object) => repeats.lost(session),
+      lost: (session: object) => {
+        repeats.lost(session);
+        book.linkLost();
+      },
     };
     const fleet = new Fleet(settings, { handler, pacer, log: hub.log, now });
     const outbound = new Outbound({ options: settings, hub, pacer, book, unsure, version: () => fleet.version });
@@ -149,12 +152,16 @@ export class Smpp implements Adapter {
     const now = () => hub.now();
     const conclude = async (conclusion: Conclusion) => void (await hub.publish(toReceipt(conclusion)));
     const ask = askOver(pacer, now);
-    const hooks: BookHooks = {
+    const asking: BookHooks = {
       ask,
       lost: (numbers) => unsure.between(numbers),
       found: (messageId, record) => unsure.named(messageId, record),
     };
-    const book = new ReceiptBook(hub.state, settings, conclude, now, settings.unknownOutcome === 'query' ? hooks : {});
+    const hooks: BookHooks = {
+      hasSeveralHosts: () => (this.#running?.fleet.hosts.length ?? 0) > 1,
+      ...(settings.unknownOutcome === 'query' ? asking : {}),
+    };
+    const book = new ReceiptBook(hub.state, settings, conclude, now, hooks);
     const unsure = new Unsure({
       state: hub.state,
       waitMs: settings.responseTimeoutMs,

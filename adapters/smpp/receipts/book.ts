@@ -30,6 +30,8 @@ export interface BookHooks {
   readonly lost?: (numbers: readonly string[]) => PartRecord | undefined;
   /** And that is its id. */
   readonly found?: (messageId: string, record: PartRecord) => Promise<void>;
+  /** Whether the account is served by several SMS centres, which may each give the same ids. */
+  readonly hasSeveralHosts?: () => boolean;
 }
 
 export class ReceiptBook {
@@ -72,6 +74,11 @@ export class ReceiptBook {
   tick(): void {
     this.#tallies.tick();
     this.#overdue.tick();
+  }
+
+  /** An SMSC that comes back may count from the beginning: the same id again says nothing then. */
+  linkLost(): void {
+    this.#last = undefined;
   }
 
   /**
@@ -152,7 +159,7 @@ export class ReceiptBook {
     const last = this.#last;
     this.#last = { key: partKey(id), record, ttlMs };
     const isOther = last && (last.record.e !== record.e || last.record.i !== record.i);
-    if (!isOther || last.key !== partKey(id)) return false;
+    if (!isOther || last.key !== partKey(id) || this.#hasSeveralHosts) return false;
     await this.learnt.noteConstant(id);
     await this.#state.delete(last.key);
     await this.#keepNameless(last.record, last.ttlMs);
@@ -195,13 +202,19 @@ export class ReceiptBook {
     return undefined;
   }
 
-  // An id that was converted may be another message's by chance: then the number has to agree.
+  get #hasSeveralHosts(): boolean {
+    return this.#hooks.hasSeveralHosts?.() ?? false;
+  }
+
+  // An id that was converted, or that another SMS centre gave as well, may be another message's by chance: then the number
+  // has to agree.
   async #read([rule, id]: Candidate, numbers: readonly string[]): Promise<Hit | undefined> {
     const key = partKey(id);
     const found = await this.#state.get(key);
     if (found === undefined) return undefined;
     const record = JSON.parse(found) as PartRecord;
-    return rule === 'same' || isOneOf(record.d, numbers) ? { rule, key, record } : undefined;
+    const isIts = isOneOf(record.d, numbers) || (rule === 'same' && !this.#hasSeveralHosts);
+    return isIts ? { rule, key, record } : undefined;
   }
 
   async #learn(host: string, rule: IdRule, written: string, record: PartRecord): Promise<void> {

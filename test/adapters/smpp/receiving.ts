@@ -3,7 +3,7 @@ import { decode, encode, isFault, type RequestPdu, type Sendable } from '../../.
 import { options } from '../../../adapters/smpp/config.ts';
 import { Inbound } from '../../../adapters/smpp/inbound.ts';
 import { toReceipt } from '../../../adapters/smpp/mapping.ts';
-import { ReceiptBook } from '../../../adapters/smpp/receipts/book.ts';
+import { type BookHooks, ReceiptBook } from '../../../adapters/smpp/receipts/book.ts';
 import type { PartRecord } from '../../../adapters/smpp/receipts/records.ts';
 import { Rejoin } from '../../../adapters/smpp/rejoin.ts';
 import { Repeats } from '../../../adapters/smpp/repeats.ts';
@@ -15,7 +15,7 @@ export const ownNumber = '447700900001';
 
 export type Heard = Sendable<'deliver_sm' | 'data_sm'>;
 
-export async function receiving(more: Record<string, unknown> = {}) {
+export async function receiving(more: Record<string, unknown> = {}, hooks: BookHooks = {}) {
   const hub = fakeHub();
   const settings = options.parse({ systemId: 'me', ...more });
   const now = () => hub.now();
@@ -24,6 +24,7 @@ export async function receiving(more: Record<string, unknown> = {}) {
     settings,
     async (conclusion) => void (await hub.publish(toReceipt(conclusion))),
     now,
+    hooks,
   );
   const rejoin = new Rejoin(hub.state, settings.rejoinWaitMs, (whole) => inbound.handOn(whole), now);
   const rules = { shortCodeContext: 'carrier.invalid' };
