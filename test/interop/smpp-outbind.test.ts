@@ -39,6 +39,7 @@ test('SMPP 3.4 s.4.1.7: npm smpp is called when a message waits for it, gets it,
     });
     assert.ok(sent.ok, await sent.text());
     await until(() => esme.heard.length === at + 1, `${text} is there`, 20_000);
+    await until(() => esme.sessions.size === 0, 'the ESME has left');
   }
   assert.equal(esme.outbinds.length, 2);
   assert.equal(String(esme.outbinds[0]?.password), 'wake up');

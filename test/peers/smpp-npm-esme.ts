@@ -76,6 +76,8 @@ export async function npmEsme(options: NpmEsmeOptions): Promise<NpmEsme> {
 
 export interface NpmWaitingEsme {
   readonly port: number;
+  /** Those that are connected. */
+  readonly sessions: ReadonlySet<NpmSession>;
   readonly outbinds: NpmPdu[];
   readonly heard: NpmPdu[];
   close(): Promise<void>;
@@ -84,9 +86,10 @@ export interface NpmWaitingEsme {
 /** Listens, binds as receiver where it is called with outbind, and unbinds when it has heard something. */
 export async function npmWaitingEsme(systemId: string, password: string): Promise<NpmWaitingEsme> {
   const [outbinds, heard]: [NpmPdu[], NpmPdu[]] = [[], []];
-  const sessions: NpmSession[] = [];
+  const sessions = new Set<NpmSession>();
   const server = npm.createServer({}, (session) => {
-    sessions.push(session);
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
     session.on('error', () => session.destroy());
     session.on('pdu', (pdu: NpmPdu) => {
       if (pdu.command === 'outbind') {
@@ -103,6 +106,7 @@ export async function npmWaitingEsme(systemId: string, password: string): Promis
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    sessions,
     outbinds,
     heard,
     async close() {
