@@ -177,7 +177,7 @@ export class SipAdapter implements Adapter {
     });
     const presence = new Presence(
       { ...settings, ...settings.watchers, domains, nativeDomains, gatewayDomains: gatewayDomains(settings) },
-      { hub, requester, transports, directions, peers, wheel },
+      { hub, requester, transports, directions, peers, wheel, bindings: (aor) => registrar.bindings(aor) },
     );
     const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar, trunks, log });
     return { hub, session, endpoint, outbox, presence, directions, registrar, peers, ways };

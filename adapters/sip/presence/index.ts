@@ -8,6 +8,7 @@ import { Notifier, type NotifierOptions, type NotifierParts } from './notifier/n
 import type { EventPackage, Notifications, Watch } from './notifier/package.ts';
 import { canonical, PresencePackage } from './notifier/presence-package.ts';
 import { Agent, type AgentParts, type PresenceServer } from './publication/agent.ts';
+import { RegPackage, type RegParts } from './reg/reg-package.ts';
 import { Rules } from './rules/rules.ts';
 import { Subscriber, type SubscriberParts, type WatchingOptions } from './subscriber/index.ts';
 import { Enrolled, enrolling, Roll, watcherId } from './winfo/roll.ts';
@@ -41,7 +42,7 @@ export interface PublicationOptions {
   watchers: 'everybody' | 'contacts';
 }
 
-export type PresenceParts = NotifierParts & SubscriberParts & Pick<AgentParts, 'peers'>;
+export type PresenceParts = NotifierParts & SubscriberParts & Pick<AgentParts, 'peers'> & Pick<RegParts, 'bindings'>;
 
 /** RFC 3856 s.6.4. */
 const usualSeconds = 3600;
@@ -57,6 +58,7 @@ export class Presence {
   readonly #lists: ListPackage;
   readonly #waiting: WinfoSubscriber;
   readonly #rules: Rules;
+  readonly #reg: RegPackage;
   /** Option tags, for Supported. */
   readonly extensions: readonly string[];
 
@@ -78,7 +80,9 @@ export class Presence {
       { hub: parts.hub, notifications: notifier, packages },
     );
     const winfo = new WinfoPackage(expires, { roll, notifications: notifier });
+    this.#reg = new RegPackage(expires, options.nativeDomains, { ...parts, notifications: notifier });
     for (const eventPackage of [this.#lists, ...packages, winfo]) notifier.add(eventPackage);
+    if (options.nativeDomains.size > 0) notifier.add(this.#reg);
     this.extensions = options.maxListMembers > 0 ? [this.#lists.extension, listInRequest] : [this.#lists.extension];
     this.#notifier = notifier;
     const { presenceServers: servers, t1Ms } = options;
@@ -136,6 +140,7 @@ export class Presence {
   /** Phones of that person have come or gone. */
   registered(person: Address): void {
     this.#native?.registered(person);
+    this.#reg.registered(person);
   }
 
   stop(): void {

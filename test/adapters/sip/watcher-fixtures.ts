@@ -7,6 +7,7 @@ import type { Direction } from '../../../adapters/sip/directions.ts';
 import type { Answer } from '../../../adapters/sip/endpoint.ts';
 import { statusOf } from '../../../adapters/sip/errors.ts';
 import { Presence } from '../../../adapters/sip/presence/index.ts';
+import type { Binding } from '../../../adapters/sip/registrar.ts';
 import type { Outgoing } from '../../../adapters/sip/requester.ts';
 import { type EventOf, GatewayError, parseAddress, type ViewRow } from '../../../src/contract/index.ts';
 import { type FakeHub, fakeHub } from '../../peers/hub.ts';
@@ -57,6 +58,8 @@ export class Site {
   onSent: ((request: SipRequest) => void) | undefined;
   /** The phones of everybody of our own, and what they are asked (SUBSCRIBE). */
   phones: Direction[] = [];
+  /** What everybody of our own has registered. */
+  bindings: Binding[] = [];
   readonly asked: SipRequest[] = [];
   onAsked: (request: SipRequest) => SipResponse | Promise<SipResponse> = () => response(200, [['Expires', '600']]);
   readonly learnt: string[] = [];
@@ -177,6 +180,7 @@ export class Site {
       {
         hub: this.hub,
         wheel: this.clock.wheel,
+        bindings: async () => this.bindings,
         requester: { send: (outgoing) => this.#notify(outgoing) },
         directions: { find: async () => this.phones, destination: () => 'nowhere' },
         peers: {
