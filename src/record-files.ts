@@ -86,10 +86,18 @@ export class RecordFiles {
   async #append(records: readonly CallRecord[]): Promise<void> {
     try {
       for (const format of this.#options.formats) {
-        const file = await this.#file(format);
-        const bytes = Buffer.from(records.map((record) => line(format, record)).join(''));
-        await file.handle.appendFile(bytes);
-        file.bytes += bytes.length;
+        const lines = records.map((record) => Buffer.from(line(format, record)));
+        while (lines.length > 0) {
+          const file = await this.#file(format);
+          let end = file.bytes;
+          const most = lines.findIndex((one) => {
+            end += one.length;
+            return end >= this.#options.maxBytes;
+          });
+          const bytes = Buffer.concat(lines.splice(0, most < 0 ? lines.length : most + 1));
+          await file.handle.appendFile(bytes);
+          file.bytes += bytes.length;
+        }
       }
     } catch (error) {
       const why = (error as Error).message;
