@@ -38,6 +38,8 @@ export class RedisState implements StateStore {
   readonly #batches: RedisBatches;
   readonly #increment: Script;
   readonly #acquire: Script;
+  /** As long as the process lives, so it is looked up once. */
+  readonly #holder = holderOf(process.pid);
   readonly #renew: Script;
   readonly #release: Script;
 
@@ -60,7 +62,7 @@ export class RedisState implements StateStore {
     // Both keys in one slot of a cluster, whatever the name holds.
     const key = `{${this.#link.prefix}:lease:${encodeURIComponent(name)}}`;
     const ask = (dead: string) =>
-      this.#acquire(key, `${key}:fence`, `${key}:holder`, wholeMs(ttlMs), holderOf(process.pid), dead);
+      this.#acquire(key, `${key}:fence`, `${key}:holder`, wholeMs(ttlMs), this.#holder, dead);
     let fence = await ask('');
     if (Array.isArray(fence)) {
       const [held, holder] = fence as [string, string];

@@ -112,7 +112,8 @@ function pemOf(text: string): string | Buffer {
   return text.startsWith('-----BEGIN') ? text : readFileSync(text);
 }
 
-function ipOf(socket: Socket): string {
+/** Empty when it is gone already. */
+export function ipOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }
 

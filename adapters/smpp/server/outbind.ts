@@ -6,6 +6,7 @@ import { dial } from '../binds/dial.ts';
 import type { Account } from './account.ts';
 import type { ServerOptions } from './config.ts';
 import type { Connection, Origin } from './connection.ts';
+import { ipOf } from './door.ts';
 
 export interface OutbinderParts {
   readonly options: () => Pick<ServerOptions, 'systemId' | 'bindTimeoutMs'>;
@@ -72,8 +73,10 @@ export class Outbinder {
     });
     socket.once(tls === false ? 'connect' : 'secureConnect', () => {
       socket.setTimeout(0);
-      const ip = (socket.remoteAddress ?? host).replace(/^::ffff:(?=\d+\.)/, '');
-      accept(socket, { ip, isSecure: tls !== false, calledFor: name }).outbind(systemId, password);
+      accept(socket, { ip: ipOf(socket) || host, isSecure: tls !== false, calledFor: name }).outbind(
+        systemId,
+        password,
+      );
     });
     socket.once('close', () => {
       call.socket = undefined;

@@ -4,7 +4,7 @@ import { listType } from '../../../../src/formats/rlmi.ts';
 import { SipParseError, type SipRequest } from '../../codec/message.ts';
 import { SourceLimits } from '../../transport/source-limits.ts';
 import type { Asked, Body, EventPackage, Notifications, Watch } from '../notifier/package.ts';
-import type { Member } from './member.ts';
+import { type Member, tellOf } from './member.ts';
 import { listIn } from './resource-lists.ts';
 import { readNote, ServedList } from './served-list.ts';
 
@@ -190,7 +190,7 @@ export class ListPackage implements EventPackage {
       this.#failed(member, error);
     }
     // After a restart the members are heard of one after the other.
-    if (this.#live.has(list.watch)) this.#tell(member, asked.request ? undefined : recallMs);
+    if (this.#live.has(list.watch)) tellOf(member, this.#parts.notifications, asked.request ? undefined : recallMs);
   }
 
   async #refresh(member: Member, asked: Asked): Promise<void> {
@@ -217,11 +217,6 @@ export class ListPackage implements EventPackage {
     } catch (error) {
       this.#parts.hub.log.warn({ watcher, presentity, error }, 'the end of a subscription was not told');
     }
-  }
-
-  #tell(member: Member, settleMs: number | undefined): void {
-    member.list.news.add(member);
-    this.#parts.notifications.changed(member.list.watch, settleMs);
   }
 }
 

@@ -71,10 +71,7 @@ export class Member implements Watch {
 
 /** What packages ask of the notifier: what they say of a member is news of its list. */
 export function forMembers(notifications: Notifications): Notifications {
-  const tell = (member: Member, settleMs?: number) => {
-    member.list.news.add(member);
-    notifications.changed(member.list.watch, settleMs);
-  };
+  const tell = (member: Member, settleMs?: number) => tellOf(member, notifications, settleMs);
   return {
     changed: (watch, settleMs) =>
       watch instanceof Member ? tell(watch, settleMs) : notifications.changed(watch, settleMs),
@@ -93,4 +90,10 @@ export function forMembers(notifications: Notifications): Notifications {
       if (!(watch instanceof Member)) notifications.keep(watch);
     },
   };
+}
+
+/** Something of the member is news of its list. */
+export function tellOf(member: Member, notifications: Notifications, settleMs?: number): void {
+  member.list.news.add(member);
+  notifications.changed(member.list.watch, settleMs);
 }

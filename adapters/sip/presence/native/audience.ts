@@ -1,9 +1,9 @@
 // People of other networks who watch people of our own domains: asked for once, kept for good (RFC 8048 s.5.1), and told what
 // is published.
-import { createHash } from 'node:crypto';
 import { type Address, bareAddress, type EventOf, GatewayError, type Hub } from '../../../../src/contract/index.ts';
 import type { DevicePresence } from '../../mapping/presence.ts';
 import { Timed, type TimerWheel } from '../../timer-wheel.ts';
+import { hashedKey } from '../hashed-key.ts';
 import { Teller } from '../subscriber/teller.ts';
 
 export type Standing = 'pending' | 'active';
@@ -204,7 +204,6 @@ export class Audience {
 
 const keyOf = (address: Address) => address.toLowerCase();
 
-// Two addresses may be longer than a key.
 function storeKey({ presentity, watcher }: Member): string {
-  return prefix + createHash('sha256').update(`${presentity}|${watcher}`.toLowerCase()).digest('base64url');
+  return hashedKey(prefix, `${presentity}|${watcher}`.toLowerCase());
 }

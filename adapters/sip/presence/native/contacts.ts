@@ -1,6 +1,6 @@
 // Whom people of our own domains watch: by that they say who may watch them (RFC 3856 s.6.6.2 leaves the policy to us).
-import { createHash } from 'node:crypto';
 import type { Address, State } from '../../../../src/contract/index.ts';
+import { hashedKey } from '../hashed-key.ts';
 
 /** As long as anybody watches somebody without ever starting again. */
 const keepMs = 400 * 86_400_000;
@@ -22,7 +22,6 @@ export class Contacts {
   }
 }
 
-// Two addresses may be longer than a key.
 function keyOf(user: Address, contact: Address): string {
-  return `contact/${createHash('sha256').update(`${user}|${contact}`.toLowerCase()).digest('base64url')}`;
+  return hashedKey('contact/', `${user}|${contact}`.toLowerCase());
 }

@@ -1,6 +1,5 @@
 // People of our own domains who do not publish: as their presence server we ask each of their phones that is registered
 // (RFC 6665 s.4.1, RFC 3856 s.6.9 for all phones of one person), while anybody watches.
-import { createHash } from 'node:crypto';
 import { type Address, asGatewayError, GatewayError, type Hub, type ViewRow } from '../../../../src/contract/index.ts';
 import type { SipResponse } from '../../codec/message.ts';
 import type { Direction, Directions } from '../../directions.ts';
@@ -10,7 +9,8 @@ import type { Peers } from '../../peers.ts';
 import type { Requester } from '../../requester.ts';
 import { saidInRefusal } from '../../said.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
-import { acceptedBodies, eventPackage, readNotification } from '../subscriber/notification.ts';
+import { hashedKey } from '../hashed-key.ts';
+import { acceptedBodies, eventPackage, type Notification, readNotification } from '../subscriber/notification.ts';
 import { OwnSender } from '../subscriber/own-sender.ts';
 import { OwnDialogs } from '../subscriber/own-subscription.ts';
 import { pauseMs, refreshDelayMs, startSpreadMs } from '../subscriber/pace.ts';
@@ -106,12 +106,14 @@ export class Phones {
   }
 
   /** NOTIFY; undefined when it is somebody else's. Throws SipParseError. */
-  async handleNotify({ request }: Pick<Inbound, 'request'>): Promise<Answer | undefined> {
-    const phone = this.#dialogs.find(request.headers.get('Call-ID') ?? '');
-    if (!phone) return undefined;
-    if (!phone.belongs(request)) return { status: 481 };
-    const { state, devices, expiresMs = seconds * 1000, retryAfterMs } = readNotification(request);
-    if (!this.#dialogs.advance(phone, request)) return { status: 500, reason: 'Out Of Order' };
+  handleNotify({ request }: Pick<Inbound, 'request'>): Promise<Answer | undefined> {
+    return this.#dialogs.notified(request, readNotification, (phone, notification) => this.#apply(phone, notification));
+  }
+
+  async #apply(
+    phone: Phone,
+    { state, devices, expiresMs = seconds * 1000, retryAfterMs }: Notification,
+  ): Promise<Answer> {
     if (state === 'terminated') await this.#lost(phone, retryAfterMs);
     else {
       phone.failures = 0;
@@ -238,7 +240,6 @@ export class Phones {
 
 const keyOf = (address: Address) => address.toLowerCase();
 
-// An address may be longer than a key.
 function storeKey(presentity: Address): string {
-  return prefix + createHash('sha256').update(keyOf(presentity)).digest('base64url');
+  return hashedKey(prefix, keyOf(presentity));
 }

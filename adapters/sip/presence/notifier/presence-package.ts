@@ -1,5 +1,4 @@
 // The event package `presence` (RFC 3856) for people of other networks: RFC 8048 s.5.3, with the hub's events on the other side.
-import { createHash } from 'node:crypto';
 import {
   type Address,
   bareAddress,
@@ -10,6 +9,7 @@ import {
   type Hub,
   splitAddress,
 } from '../../../../src/contract/index.ts';
+import { hashedKey } from '../hashed-key.ts';
 import { presenceBody, presenceTypes } from './document.ts';
 import type { Asked, Body, EventPackage, Notifications, Watch } from './package.ts';
 import { Pair } from './pair.ts';
@@ -217,7 +217,6 @@ export function canonical(presentity: Address, domains: readonly GatewayDomain[]
   }
 }
 
-/** Addresses may be longer than a key. */
 function permissionKey(pair: string): string {
-  return `permission/${createHash('sha256').update(pair).digest('base64url')}`;
+  return hashedKey('permission/', pair);
 }

@@ -1,8 +1,8 @@
 // What we have published of one person at one presence server: in the store as it is, so that the next process goes on.
-import { createHash } from 'node:crypto';
 import { type Address, type EventOf, GatewayError, type Hub, splitAddress } from '../../../../src/contract/index.ts';
 import type { DevicePresence } from '../../mapping/presence.ts';
 import { Timed } from '../../timer-wheel.ts';
+import { hashedKey } from '../hashed-key.ts';
 
 /** Plain JSON. */
 interface Record {
@@ -144,7 +144,6 @@ export class PublishedStore {
   }
 }
 
-// Two addresses may be longer than a key.
 function keyOf({ key }: Published): string {
-  return prefix + createHash('sha256').update(key).digest('base64url');
+  return hashedKey(prefix, key);
 }

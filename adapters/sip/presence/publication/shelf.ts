@@ -1,8 +1,8 @@
 // Everything that is published, one entry a person: in memory, in the store under one key, and on one timer.
-import { createHash } from 'node:crypto';
 import type { Address, State } from '../../../../src/contract/index.ts';
 import type { PidfDocument } from '../../../../src/formats/pidf/index.ts';
 import { Timed, type TimerWheel } from '../../timer-wheel.ts';
+import { hashedKey } from '../hashed-key.ts';
 import { compose } from './composition.ts';
 
 /** Plain JSON: it lies in the store as it is. */
@@ -142,5 +142,5 @@ export class Shelf {
 }
 
 function keyOf(presentity: Address): string {
-  return prefix + createHash('sha256').update(presentity.toLowerCase()).digest('base64url');
+  return hashedKey(prefix, presentity.toLowerCase());
 }

@@ -1,7 +1,7 @@
 // What people of other networks answer their watchers, as rules of the presence server that tells them (RFC 5025 by RFC 4825).
-import { createHash } from 'node:crypto';
 import { type Address, bareAddress, type EventOf, type Hub, splitAddress } from '../../../../src/contract/index.ts';
 import { Turns } from '../../../../src/guards/turns.ts';
+import { hashedKey } from '../hashed-key.ts';
 import type { PresenceServer } from '../publication/agent.ts';
 import { formatPresRules, presRulesType, type Verdicts } from './pres-rules.ts';
 import { XcapClient } from './xcap.ts';
@@ -55,7 +55,6 @@ function withVerdict(verdicts: Verdicts, watcher: Address, isAllowed: boolean): 
   return { allow: add(others, isAllowed), block: add(blocked, !isAllowed) };
 }
 
-// Two addresses may be longer than a key.
 function keyOf(presentity: Address, domain: string): string {
-  return prefix + createHash('sha256').update(`${presentity}|${domain}`.toLowerCase()).digest('base64url');
+  return hashedKey(prefix, `${presentity}|${domain}`.toLowerCase());
 }

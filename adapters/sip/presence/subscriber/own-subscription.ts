@@ -3,6 +3,7 @@
 import type { SipRequest } from '../../codec/message.ts';
 import { tagOf } from '../../codec/name-addr.ts';
 import { advanced, type Dialog, dialogFromRequest } from '../../dialog.ts';
+import type { Answer } from '../../endpoint.ts';
 import { Timed } from '../../timer-wheel.ts';
 import type { Attempt } from './watch.ts';
 
@@ -27,10 +28,6 @@ export abstract class OwnSubscription extends Timed {
 export class OwnDialogs<Own extends OwnSubscription> {
   readonly #byCallId = new Map<string, Own>();
 
-  find(callId: string): Own | undefined {
-    return this.#byCallId.get(callId);
-  }
-
   begin(own: Own, attempt: Attempt): void {
     this.#rename(own, () => {
       own.attempt = attempt;
@@ -45,8 +42,21 @@ export class OwnDialogs<Own extends OwnSubscription> {
     });
   }
 
-  /** A NOTIFY of it: false when it is out of order. Throws SipParseError. */
-  advance(own: Own, request: SipRequest): boolean {
+  /** NOTIFY: what `read` finds in it is for `apply`; undefined when it is somebody else's. Throws SipParseError, as `read` may. */
+  async notified<Notice>(
+    request: SipRequest,
+    read: (request: SipRequest) => Notice,
+    apply: (own: Own, notice: Notice) => Promise<Answer>,
+  ): Promise<Answer | undefined> {
+    const own = this.#byCallId.get(request.headers.get('Call-ID') ?? '');
+    if (!own) return undefined;
+    if (!own.belongs(request)) return { status: 481 };
+    const notice = read(request);
+    return this.#advance(own, request) ? apply(own, notice) : { status: 500, reason: 'Out Of Order' };
+  }
+
+  /** False when it is out of order. */
+  #advance(own: Own, request: SipRequest): boolean {
     const { dialog, attempt } = own;
     const next = dialog
       ? advanced(dialog, request)

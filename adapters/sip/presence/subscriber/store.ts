@@ -1,7 +1,7 @@
 // Every watch there is: by the pair of people, by Call-ID, and in the store, so that its dialog goes on after a restart.
-import { createHash } from 'node:crypto';
 import type { Address, State } from '../../../../src/contract/index.ts';
 import { Turns } from '../../../../src/guards/turns.ts';
+import { hashedKey } from '../hashed-key.ts';
 import { pairOfWatch, type Watch, type Watching } from './watch.ts';
 
 const prefix = 'watch/';
@@ -111,7 +111,6 @@ function parse(json: string): Watch | undefined {
   }
 }
 
-// Two addresses may be longer than a key.
 function keyOf(pair: string): string {
-  return prefix + createHash('sha256').update(pair).digest('base64url');
+  return hashedKey(prefix, pair);
 }

@@ -1,7 +1,7 @@
 // One person of another network whose watchers a presence server keeps: what the store has of it, and the subscription that
 // brings the watchers.
-import { createHash } from 'node:crypto';
 import type { Address, Hub } from '../../../../src/contract/index.ts';
+import { hashedKey } from '../hashed-key.ts';
 import { OwnSubscription } from '../subscriber/own-subscription.ts';
 import { WatcherTable } from './watcher-info.ts';
 
@@ -90,7 +90,6 @@ function keyOf({ presentity, server }: Pick<AskedRecord, 'presentity' | 'server'
   return `${presentity}|${server}`.toLowerCase();
 }
 
-// Two addresses may be longer than a key.
 function storeKey({ key }: AskedPerson): string {
-  return prefix + createHash('sha256').update(key).digest('base64url');
+  return hashedKey(prefix, key);
 }

@@ -1,6 +1,5 @@
 // The subscriber of presence.winfo (RFC 3857): who waits at a presence server to see people of other networks, who are then
 // asked as by any SUBSCRIBE (RFC 8048 s.5.3.1).
-import { createHash } from 'node:crypto';
 import {
   type Address,
   asGatewayError,
@@ -15,6 +14,7 @@ import type { Answer, Inbound } from '../../endpoint.ts';
 import { retryAfterOf } from '../../errors.ts';
 import { addressOf } from '../../mapping/addresses.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
+import { hashedKey } from '../hashed-key.ts';
 import type { AgentParts, PresenceServer } from '../publication/agent.ts';
 import { OwnSender } from '../subscriber/own-sender.ts';
 import { OwnDialogs } from '../subscriber/own-subscription.ts';
@@ -86,13 +86,8 @@ export class WinfoSubscriber {
   }
 
   /** NOTIFY; undefined when it is somebody else's. Throws SipParseError. */
-  async handleNotify({ request }: Pick<Inbound, 'request'>): Promise<Answer | undefined> {
-    const person = this.#dialogs.find(request.headers.get('Call-ID') ?? '');
-    if (!person) return undefined;
-    if (!person.belongs(request)) return { status: 481 };
-    const notice = readWinfo(request);
-    if (!this.#dialogs.advance(person, request)) return { status: 500, reason: 'Out Of Order' };
-    return this.#apply(person, notice);
+  handleNotify({ request }: Pick<Inbound, 'request'>): Promise<Answer | undefined> {
+    return this.#dialogs.notified(request, readWinfo, (person, notice) => this.#apply(person, notice));
   }
 
   /** For operators: those who wait or watch there. */
@@ -215,7 +210,6 @@ function watcherAt(uri: string, server: string): Address | undefined {
   }
 }
 
-// Two addresses may be longer than a key.
 function askedKey(watcher: Address, presentity: Address): string {
-  return `asked-about/${createHash('sha256').update(`${watcher}|${presentity}`.toLowerCase()).digest('base64url')}`;
+  return hashedKey('asked-about/', `${watcher}|${presentity}`.toLowerCase());
 }
