@@ -145,8 +145,10 @@ test('RFC 3261 s.10.2: a trunk registers at Net::SIP with digest, keeps to what 
   t.after(() => sip.stop());
   await sip.start(hub);
   await hub.untilStatus('up');
-  const [refused, made] = provider.heard.filter(({ heard }) => heard === 'REGISTER');
-  assert.deepEqual([refused?.authorization, /algorithm=MD5/.test(String(made?.authorization))], ['', true]);
+  // A busy peer may hear the first one twice: T1 passes, and it is sent again.
+  const heard = provider.heard.filter(({ heard }) => heard === 'REGISTER');
+  assert.equal(heard[0]?.authorization, '');
+  assert.match(String(heard.at(-1)?.authorization), /algorithm=MD5/);
   const neighbour = await startNetSipPhone({ ...{ transport: 'udp', server: port, password: 'secret' }, aor: dave });
   t.after(() => neighbour.stop());
   const headers = { 'content-type': 'text/plain' };
