@@ -1,12 +1,13 @@
 // Prometheus metrics: every name begins with dragoman_, every series says its instance, no label grows without bound.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Metrics } from './contract/index.ts';
+import type { Labels, Metrics } from './contract/index.ts';
 
 const bucketsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 3_600_000];
+const bucketsOfThings = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 const maxSeries = 100;
 
-interface Family {
-  readonly counter: Counter;
+interface Family<Kind extends Counter | Histogram> {
+  readonly metric: Kind;
   /** Fixed by the first use of the name. */
   readonly labels: readonly string[];
   /** Per instance, the values that have a series of their own. */
@@ -15,9 +16,9 @@ interface Family {
 
 export class MetricsRegistry {
   readonly #registry = new Registry();
-  readonly #counters = new Map<string, Family>();
+  readonly #counters = new Map<string, Family<Counter>>();
   readonly #gauges = new Map<string, Gauge>();
-  readonly #histograms = new Map<string, Histogram>();
+  readonly #histograms = new Map<string, Family<Histogram>>();
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: 'dragoman_' });
@@ -35,32 +36,20 @@ export class MetricsRegistry {
     return {
       count: (name, labels, by) => this.#count(instance, name, labels ?? {}, by ?? 1),
       gauge: (name, value) => this.#gauge(name).set({ instance }, value),
-      observe: (name, ms) => this.#histogram(name).observe({ instance }, ms),
+      observe: (name, value, labels) => this.#observe(instance, name, labels ?? {}, value),
     };
   }
 
-  #count(instance: string, name: string, labels: Readonly<Record<string, string>>, by: number): void {
-    const family = this.#family(name, Object.keys(labels));
-    const isKnown = hasSeries(family, instance, labels);
-    const series: Record<string, string> = { instance };
-    for (const label of family.labels) series[label] = isKnown ? (labels[label] ?? '') : 'other';
-    family.counter.inc(series, by);
+  #count(instance: string, name: string, labels: Labels, by: number): void {
+    const family = familyIn(this.#counters, name, labels, (options) => new Counter(options), this.#registry);
+    family.metric.inc(seriesOf(family, instance, labels), by);
   }
 
-  #family(name: string, labels: readonly string[]): Family {
-    let family = this.#counters.get(name);
-    if (!family) {
-      const labelNames = ['instance', ...labels];
-      const counter = new Counter({
-        name: `dragoman_${name}`,
-        help: helpOf(name),
-        labelNames,
-        registers: [this.#registry],
-      });
-      family = { counter, labels, seen: new Map() };
-      this.#counters.set(name, family);
-    }
-    return family;
+  #observe(instance: string, name: string, labels: Labels, value: number): void {
+    const buckets = name.endsWith('_ms') ? bucketsMs : bucketsOfThings;
+    const create = (options: FamilyOptions) => new Histogram({ ...options, buckets });
+    const family = familyIn(this.#histograms, name, labels, create, this.#registry);
+    family.metric.observe(seriesOf(family, instance, labels), value);
   }
 
   #gauge(name: string): Gauge {
@@ -76,25 +65,36 @@ export class MetricsRegistry {
     }
     return gauge;
   }
+}
 
-  #histogram(name: string): Histogram {
-    let histogram = this.#histograms.get(name);
-    if (!histogram) {
-      histogram = new Histogram({
-        name: `dragoman_${name}`,
-        help: helpOf(name),
-        labelNames: ['instance'],
-        buckets: bucketsMs,
-        registers: [this.#registry],
-      });
-      this.#histograms.set(name, histogram);
-    }
-    return histogram;
-  }
+type FamilyOptions = { name: string; help: string; labelNames: string[]; registers: Registry[] };
+
+function familyIn<Kind extends Counter | Histogram>(
+  families: Map<string, Family<Kind>>,
+  name: string,
+  values: Labels,
+  create: (options: FamilyOptions) => Kind,
+  registry: Registry,
+): Family<Kind> {
+  const known = families.get(name);
+  if (known) return known;
+  const labels = Object.keys(values);
+  const labelNames = ['instance', ...labels];
+  const metric = create({ name: `dragoman_${name}`, help: helpOf(name), labelNames, registers: [registry] });
+  const family = { metric, labels, seen: new Map() };
+  families.set(name, family);
+  return family;
+}
+
+function seriesOf(family: Family<Counter | Histogram>, instance: string, labels: Labels): Record<string, string> {
+  const isKnown = hasSeries(family, instance, labels);
+  const series: Record<string, string> = { instance };
+  for (const label of family.labels) series[label] = isKnown ? (labels[label] ?? '') : 'other';
+  return series;
 }
 
 /** False once the instance has `maxSeries` others: what a peer can make up must not grow without end. */
-function hasSeries({ labels, seen }: Family, instance: string, values: Readonly<Record<string, string>>): boolean {
+function hasSeries({ labels, seen }: Family<Counter | Histogram>, instance: string, values: Labels): boolean {
   const key = labels.map((label) => values[label] ?? '').join('\0');
   const known = seen.get(instance) ?? new Set();
   if (known.size >= maxSeries && !known.has(key)) return false;
@@ -119,6 +119,11 @@ const help: Readonly<Record<string, string>> = {
   dropped_total: 'Events other than messages that could not be delivered, by reason',
   receipts_unknown_total: 'Receipts for messages that nobody remembers',
   receipts_foreign_total: 'Receipts from a network that did not carry the message',
+  response_ms: 'Milliseconds from a submit (towards an ESME: a deliver) to its response, bind by bind',
+  receipt_ms: 'Milliseconds from a submit to each of its receipts, by the bind that the receipt came over',
+  window_use: 'Requests without a response on a bind once one more was sent',
+  submits_total: 'Responses to what was submitted, by bind and command_status',
+  receipt_states_total: 'Receipts of messages of ours, by bind, state and err code',
   store_waits_total: 'Times an outcome had to wait for the store',
   lease_fence: 'Rises with every new holder of this instance',
   queue_depth: 'Events waiting for this network',

@@ -1,4 +1,5 @@
 // What a session says to its owner and hears from it: requests, answers, exchanges, and why there was none.
+import type { Hub } from '../../src/contract/index.ts';
 import type { RequestPdu, ResponsePdu, StatusName, Tlv } from './codec/index.ts';
 
 /** `isSent` tells whether the request may have reached the peer: if so, nobody knows what became of it. */
@@ -41,4 +42,13 @@ export interface Exchange {
   readonly request: Buffer;
   readonly frame: Buffer;
   readonly tookMs: number;
+  /** The session's name, and how many requests it had without a response once this one was sent. */
+  readonly bind: string;
+  readonly inFlight: number;
+}
+
+/** How long the other end took, and how much of the window was in use, bind by bind. */
+export function measure({ bind, tookMs, inFlight }: Exchange, { metrics }: Pick<Hub, 'metrics'>): void {
+  metrics.observe('response_ms', tookMs, { bind });
+  metrics.observe('window_use', inFlight, { bind });
 }

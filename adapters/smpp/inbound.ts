@@ -26,6 +26,9 @@ export interface InboundParts {
 
 type Mobile = PduOf<'deliver_sm'> | PduOf<'data_sm'>;
 
+/** A session; `bind` is its name. */
+type Link = { readonly bind?: string };
+
 const udhi = 0x40;
 
 export class Inbound {
@@ -36,7 +39,7 @@ export class Inbound {
   }
 
   /** `link`: the session that it came by, from the SMS centre `host`. */
-  async request(pdu: RequestPdu, frame: Buffer, link: object, host = ''): Promise<Answer> {
+  async request(pdu: RequestPdu, frame: Buffer, link: Link, host = ''): Promise<Answer> {
     if (pdu.command === 'alert_notification' || pdu.command === 'outbind') return 'silent';
     // An ESME is asked for nothing else.
     if (pdu.command !== 'deliver_sm' && pdu.command !== 'data_sm') return { status: 'ESME_RINVCMDID' };
@@ -58,8 +61,9 @@ export class Inbound {
     await this.#publish(source, destination, pieces, hints, key);
   }
 
-  async #take(pdu: Mobile, frame: Buffer, link: object, host: string): Promise<void> {
+  async #take(pdu: Mobile, frame: Buffer, link: Link, host: string): Promise<void> {
     const { options, hub, book, repeats } = this.#parts;
+    const { bind = '' } = link;
     const octets = userData(pdu);
     const coding = readDataCoding(pdu.body.data_coding, options.alphabet0);
     const receipt = parseReceipt(pdu, receiptTexts(pdu, octets, coding));
@@ -68,10 +72,13 @@ export class Inbound {
       const numbers = [pdu.body.source_addr, pdu.body.destination_addr];
       const matched = ({ e: event, a: sentAt }: PartRecord) => {
         this.#trace(event, pdu, frame, receipt.stat);
-        if (sentAt !== undefined) hub.metrics.observe('receipt_ms', hub.now() - sentAt);
+        if (sentAt !== undefined) hub.metrics.observe('receipt_ms', hub.now() - sentAt, { bind });
       };
       const found = await book.heard(receipt, numbers, matched, host);
       hub.metrics.count('receipts_total', { found });
+      // What any peer may write is no label.
+      const err = /^\w{1,4}$/.test(receipt.code ?? '') ? (receipt.code ?? '') : '';
+      if (found !== 'unknown') hub.metrics.count('receipt_states_total', { bind, stat: receipt.stat, err });
       if (found === 'settled' && receipt.isCertain) await this.#noteDialect(receipt, host);
       if (found === 'unknown' && receipt.isCertain) {
         hub.log.warn({ ids: receipt.ids, stat: receipt.stat }, 'a receipt for no message of ours');

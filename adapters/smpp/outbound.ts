@@ -6,7 +6,7 @@ import { inVersion, optionsFor } from './binds/versions.ts';
 import { type ResponsePdu, statuses, statusName, textRanges } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { statusError } from './errors.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, measure } from './exchange.ts';
 import { type Fate, fateOf, lostWords, worstOf } from './fates.ts';
 import { ConfiguredTlvs, tlvsFor } from './hints.ts';
 import { fromEvent, noticeOf, planOf, type SubmitFields, toReceipt, toSubmission } from './mapping.ts';
@@ -201,11 +201,12 @@ export class Outbound {
     return settled;
   }
 
-  async #answered({ response, request, frame, tookMs }: Exchange, context: Context | undefined): Promise<Fate> {
+  async #answered(exchange: Exchange, context: Context | undefined): Promise<Fate> {
+    const { response, request, frame } = exchange;
     const { hub, options } = this.#parts;
     const status = statusName(response.command_status);
-    hub.metrics.count('submits_total', { status });
-    hub.metrics.observe('response_ms', tookMs);
+    hub.metrics.count('submits_total', { bind: exchange.bind, status });
+    measure(exchange, hub);
     if (context) {
       const event = context.record.e;
       hub.trace.hop(event, {

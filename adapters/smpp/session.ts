@@ -27,6 +27,7 @@ interface Pending {
   readonly command: CommandName;
   readonly request: Buffer;
   readonly sentAt: number;
+  readonly inFlight: number;
   readonly context: unknown;
   resolve(exchange: Exchange): void;
   reject(error: SessionError): void;
@@ -39,6 +40,8 @@ const maxSequence = 0x7fffffff;
 
 export class Session {
   state: SessionState = 'open';
+  /** For its owner's figures: `bind_transceiver 1`. */
+  bind = '';
   readonly #socket: Duplex;
   readonly #limits: SessionLimits;
   readonly #handler: SessionHandler;
@@ -93,7 +96,8 @@ export class Session {
     return new Promise((resolve, reject) => {
       const sequence = this.#nextSequence();
       const request = encode({ command, sequence_number: sequence, body, tlvs });
-      this.#pending.set(sequence, { command, request, sentAt: this.#now(), context, resolve, reject });
+      const inFlight = this.#pending.size + 1;
+      this.#pending.set(sequence, { command, request, sentAt: this.#now(), inFlight, context, resolve, reject });
       this.#send(request);
     });
   }
@@ -211,7 +215,8 @@ export class Session {
       this.#pending.delete(sequence);
       // At once: the next PDU of this very chunk may be a deliver_sm.
       if (command.startsWith('bind_') && response.command_status === statuses.ESME_ROK) this.bound();
-      pending.resolve({ response, request: pending.request, frame, tookMs: this.#now() - pending.sentAt });
+      const { request, inFlight } = pending;
+      pending.resolve({ response, request, frame, tookMs: this.#now() - pending.sentAt, bind: this.bind, inFlight });
     } else if (this.#late.has(sequence)) {
       const context = this.#late.get(sequence);
       this.#late.delete(sequence);

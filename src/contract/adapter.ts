@@ -129,12 +129,17 @@ export interface TraceHop {
   hidden?: readonly (readonly [start: number, end: number])[];
 }
 
-/** Counters, gauges and histograms; the instance label is added by the hub. Names end in `_total`, `_ms`, or a noun. */
+/**
+ * Counters, gauges and histograms; the instance label is added by the hub. Names end in `_total`, `_ms`, or a noun. A name
+ * has the same labels each time.
+ */
 export interface Metrics {
-  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void;
+  count(name: string, labels?: Labels, by?: number): void;
   gauge(name: string, value: number): void;
-  observe(name: string, ms: number): void;
+  /** Milliseconds where the name ends in `_ms`, else a number of things. */
+  observe(name: string, value: number, labels?: Labels): void;
 }
+export type Labels = Readonly<Record<string, string>>;
 
 /** A domain of ours at which people of other networks are shown: `bob\40other.net@sip.example.org`. */
 export interface GatewayDomain {

@@ -34,6 +34,18 @@ test('latencies are histograms in milliseconds', async () => {
   assert.equal(buckets.at(-1), 'dragoman_delivery_ms_bucket{le="+Inf",instance="carrier"} 3');
 });
 
+test('reference smpp 7.7: histograms have labels, and those of other things than milliseconds buckets of their own', async () => {
+  const metrics = new MetricsRegistry();
+  metrics.of('carrier').observe('window_use', 7, { bind: 'bind_transceiver 1' });
+  for (let i = 0; i < 500; i++) metrics.of('carrier').observe('response_ms', 5, { bind: `made up ${i}` });
+  const uses = await linesOf(metrics, 'dragoman_window_use_bucket');
+  assert.ok(uses.includes('dragoman_window_use_bucket{le="5",instance="carrier",bind="bind_transceiver 1"} 0'));
+  assert.ok(uses.includes('dragoman_window_use_bucket{le="10",instance="carrier",bind="bind_transceiver 1"} 1'));
+  const sums = await linesOf(metrics, 'dragoman_response_ms_count');
+  assert.equal(sums.length, 101);
+  assert.ok(sums.includes('dragoman_response_ms_count{instance="carrier",bind="other"} 400'));
+});
+
 test('the 101st set of labels of an instance is counted as "other", and the known ones go on', async () => {
   const metrics = new MetricsRegistry();
   const carrier = metrics.of('carrier');

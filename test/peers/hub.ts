@@ -26,9 +26,11 @@ export interface FakeHub extends Hub {
   untilStatus(state: AdapterStatus, timeoutMs?: number): Promise<void>;
   readonly logs: Array<{ level: keyof Log; fields: LogFields; message: string }>;
   readonly hops: Array<{ event: string; hop: TraceHop }>;
-  /** Sums of counters by name and labels: `submits_total{status=ESME_ROK}`. */
+  /** Sums of counters by name and labels: `submits_total{bind=bind_transceiver 1,status=ESME_ROK}`. */
   readonly counters: Map<string, number>;
   readonly gauges: Map<string, number>;
+  /** Of histograms, by name and labels: `response_ms{bind=bind_transceiver 1}`. */
+  readonly observed: Map<string, number[]>;
   readonly state: MemoryState;
   /** Undefined: the real time. */
   clock: number | undefined;
@@ -41,6 +43,7 @@ export function fakeHub(instance = 'under-test'): FakeHub {
   const hops: FakeHub['hops'] = [];
   const counters = new Map<string, number>();
   const gauges = new Map<string, number>();
+  const observed = new Map<string, number[]>();
   const watchers = new Set<() => void>();
   const changed = () => {
     for (const watcher of watchers) watcher();
@@ -69,7 +72,10 @@ export function fakeHub(instance = 'under-test'): FakeHub {
       counters.set(key, (counters.get(key) ?? 0) + by);
     },
     gauge: (name, value) => void gauges.set(name, value),
-    observe: () => {},
+    observe(name, value, labels) {
+      const key = name + labelText(labels);
+      observed.set(key, [...(observed.get(key) ?? []), value]);
+    },
   };
   const withdrawable = new Set<string>();
   let published = 0;
@@ -81,6 +87,7 @@ export function fakeHub(instance = 'under-test'): FakeHub {
     hops,
     counters,
     gauges,
+    observed,
     clock: undefined,
     onPublish: undefined,
     state: new MemoryState(() => hub.now()),

@@ -83,7 +83,7 @@ export class Fleet {
   /** One row a bind, and the SMS centre that it goes to. */
   *rows(): Iterable<[host: string, row: ViewRow]> {
     for (const [at, link] of this.#links.entries()) {
-      const bind = `${link.command} ${(at % this.#options.binds) + 1}`;
+      const bind = this.#nameOf(link.command, at);
       yield [link.host, { bind, state: link.state, host: link.host, ...this.#sessionRow(link.session) }];
     }
     for (const { session, ip, host } of this.#outbind?.bound ?? []) {
@@ -105,15 +105,20 @@ export class Fleet {
     return bindsOf[options.bind].flatMap((command) =>
       Array.from({ length: options.binds }, (_, at) => {
         const home = options.hostUse === 'share' ? at % hosts.length : 0;
-        return new Link(command, options, hosts, home, this.#handlerOf(command), this.#now);
+        return new Link(command, options, hosts, home, this.#handlerOf(command, this.#nameOf(command, at)), this.#now);
       }),
     );
   }
 
-  #handlerOf(kind: string): LinkHandler {
+  #nameOf(command: string, at: number): string {
+    return `${command} ${(at % this.#options.binds) + 1}`;
+  }
+
+  #handlerOf(kind: string, bind = `${kind} by outbind`): LinkHandler {
     const submits = !kind.endsWith('receiver');
     return {
       up: (session, smsc) => {
+        session.bind = bind;
         this.#smscs.set(session, smsc);
         if (submits) this.#pacer.attach(session);
         this.#log.info({ kind, smsc: smsc.systemId, version: versionName(smsc.version) }, 'bound');

@@ -188,6 +188,7 @@ export class Connection {
     this.version = body.interface_version;
     this.boundAt = this.#parts.now();
     this.#session.bound();
+    this.#session.bind = `${account.name} ${kind}`;
     account.binds.add(this);
     this.#parts.bound(this);
     const tlvs = this.takesTlvs ? [intTlv('sc_interface_version', versions.v34)] : [];

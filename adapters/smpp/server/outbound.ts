@@ -10,7 +10,7 @@ import {
 } from '../../../src/contract/index.ts';
 import { statuses, statusName, textRanges } from '../codec/index.ts';
 import { statusError } from '../errors.ts';
-import { type Exchange, SessionError } from '../exchange.ts';
+import { type Exchange, measure, SessionError } from '../exchange.ts';
 import type { Account, Accounts } from './account.ts';
 import type { Connection } from './connection.ts';
 import { readNativeId } from './intake.ts';
@@ -132,7 +132,8 @@ export class Outbound {
     });
     this.#trace(event, command, exchange);
     const status = exchange.response.command_status;
-    this.#hub.metrics.count('delivers_total', { status: statusName(status) });
+    this.#hub.metrics.count('delivers_total', { bind: exchange.bind, status: statusName(status) });
+    measure(exchange, this.#hub);
     if (status === statuses.ESME_ROK) return;
     const { reason, native = '' } = statusError(status);
     throw new GatewayError(reason, `the application did not take it (${native})`, { native });

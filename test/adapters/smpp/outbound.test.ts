@@ -244,5 +244,16 @@ test('reference smpp 7.7: the trace holds submit, response and receipt, the text
   assert.equal(back?.what, 'submit_sm_resp ESME_ROK');
   assert.equal(receipted?.what, 'deliver_sm DELIVRD');
   assert.equal(receipted.hidden?.length, 1);
-  assert.equal(hub.counters.get('submits_total{status=ESME_ROK}'), 1);
+  assert.equal(hub.counters.get('submits_total{bind=bind_transceiver 1,status=ESME_ROK}'), 1);
+});
+
+test('reference smpp 7.7: histograms bind by bind: response and receipt latency, window use; and error codes', async (t) => {
+  const { smsc, hub, smpp } = await open(t);
+  await smpp.deliver(message('hello'), signal);
+  await smsc.tell('deliver_sm', dlr(1));
+  const names = [...hub.observed.keys()].sort();
+  const bind = '{bind=bind_transceiver 1}';
+  assert.deepEqual(names, [`receipt_ms${bind}`, `response_ms${bind}`, `window_use${bind}`]);
+  assert.deepEqual(hub.observed.get(`window_use${bind}`), [1]);
+  assert.equal(hub.counters.get('receipt_states_total{bind=bind_transceiver 1,stat=DELIVRD,err=000}'), 1);
 });

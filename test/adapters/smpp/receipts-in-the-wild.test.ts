@@ -99,8 +99,6 @@ describe('ids', () => {
   test('reference smpp 7.7: from the submit to each of its receipts is measured', async () => {
     const { hear, book, hub } = await receiving();
     hub.clock = 1_000_000;
-    const seen: unknown[] = [];
-    hub.metrics.observe = (name, ms) => void seen.push([name, ms]);
     const record = {
       e: 'e1',
       f: 'tel:+447700900001',
@@ -113,7 +111,7 @@ describe('ids', () => {
     await book.accepted('77', record, 3_600_000);
     hub.clock += 4200;
     await hear(text('id:77 stat:DELIVRD'));
-    assert.deepEqual(seen, [['receipt_ms', 4200]]);
+    assert.deepEqual([...hub.observed], [['receipt_ms{bind=}', [4200]]]);
   });
   test('reference smpp 7.4: TON, NPI and data_coding of its messages are shown, in bounds, and what speaks against alphabet0', async () => {
     const { hear, book } = await receiving();

@@ -41,7 +41,7 @@ export async function receiving(more: Record<string, unknown> = {}, hooks: BookH
     const frame = encode({ ...pdu, sequence_number: 1, body });
     const decoded = decode(frame);
     if (isFault(decoded)) throw new Error(decoded.fault);
-    return inbound.request(decoded as RequestPdu, frame, hub);
+    return inbound.request(decoded as RequestPdu, frame, {});
   };
   /** `e1 delivered`, in the order in which it was told. */
   const told = () => hub.draftsOf('receipt').map(({ of, state }) => `${of} ${state}`);
