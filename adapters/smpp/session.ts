@@ -56,6 +56,8 @@ export class Session {
   #heardAt: number;
   #stuckSince: number | undefined;
   #isAsking = false;
+  // The unbind of the peer, which is answered last.
+  #farewell: { readonly sequence: number; readonly askedAt: number } | undefined;
 
   constructor(socket: Duplex, limits: SessionLimits, handler: SessionHandler, now: () => number) {
     this.#socket = socket;
@@ -116,6 +118,7 @@ export class Session {
       this.close('the peer does not read');
       return;
     }
+    if (this.#farewell && now - this.#farewell.askedAt >= this.#limits.responseTimeoutMs) this.#part();
     const { enquireLinkMs } = this.#limits;
     const isQuiet = enquireLinkMs > 0 && now - this.#heardAt >= enquireLinkMs;
     if (this.state !== 'bound' || this.#isAsking || !isQuiet) return;
@@ -185,8 +188,13 @@ export class Session {
     if (command === 'enquire_link') {
       this.#respond('enquire_link_resp', sequence_number, { status: 'ESME_ROK' });
     } else if (command === 'unbind') {
-      this.#respond('unbind_resp', sequence_number, { status: 'ESME_ROK' });
-      this.close('the peer unbound');
+      // s.4.2: nothing new from here on; what was asked before has its answer first.
+      this.state = 'unbinding';
+      this.#farewell = { sequence: sequence_number, askedAt: this.#now() };
+      if (this.#answering === 0) this.#part();
+    } else if (this.#farewell) {
+      const response = responseTo(command);
+      if (response) this.#respond(response, sequence_number, { status: 'ESME_RINVBNDSTS' });
     } else {
       this.#answering++;
       void this.#answer(pdu, frame);
@@ -206,6 +214,12 @@ export class Session {
     if (this.#answering < this.#inboundWindow && this.#stuckSince === undefined) this.#socket.resume();
     const response = responseTo(pdu.command);
     if (answer !== 'silent' && response) this.#respond(response, pdu.sequence_number, answer);
+    if (this.#farewell && this.#answering === 0) this.#part();
+  }
+
+  #part(): void {
+    if (this.#farewell) this.#respond('unbind_resp', this.#farewell.sequence, { status: 'ESME_ROK' });
+    this.close('the peer unbound');
   }
 
   #responded(response: ResponsePdu, frame: Buffer): void {

@@ -65,8 +65,11 @@ export class Courier {
     return this.#recent.has(event.id) || this.#lessRecent.has(event.id);
   }
 
-  /** Undefined when the event is settled, else why it should be tried again. `isLastTry` is for faults of our own. */
-  async carry(event: GatewayEvent, isLastTry: boolean): Promise<GatewayError | undefined> {
+  /**
+   * Undefined when the event is settled, else why it should be tried again. `tries` is how often it was tried already;
+   * `internalTries` how often a fault of our own may be.
+   */
+  async carry(event: GatewayEvent, tries: number, internalTries: number): Promise<GatewayError | undefined> {
     const { adapter, instance } = this.#parts;
     if (this.isSettled(event)) return undefined;
     if (expiryOf(event) <= this.#parts.now()) return this.expire(event);
@@ -74,10 +77,10 @@ export class Courier {
       return this.#end(event, 'failed', { reason: 'unsupported', text: `${instance} cannot carry a ${event.type}` });
     }
     if (event.type === 'message' && event.wants.includes('sent')) this.#parts.unanswered.set(event.id, false);
-    return this.#attempt(event, isLastTry).finally(() => this.#parts.unanswered.delete(event.id));
+    return this.#attempt(event, tries, internalTries).finally(() => this.#parts.unanswered.delete(event.id));
   }
 
-  async #attempt(event: GatewayEvent, isLastTry: boolean): Promise<GatewayError | undefined> {
+  async #attempt(event: GatewayEvent, tries: number, internalTries: number): Promise<GatewayError | undefined> {
     const { metrics } = this.#parts;
     const startedAt = performance.now();
     let delivered: Delivered;
@@ -85,7 +88,8 @@ export class Courier {
       const outbound = await this.persist(() => this.#parts.toNativeIds(event));
       delivered = await this.attempts.make(outbound);
     } catch (thrown) {
-      return this.#isStopping ? asGatewayError(thrown) : this.#failed(event, asGatewayError(thrown), isLastTry);
+      const error = asGatewayError(thrown);
+      return this.#isStopping ? error : this.#failed(event, error, tries, tries + 1 >= internalTries);
     }
     metrics.observe('delivery_ms', performance.now() - startedAt);
     metrics.count('outbound_total', { type: event.type });
@@ -118,14 +122,22 @@ export class Courier {
     }
   }
 
-  async #failed(event: GatewayEvent, error: GatewayError, isLastTry: boolean): Promise<GatewayError | undefined> {
+  async #failed(
+    event: GatewayEvent,
+    error: GatewayError,
+    tries: number,
+    isLast: boolean,
+  ): Promise<GatewayError | undefined> {
     const { metrics, instance } = this.#parts;
     const { reason, native, message: text, fault } = error;
     metrics.count('delivery_failures_total', { type: event.type, reason });
     const fields = { instance, event: event.id, to: event.to, reason, native, why: text };
-    this.#log.warn(reason, fields, 'not delivered');
+    // Somebody who is away for a night is tried a thousand times.
+    if (tries === 0 || error.isFinal || (isLast && reason === 'internal'))
+      this.#log.warn(reason, fields, 'not delivered');
+    else this.#parts.log.debug(fields, 'not delivered');
     if (error.isFinal) return this.#end(event, 'failed', { reason, text, fault });
-    if (reason === 'internal' && isLastTry) {
+    if (reason === 'internal' && isLast) {
       await this.#bury(event, error);
       const told = 'the gateway could not handle it; its operator has been told';
       return this.#end(event, 'failed', { reason, text: told });

@@ -215,12 +215,11 @@ export class Delivery {
   }
 
   async #carry(lane: Lane, event: GatewayEvent): Promise<GatewayError | undefined> {
-    const { destination } = lane;
-    const failure = await this.#courier.carry(event, lane.tries + 1 >= this.#limits.internalTries);
+    const failure = await this.#courier.carry(event, lane.tries, this.#limits.internalTries);
     if (failure) return failure;
     lane.tries = 0;
-    destination.succeeded(this.#parts.now());
-    if (destination.openUntil > 0) this.#close(destination);
+    lane.destination.succeeded(this.#parts.now());
+    if (lane.destination.openUntil > 0) this.#close(lane.destination);
     return undefined;
   }
 
@@ -250,7 +249,8 @@ export class Delivery {
     for (const lane of destination.waiting) this.#stop(lane);
     destination.waiting.clear();
     metrics.count('breaker_opened_total');
-    log.warn({ instance, destination: destination.name, pauseMs, reason, why }, 'circuit open');
+    const fields = { instance, destination: destination.name, pauseMs, reason, why };
+    log[destination.isOpenAgain ? 'debug' : 'warn'](fields, 'circuit open');
   }
 
   #stop(lane: Lane): void {
@@ -277,6 +277,7 @@ export class Delivery {
   }
 
   #close(destination: Destination): void {
+    this.#parts.log.info({ instance: this.#parts.instance, destination: destination.name }, 'circuit closed');
     destination.close();
     this.#pump(destination);
     this.#destinations.drop(destination);

@@ -74,6 +74,11 @@ export class Destination {
     return pauseMs;
   }
 
+  /** It was open, was tried, and failed once more. */
+  get isOpenAgain(): boolean {
+    return this.#openings > 1;
+  }
+
   /** Closes the circuit: what was stopped waits for a place again. */
   close(): void {
     this.openUntil = 0;

@@ -42,11 +42,13 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
     },
   };
   const silent = () => {};
+  const lines: string[] = [];
+  const line = (_: object, text: string) => void lines.push(text);
   const delivery = new Delivery(
     {
       instance: 'out',
       adapter,
-      log: { debug: silent, info: silent, warn: silent, error: silent },
+      log: { debug: silent, info: line, warn: line, error: line },
       metrics: { count: silent, gauge: silent, observe: silent },
       now: () => now,
       random: () => 1,
@@ -83,7 +85,7 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
       await idle();
     }
   };
-  return { delivery, consumer, tried, ended, buried, rerouted, unanswered, settled, send, pass, now: () => now };
+  return { delivery, consumer, tried, ended, buried, rerouted, unanswered, settled, lines, send, pass, now: () => now };
 }
 
 /** Lets every promise that can move move. */
@@ -206,6 +208,17 @@ test('an open circuit asks one conversation for all; the first success lets ever
       events.filter((_, i) => i % 10 === user).map(({ id }) => id),
     );
   }
+});
+
+test('somebody who is away for long is told of once, and once more when back', async () => {
+  let isDown = true;
+  const { send, pass, lines } = await setUp(() => (isDown ? unreachable() : {}));
+  send(message('carol@a'));
+  await idle();
+  await pass(3_600_000);
+  isDown = false;
+  await pass(120_000);
+  assert.deepEqual(lines, ['not delivered', 'circuit open', 'circuit closed']);
 });
 
 test('a slow destination occupies no more than its share, and what waits for it is held in the store', async () => {

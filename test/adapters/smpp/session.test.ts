@@ -118,6 +118,31 @@ describe('session', () => {
     await peer.ended();
     assert.deepEqual(closed, ['the peer unbound']);
   });
+  test('SMPP 3.4 s.4.2: what the peer asked before its unbind has its answer, what it asks after is refused', async () => {
+    const { peer, answerWith, closed } = await bound();
+    let take = () => {};
+    answerWith(() => new Promise((resolve) => (take = () => resolve({ status: 'ESME_ROK' }))));
+    peer.send({ command: 'submit_sm', sequence_number: 4, body: {} });
+    peer.send({ command: 'unbind', sequence_number: 5 });
+    peer.send({ command: 'submit_sm', sequence_number: 6, body: {} });
+    assert.deepEqual((await peer.next('submit_sm_resp')).sequence_number, 6);
+    assert.deepEqual(closed, []);
+    take();
+    assert.deepEqual((await peer.next('submit_sm_resp')).sequence_number, 4);
+    await peer.next('unbind_resp');
+    await peer.ended();
+  });
+  test('SMPP 3.4 s.4.2: an answer that does not come holds up no unbind for longer than a response may take', async () => {
+    const { session, peer, clock, answerWith } = await bound();
+    answerWith(() => new Promise(() => {}));
+    peer.send({ command: 'submit_sm', sequence_number: 4, body: {} });
+    peer.send({ command: 'unbind', sequence_number: 5 });
+    await turn();
+    clock.now += 10_000;
+    session.tick();
+    await peer.next('unbind_resp');
+    await peer.ended();
+  });
   test('reference smpp 3: 1000 requests outstanding and the peer drops: all are settled, none is held', async () => {
     const { session, peer } = await bound();
     const asked = Array.from({ length: 1000 }, (_, n) => session.request('submit_sm', submit(n).body));
