@@ -271,21 +271,6 @@ test('RFC 5839 s.6.2: a poll for a state that is known already has a NOTIFY with
   }
 });
 
-test('RFC 6446 s.5.2: min-interval makes the pause longer, never shorter, and Subscription-State says so', async () => {
-  const { site } = await watching(new Site(), { event: 'presence;min-interval=30' });
-  assert.match(site.last.state, /;min-interval=30$/);
-  const before = site.notified.length;
-  await site.tell({ notes: { '': 'one' } });
-  await site.advance(29_000);
-  assert.equal(site.notified.length, before);
-  await site.advance(2000);
-  assert.equal(site.notified.length, before + 1);
-  const hasty = await watching(new Site(), { event: 'presence;min-interval=1' });
-  await hasty.site.tell({ notes: { '': 'one' } });
-  await hasty.site.advance(4000);
-  assert.equal(hasty.site.notified.length, before);
-});
-
 test('RFC 3261 s.12.1.1: a SUBSCRIBE without a Contact that a NOTIFY could go to is 400 and leaves nothing', async () => {
   const site = new Site();
   for (const contact of [

@@ -9,11 +9,11 @@ import { hopsOf } from '../../mapping/hops.ts';
 import { newTag } from '../../tokens.ts';
 import type { Flow } from '../../transport/flow.ts';
 import { contactOf, wayOf } from './contact.ts';
-import { etagOf } from './notify.ts';
+import { etagOf, isKnown } from './notify.ts';
 import type { Asked, EndReason, EventPackage } from './package.ts';
 import type { Sender } from './sender.ts';
 import type { SubscriptionStore } from './store.ts';
-import { acceptable, pauseWished, readSubscribe, type Subscribe } from './subscribe.ts';
+import { acceptable, readSubscribe, type Subscribe } from './subscribe.ts';
 import { Subscription, type SubscriptionRecord } from './subscription.ts';
 import type { SubscriptionTable } from './table.ts';
 import type { Unproven } from './unproven.ts';
@@ -80,7 +80,8 @@ export class Admission {
     requireWay(dialog);
     const record: SubscriptionRecord = {
       ...{ event: eventPackage.name, eventId: subscribe.eventId, watcher, presentity, type, state: 'pending', dialog },
-      ...{ expiresAt: seconds === 0 ? 0 : hub.now() + seconds * 1000, version: 0, pauseMs: pauseWished(request) },
+      ...{ expiresAt: seconds === 0 ? 0 : hub.now() + seconds * 1000, version: 0 },
+      ...{ rates: subscribe.rates, knows: subscribe.knows },
       isProven: isTrusted || user !== undefined,
       way: wayOf(request, dialog.target, flow),
       ...(isTrusted ? {} : { source: flow.remote.address }),
@@ -111,8 +112,6 @@ export class Admission {
       unproven.leave(subscription);
       throw error;
     }
-    // RFC 5839 s.6.2: outside a dialog there is always a NOTIFY.
-    subscription.knows = request.headers.get('Suppress-If-Match');
     return { ...this.#answer(request, flow, subscription), afterwards: () => sender.answered(subscription) };
   }
 
@@ -151,16 +150,18 @@ export class Admission {
     subscription.type = type;
     subscription.way = wayOf(request, dialog.target, flow);
     unproven.prove(subscription);
-    if (seconds === 0) {
-      subscription.knows = request.headers.get('Suppress-If-Match');
-      await end(subscription, 'timeout');
-    } else {
-      await refreshed(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request), request });
+    subscription.rates = subscribe.rates;
+    subscription.knows = subscribe.knows && unsliced(subscribe.knows);
+    if (seconds > 0) await refreshed(subscription, { expiresMs: seconds * 1000, hops: hopsIn(request), request });
+    // RFC 5839 s.6.3: of the state, not of what is said of it at the end.
+    const isSuppressed = suppresses(subscription);
+    if (seconds === 0) await end(subscription, 'timeout');
+    else {
       subscription.expiresAt = hub.now() + seconds * 1000;
       await store.save(subscription);
       arm(subscription);
-      if (isSuppressed(request, subscription)) return this.#answer(request, flow, subscription, 204);
     }
+    if (isSuppressed) return this.#answer(request, flow, subscription, 204);
     return { ...this.#answer(request, flow, subscription), afterwards: () => sender.tell(subscription) };
   }
 
@@ -224,12 +225,14 @@ function requireWay(dialog: Dialog): void {
   if (!/^sips?$/.test(next.scheme)) throw new SipParseError(`no way to a ${next.scheme}: Contact`);
 }
 
-/** RFC 5839 s.6.3: the watcher has this state already. */
-function isSuppressed({ headers }: SipRequest, subscription: Subscription): boolean {
-  const known = headers.get('Suppress-If-Match');
-  if (known === undefined) return false;
-  const body = subscription.eventPackage.body(subscription, true);
-  return body !== undefined && (known === '*' || known === etagOf(body));
+/** Whether the watcher has this state already, which it then counts as told. */
+function suppresses(subscription: Subscription): boolean {
+  const { knows, eventPackage } = subscription;
+  if (knows === undefined || knows === '*') return knows === '*';
+  const body = eventPackage.body(subscription, true);
+  if (!body || !isKnown(subscription, etagOf(body))) return false;
+  subscription.etag = knows;
+  return true;
 }
 
 function hopsIn({ headers }: SipRequest): number {

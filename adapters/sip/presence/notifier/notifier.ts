@@ -85,6 +85,7 @@ export class Notifier implements Notifications {
       }
       const subscription = new Subscription(record, eventPackage, this);
       subscription.isBusy = false;
+      subscription.isForgotten = true;
       this.#table.resume(subscription);
       eventPackage.resume(subscription);
       count++;
@@ -142,8 +143,14 @@ export class Notifier implements Notifications {
 
   #wake(subscription: Subscription): void {
     subscription.wakeAt = Number.POSITIVE_INFINITY;
-    if (subscription.wish === 'nothing' && !subscription.isBusy) this.#recall(subscription);
-    else this.#sender.due(subscription);
+    const { wish, isBusy, isForgotten } = subscription;
+    subscription.isForgotten = false;
+    if (isForgotten && wish === 'nothing' && !isBusy) {
+      this.#recall(subscription);
+      this.#sender.rest(subscription);
+    } else {
+      this.#sender.due(subscription);
+    }
   }
 
   #recall(subscription: Subscription): void {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { SipRequest } from '../../codec/message.ts';
 import { formatParameterised, type Parameters } from '../../codec/parameters.ts';
 import type { Body } from './package.ts';
+import { addRates } from './rates.ts';
 import type { Subscription } from './subscription.ts';
 
 /** No NOTIFY follows: it has ended, or was a poll. */
@@ -24,17 +25,21 @@ export function fillNotify(
   if (extension !== undefined) headers.add('Require', extension);
   if (!body || etag === undefined) return;
   headers.add('SIP-ETag', etag);
-  const isKnown = subscription.knows === '*' || subscription.knows === etag;
+  if (isKnown(subscription, etag)) return;
   subscription.knows = undefined;
-  if (isKnown) return;
   headers.add('Content-Type', body.type);
   for (const [name, value] of body.headers ?? []) headers.add(name, value);
   request.body = Buffer.from(body.content);
 }
 
+/** RFC 5839 s.5.2: the watcher has said that it has this state, or wants none. */
+export function isKnown({ knows }: Pick<Subscription, 'knows'>, etag: string | undefined): boolean {
+  return knows === '*' || (knows !== undefined && knows === etag);
+}
+
 /** The same words have the same mark, for whomever they are. */
-export function etagOf({ type, content }: Body): string {
-  return createHash('sha1').update(type).update(content).digest('base64url').slice(0, 16);
+export function etagOf({ type, content, headers = [] }: Body): string {
+  return createHash('sha1').update(type).update(headers.join()).update(content).digest('base64url').slice(0, 16);
 }
 
 function eventOf({ eventPackage, eventId }: Subscription): string {
@@ -42,14 +47,13 @@ function eventOf({ eventPackage, eventId }: Subscription): string {
 }
 
 function stateOf(subscription: Subscription, now: number): string {
-  const { state, reason, expiresAt, pauseMs } = subscription;
+  const { state, reason, expiresAt } = subscription;
   const parameters: Parameters = new Map();
   if (isLast(subscription)) {
     parameters.set('reason', reason ?? 'timeout');
     return formatParameterised({ value: 'terminated', parameters });
   }
   parameters.set('expires', String(Math.max(Math.round((expiresAt - now) / 1000), 0)));
-  // RFC 6446 s.5.2.2: the pause that the watcher asked for is in force.
-  if (pauseMs > 0) parameters.set('min-interval', String(Math.round(pauseMs / 1000)));
+  addRates(parameters, subscription.agreedRates(now));
   return formatParameterised({ value: state, parameters });
 }

@@ -2,6 +2,7 @@
 import { GatewayError, type Hub } from '../../../../src/contract/index.ts';
 import { parseCSeq } from '../../codec/cseq.ts';
 import { SipParseError, type SipRequest, type SipResponse } from '../../codec/message.ts';
+import { parseParameterised } from '../../codec/parameters.ts';
 import { requestIn } from '../../dialog.ts';
 import { wayBack } from '../../directions.ts';
 import { retryAfterOf } from '../../errors.ts';
@@ -10,7 +11,8 @@ import type { Flow } from '../../transport/flow.ts';
 import type { Transports } from '../../transport/transports.ts';
 import { Gate } from '../gate.ts';
 import { contactOf } from './contact.ts';
-import { etagOf, fillNotify, isLast } from './notify.ts';
+import { etagOf, fillNotify, isKnown, isLast } from './notify.ts';
+import { readRates, repeatMs, withSent } from './rates.ts';
 import type { Subscription } from './subscription.ts';
 
 export interface SenderParts {
@@ -71,6 +73,17 @@ export class Sender {
   due(subscription: Subscription): void {
     if (subscription.isBusy) this.#slow(subscription);
     else if (subscription.wish !== 'nothing') this.#start(subscription);
+    // Nothing is new, and the watcher wants to hear all the same.
+    else if (!isLast(subscription)) this.tell(subscription);
+  }
+
+  /** Nothing is to be said now. */
+  rest(subscription: Subscription): void {
+    const { notifiedAt, isProven, sent, knows } = subscription;
+    const everyMs = repeatMs(subscription.agreedRates(this.#parts.hub.now()), sent);
+    if (everyMs === Number.POSITIVE_INFINITY || !isProven || knows === '*') return;
+    subscription.wakeAt = Math.max(notifiedAt + everyMs, subscription.quietUntil);
+    this.#parts.arm(subscription);
   }
 
   #start(subscription: Subscription): void {
@@ -149,13 +162,14 @@ export class Sender {
     if (subscription.wish === 'all') this.#start(subscription);
     else if (isLast(subscription)) this.#parts.over(subscription, 'ended');
     else if (subscription.wish === 'news') this.#wait(subscription, gatherMs);
+    else this.rest(subscription);
   }
 
   async #notify(subscription: Subscription, isFull: boolean): Promise<void> {
     const { hub, requester, transports } = this.#parts;
     const body = subscription.eventPackage.body(subscription, isFull);
     const etag = body && etagOf(body);
-    if (!isFull && (etag === undefined || etag === subscription.etag)) return;
+    if (!isFull && (etag === undefined || etag === subscription.etag || isKnown(subscription, etag))) return;
     const flow = await flowTo(subscription, transports);
     // Its connection is closed: it will be back with a SUBSCRIBE, or run out.
     if (flow === 'none') return;
@@ -163,6 +177,7 @@ export class Sender {
     subscription.dialog = dialog;
     subscription.version++;
     subscription.notifiedAt = hub.now();
+    subscription.sent = withSent(subscription, subscription.notifiedAt);
     fillNotify(request, subscription, subscription.notifiedAt, body, etag);
     const response = await requester.send({
       request,
@@ -184,9 +199,23 @@ export class Sender {
       return;
     }
     if (!subscription.isProven) this.#parts.proven(subscription);
-    // Only what it has been told needs a pause: an approval is followed by the state itself.
-    if (etag !== undefined) subscription.quietUntil = subscription.notifiedAt + pauseOf(subscription);
+    this.#heedRates(subscription, response);
+    // Only what it has been told needs a pause, unless it asked for one: an approval is followed by the state itself.
+    if (etag !== undefined || subscription.rates?.most !== undefined)
+      subscription.quietUntil = subscription.notifiedAt + pauseOf(subscription);
     subscription.etag = etag ?? subscription.etag;
+  }
+
+  // RFC 6446 s.5.1: a 2xx may say other rates; one without them says nothing.
+  #heedRates(subscription: Subscription, { headers }: SipResponse): void {
+    const event = headers.get('Event');
+    if (event === undefined) return;
+    try {
+      const { value, parameters } = parseParameterised(event);
+      if (value.toLowerCase() === subscription.eventPackage.name) subscription.rates = readRates(parameters);
+    } catch (error) {
+      if (!(error instanceof SipParseError)) throw error;
+    }
   }
 
   #failed(subscription: Subscription, error: unknown): void {
@@ -224,6 +253,7 @@ function destinationOf({ dialog, way }: Subscription): string {
   return way ? `${way.address}:${way.port}` : target.slice(target.lastIndexOf('@') + 1).replace(/[;?].*$/s, '');
 }
 
-function pauseOf({ eventPackage, pauseMs }: Subscription): number {
-  return Math.max(eventPackage.pauseMs, pauseMs);
+function pauseOf(subscription: Subscription): number {
+  const { most } = subscription.agreedRates(subscription.notifiedAt);
+  return Math.max(subscription.eventPackage.pauseMs, most === undefined ? 0 : 1000 / most);
 }

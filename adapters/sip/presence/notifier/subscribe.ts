@@ -2,6 +2,7 @@
 import { parseUint32 } from '../../codec/cseq.ts';
 import type { SipRequest } from '../../codec/message.ts';
 import { parseParameterised } from '../../codec/parameters.ts';
+import { type Rates, readRates } from './rates.ts';
 
 export interface Subscribe {
   /** Empty when it named none. */
@@ -11,6 +12,9 @@ export interface Subscribe {
   expires: number | undefined;
   /** Types and ranges, lower case, without parameters; undefined when it takes the default. */
   accepts: readonly string[] | undefined;
+  rates: Rates | undefined;
+  /** Suppress-If-Match: the mark of the state that it has already, or `*` (RFC 5839 s.5.2). */
+  knows: string | undefined;
 }
 
 /** Throws SipParseError. */
@@ -24,6 +28,8 @@ export function readSubscribe({ headers }: SipRequest): Subscribe {
     eventId: parameters.get('id'),
     expires: expires === undefined ? undefined : parseUint32(expires, 'Expires'),
     accepts: headers.has('Accept') ? accepts : undefined,
+    rates: readRates(parameters),
+    knows: headers.get('Suppress-If-Match'),
   };
 }
 
@@ -34,10 +40,4 @@ export function acceptable({ accepts }: Subscribe, types: readonly string[]): st
     const [main] = type.split('/');
     return accepts.includes(type) || accepts.includes(`${main}/*`) || accepts.includes('*/*');
   });
-}
-
-/** RFC 6446 s.5.1: `Event: presence;min-interval=30`. Milliseconds; 0 when it asked for no pause. */
-export function pauseWished({ headers }: SipRequest): number {
-  const seconds = parseParameterised(headers.get('Event') ?? '').parameters.get('min-interval');
-  return seconds !== undefined && /^\d{1,5}$/.test(seconds) ? Number(seconds) * 1000 : 0;
 }

@@ -4,6 +4,7 @@ import type { Dialog } from '../../dialog.ts';
 import type { FlowName } from '../../directions.ts';
 import { Timed } from '../../timer-wheel.ts';
 import type { EndReason, EventPackage, Watch, WatchState } from './package.ts';
+import { agreedRates, type Rates } from './rates.ts';
 
 /** As it lies in the store: the same names, and `dialog.localCSeq` is a number that was never used. */
 export interface SubscriptionRecord {
@@ -17,8 +18,10 @@ export interface SubscriptionRecord {
   version: number;
   dialog: Dialog;
   isProven: boolean;
-  /** RFC 6446 s.5.1: the watcher's own pause. */
-  pauseMs: number;
+  /** What its watcher asked for (RFC 6446). */
+  rates?: Rates | undefined;
+  /** See Subscription. */
+  knows?: string | undefined;
   /** The way its last SUBSCRIBE came by, when no proxy was between. */
   way?: FlowName | undefined;
   note?: string | undefined;
@@ -37,7 +40,9 @@ export class Subscription extends Timed implements Watch {
   readonly watcher: Address;
   readonly presentity: Address;
   readonly source: string | undefined;
-  readonly pauseMs: number;
+  rates: Rates | undefined;
+  /** When NOTIFY left, where the rates want to know. */
+  sent: readonly number[] | undefined;
   type: string;
   state: WatchState;
   expiresAt: number;
@@ -59,11 +64,13 @@ export class Subscription extends Timed implements Watch {
   quietUntil = 0;
   /** When it is worth a look for news; Infinity: not at all. */
   wakeAt = Number.POSITIVE_INFINITY;
-  /** The mark of the state that the watcher says it has: the next NOTIFY leaves that out (RFC 5839 s.6.2). */
+  /** The mark of the state that the watcher says it has: NOTIFY leaves that out, with `*` every state (RFC 5839 s.6). */
   knows: string | undefined;
   /** Of the last body that it has taken (RFC 5839 s.4). */
   etag: string | undefined;
   notifiedAt = 0;
+  /** Since a restart: the package was not asked yet how its presentity is. */
+  isForgotten = false;
   lastStatus = 0;
   readonly #owner: { due(subscription: Subscription): void };
   #reservedCSeq: number;
@@ -79,7 +86,8 @@ export class Subscription extends Timed implements Watch {
     this.watcher = record.watcher;
     this.presentity = record.presentity;
     this.source = record.source;
-    this.pauseMs = record.pauseMs;
+    this.rates = record.rates;
+    this.knows = record.knows;
     this.type = record.type;
     this.state = record.state;
     this.expiresAt = record.expiresAt;
@@ -90,6 +98,11 @@ export class Subscription extends Timed implements Watch {
     this.isProven = record.isProven;
     this.#owner = owner;
     this.#reservedCSeq = record.dialog.localCSeq;
+  }
+
+  /** What is in force of what its watcher asked for (RFC 6446 s.5.3). */
+  agreedRates(now: number): Rates {
+    return agreedRates(this.rates, this.eventPackage.pauseMs, Math.max(this.expiresAt - now, 1));
   }
 
   get tag(): string {
@@ -107,11 +120,11 @@ export class Subscription extends Timed implements Watch {
 
   /** For the store: what is read back there begins where no number was used. `written` says that it is there. */
   record(): SubscriptionRecord {
-    const { dialog, eventPackage, eventId, watcher, presentity, source, pauseMs } = this;
+    const { dialog, eventPackage, eventId, watcher, presentity, source, rates, knows } = this;
     const { type, state, expiresAt, version, way, isProven, note } = this;
     const localCSeq = this.hasNumbers ? this.#reservedCSeq : dialog.localCSeq + cseqBlock;
     return {
-      ...{ event: eventPackage.name, eventId, watcher, presentity, source, pauseMs },
+      ...{ event: eventPackage.name, eventId, watcher, presentity, source, rates, knows },
       ...{ type, state, expiresAt, version: version + cseqBlock, way, isProven, note },
       dialog: { ...dialog, localCSeq },
     };

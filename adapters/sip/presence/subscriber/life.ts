@@ -176,6 +176,7 @@ export class Life {
       return isCurrent() ? response : undefined;
     } catch (thrown) {
       const error = asGatewayError(thrown);
+      delete watching.watch.etag;
       if (isCurrent() && !this.#stopping.signal.aborted) this.happen(watching, 'failed', error.retryAfterMs);
       throw error;
     }
@@ -185,6 +186,8 @@ export class Life {
     const outcome = outcomeOf(response.status);
     if (outcome === 'taken') return this.#taken(watching, response);
     if (outcome === 'refused') return this.deny(watching);
+    // RFC 5839 s.5.8: something on the way may not like conditions.
+    delete watching.watch.etag;
     this.happen(watching, outcome === 'dead' ? 'dead' : 'failed', retryAfterOf(response));
     throw errorOf(response);
   }
@@ -196,6 +199,8 @@ export class Life {
     if (phase === 'refreshing') {
       prolong(watch, response, this.#options.seconds, this.#parts.hub.now());
       watching.failures = 0;
+      // RFC 5839 s.5.2: nothing has changed, and no NOTIFY comes.
+      if (response.status === 204) this.happen(watching, 'notified');
     }
     await this.#parts.store.save(watching);
   }
@@ -272,6 +277,7 @@ export class Life {
     this.#parts.store.rename(watching, () => {
       watching.attempt = undefined;
       delete watching.watch.dialog;
+      delete watching.watch.etag;
     });
   }
 

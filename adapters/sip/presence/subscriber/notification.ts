@@ -5,6 +5,7 @@ import { listType, rlmiType } from '../../../../src/formats/rlmi.ts';
 import { XmlError } from '../../../../src/formats/xml.ts';
 import { type Headers, SipParseError, type SipRequest } from '../../codec/message.ts';
 import { parseParameterised } from '../../codec/parameters.ts';
+import { isToken } from '../../codec/scan.ts';
 import { decodeContentEncoding } from '../../imdn.ts';
 import { type DevicePresence, devicesOf } from '../../mapping/presence.ts';
 import { type ListNews, readListNews } from '../list/members.ts';
@@ -19,6 +20,7 @@ const maxBodyBytes = 65_536;
 const maxDevices = 16;
 const maxMembers = 128;
 const maxKeptLength = 8192;
+const maxEtagLength = 128;
 
 export interface Notification {
   state: 'active' | 'pending' | 'terminated';
@@ -30,6 +32,8 @@ export interface Notification {
   devices: DevicePresence[] | undefined;
   /** In place of these: of a list of presentities (RFC 4662). */
   list?: ListNews;
+  /** SIP-ETag: what the notifier calls this state. */
+  etag: string | undefined;
 }
 
 type Told = Pick<Notification, 'devices' | 'list'>;
@@ -51,6 +55,7 @@ export function readNotification(request: SipRequest): Notification {
     ending: endingOf(parameters.get('reason')?.toLowerCase()),
     retryAfterMs: milliseconds(parameters.get('retry-after')),
     expiresMs: milliseconds(parameters.get('expires')),
+    etag: etagIn(headers),
     ...(state === 'terminated' ? (lenient(() => toldIn(request)) ?? nothing) : toldIn(request)),
   };
 }
@@ -101,6 +106,11 @@ function lenient<T>(work: () => T): T | undefined {
     if (error instanceof SipParseError) return undefined;
     throw error;
   }
+}
+
+function etagIn(headers: Headers): string | undefined {
+  const etag = headers.get('SIP-ETag');
+  return etag !== undefined && etag.length <= maxEtagLength && isToken(etag) ? etag : undefined;
 }
 
 function milliseconds(seconds: string | undefined): number | undefined {

@@ -101,7 +101,11 @@ export class Notified {
   }
 
   /** The id of an event that it became, if any. */
-  async #tell(watching: Watching, { state, devices }: Notification, hops: number): Promise<string | undefined> {
+  async #tell(
+    watching: Watching,
+    { state, devices, list, etag }: Notification,
+    hops: number,
+  ): Promise<string | undefined> {
     const { watch, phase } = watching;
     const { teller } = this.#parts;
     if (phase === 'leaving') return undefined;
@@ -121,6 +125,8 @@ export class Notified {
     if (devices === undefined) return undefined;
     const event = await teller.tell(devices, isFirst ? [] : watch.devices, watch, hops);
     watch.devices = devices;
+    // Of a list that counts its versions the whole is what a refresh is for.
+    watch.etag = list ? undefined : etag;
     return event;
   }
 

@@ -90,6 +90,8 @@ export class Sender {
         if (dialog.localCSeq + cseqsPerRequest > watching.reservedCSeq) await this.#parts.store.save(watching);
         const { request, next } = requestIn(dialog, 'SUBSCRIBE');
         addWish(request.headers, seconds);
+        const { etag } = watching.watch;
+        if (etag !== undefined && seconds > 0) request.headers.add('Suppress-If-Match', etag);
         const direction = await this.#wayInside(dialog, next, contact);
         return this.#send(watching, request, direction, wish, (cseq) => useUpTo(watching, dialog.callId, cseq));
       }),

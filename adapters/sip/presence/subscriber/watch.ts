@@ -21,6 +21,8 @@ export interface Watch {
   devices: DevicePresence[];
   /** The contact said that this will never change (RFC 6665 s.4.1.3, `invariant`). */
   isInvariant?: boolean;
+  /** The notifier's mark of `devices` (RFC 5839 s.5.3), while there is a dialog. */
+  etag?: string | undefined;
   /** How long a dialog is to last, once a notifier found the usual too short (Min-Expires). */
   seconds?: number;
 }
