@@ -1,5 +1,6 @@
 // Owns the queue, the state and the instances: starts them in order, stops them in reverse, and answers what the admin
 // side asks.
+import { Readable } from 'node:stream';
 import type { GatewayView, RouteExplanation, SendOptions, StatusView, ViewOptions } from './admin/view.ts';
 import type { Config } from './config/config.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from './contract/index.ts';
 import { Addressing } from './hub/addressing.ts';
 import { CallRecords } from './hub/call-records.ts';
+import { type CaptureOptions, type CaptureSink, Captures } from './hub/capture.ts';
 import { Correlation } from './hub/correlation.ts';
 import { Directory } from './hub/directory.ts';
 import { Hub } from './hub/hub.ts';
@@ -37,6 +39,7 @@ export class Gateway implements GatewayView {
   readonly #policy: Policy;
   readonly #hub: Hub;
   readonly #traces = new TraceBook(Date.now);
+  readonly #captures = new Captures(Date.now);
   readonly #recordFiles: RecordFiles | undefined;
   readonly #startedAt = Date.now();
   #config: Config;
@@ -79,6 +82,7 @@ export class Gateway implements GatewayView {
       const parts = { name, module, options, hub: this.#hub, queue: stores.queue, store: stores.state, correlation };
       const own = {
         traces: this.#traces,
+        captures: this.#captures,
         records: this.#recordsOf(name, config),
         log: log.child({ instance: name }),
         metrics: metrics.of(name),
@@ -102,6 +106,7 @@ export class Gateway implements GatewayView {
 
   /** Lets what is under way end, says goodbye on every wire, closes the stores. */
   async stop(): Promise<void> {
+    this.#captures.stop();
     const instances = [...this.#instances.values()].reverse();
     await Promise.all(instances.map((instance) => instance.stop(this.#config.drain)));
     await this.#recordFiles?.close();
@@ -173,6 +178,14 @@ export class Gateway implements GatewayView {
 
   traces(limit: number): string[] {
     return this.#traces.latest(limit);
+  }
+
+  capture(name: string, options: CaptureOptions): Readable {
+    const instance = this.#instances.get(name);
+    if (!instance) throw new GatewayError('not-found', `no instance is called ${name}`);
+    if (instance.view().state === 'standby')
+      throw new GatewayError('not-found', `${name} is on standby here: ask the process that holds it`);
+    return readableOf((sink) => this.#captures.start(name, instance.protocol, options, sink));
   }
 
   async reload(config: Config): Promise<string[]> {
@@ -248,6 +261,21 @@ export class Gateway implements GatewayView {
     for (const instance of this.#instances.values()) if (instance.scheme === schemeOf(sender)) return instance.instance;
     throw new GatewayError('not-found', `no instance speaks ${schemeOf(sender)}:`);
   }
+}
+
+// Whoever reads more slowly than the wire is fast must not fill our memory.
+const maxUnreadBytes = 8 * 1024 * 1024;
+
+function readableOf(start: (sink: CaptureSink) => () => void): Readable {
+  const file = new Readable({ read: () => {} }).once('close', () => stop());
+  const stop = start({
+    write(bytes) {
+      file.push(bytes);
+      if (file.readableLength > maxUnreadBytes) stop();
+    },
+    end: () => void file.push(null),
+  });
+  return file;
 }
 
 function noSuchTopic(topic: string, asked: readonly Instance[]): GatewayError {

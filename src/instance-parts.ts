@@ -1,6 +1,7 @@
 // What an instance stands on, and what of it it lends to its adapter and to the courier that delivers.
 import type { Adapter, Hub as AdapterHub, AdapterModule, Log, Metrics } from './contract/index.ts';
 import type { CallRecords } from './hub/call-records.ts';
+import type { Captures } from './hub/capture.ts';
 import type { Correlation } from './hub/correlation.ts';
 import type { CourierParts } from './hub/courier.ts';
 import type { Hub } from './hub/hub.ts';
@@ -18,6 +19,7 @@ export interface InstanceParts {
   readonly store: StateStore;
   readonly correlation: Correlation;
   readonly traces: TraceBook;
+  readonly captures: Captures;
   readonly records: CallRecords | undefined;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -25,7 +27,7 @@ export interface InstanceParts {
 }
 
 export function adapterHub(parts: InstanceParts, schedule: Schedule, status: AdapterHub['status']): AdapterHub {
-  const { name, hub, store, traces, log, metrics, now } = parts;
+  const { name, hub, store, traces, captures, log, metrics, now } = parts;
   return {
     instance: name,
     publish: (draft) =>
@@ -33,7 +35,12 @@ export function adapterHub(parts: InstanceParts, schedule: Schedule, status: Ada
     withdraw: (id) => schedule.withdraw(id),
     status,
     state: store.namespace(`instance/${name}`),
-    trace: { hop: (event, hop) => traces.hop(name, event, hop) },
+    trace: {
+      hop: (event, hop) => traces.hop(name, event, hop),
+      get wire() {
+        return captures.wireOf(name);
+      },
+    },
     log,
     metrics,
     now,

@@ -134,6 +134,7 @@ export class SipAdapter implements Adapter {
           log.warn('malformed', { transport, from: remote.address, status, why }, 'what came is no SIP');
         },
         count: (name, labels) => hub.metrics.count(name, labels),
+        trace: hub.trace,
       },
       now,
     );

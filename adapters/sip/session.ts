@@ -17,7 +17,7 @@ import type { TimerValues } from './transaction/clockwork.ts';
 import { topVia } from './transaction/keys.ts';
 import type { ServerTransaction } from './transaction/server.ts';
 import { Transactions } from './transaction/transactions.ts';
-import type { Flow } from './transport/flow.ts';
+import type { Flow, TransportUser } from './transport/flow.ts';
 import { readFirst } from './transport/read-first.ts';
 import { stampVia } from './transport/received.ts';
 import { type Target, type TransportOptions, Transports } from './transport/transports.ts';
@@ -35,6 +35,7 @@ export interface SessionUser {
   onClosed(flow: Flow): void;
   /** Something came that is no SIP. */
   onBroken(error: SipParseError, flow: Flow): void;
+  readonly trace?: TransportUser['trace'];
   count(name: string, labels?: Readonly<Record<string, string>>): void;
 }
 
@@ -55,6 +56,7 @@ export class Session {
     this.transports = new Transports(options, this.wheel, {
       onMessage: (message, flow) => this.#receive(message, flow),
       onBroken: (error, flow) => this.#refuse(error, flow),
+      trace: user.trace,
       onClosed: (flow) => {
         this.transactions.closed(flow);
         user.onClosed(flow);

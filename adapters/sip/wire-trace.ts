@@ -1,6 +1,8 @@
 // Requests and responses as the trace keeps them: the bytes, no credentials, and where the words of a person are.
-import type { Hub, TraceHop } from '../../src/contract/index.ts';
+import { isIP } from 'node:net';
+import type { Hub, Ranges, TraceHop, WireUnit } from '../../src/contract/index.ts';
 import { encodeMessage, Headers, type SipMessage } from './codec/message.ts';
+import type { Flow } from './transport/flow.ts';
 
 const secrets = ['Authorization', 'Proxy-Authorization'];
 
@@ -24,4 +26,35 @@ function withoutSecrets(message: SipMessage): SipMessage {
   const headers = new Headers();
   for (const [name, value] of message.headers.entries()) headers.add(name, secrets.includes(name) ? '***' : value);
   return { ...message, headers };
+}
+
+/** For captures: what a flow carried. Our own end is the one that Via names. */
+export function wireUnit(flow: Flow, direction: WireUnit['direction'], bytes: Uint8Array): WireUnit {
+  const { transport, remote, sentBy } = flow;
+  const text = Buffer.from(bytes).toString('latin1');
+  const end = /\r?\n\r?\n/.exec(text);
+  const bodyAt = end ? end.index + end[0].length : text.length;
+  return {
+    direction,
+    transport: transport === 'UDP' ? 'udp' : 'tcp',
+    local: { address: isIP(sentBy.host) === 0 ? '0.0.0.0' : sentBy.host, port: sentBy.port },
+    remote,
+    bytes,
+    secrets: proofsIn(text.slice(0, bodyAt)),
+    hidden: [[bodyAt, text.length]],
+  };
+}
+
+// Of digest the response, without which nothing can be guessed; of any other scheme all of it.
+function proofsIn(head: string): Ranges {
+  const headers = head.matchAll(/^(?:Proxy-)?Authorization[ \t]*:\s*(\S+)(.*(?:\r?\n[ \t].*)*)/gim);
+  return [...headers].flatMap(({ index, 0: all, 1: scheme = '', 2: rest = '' }) => {
+    const start = index + all.length - rest.length;
+    const responses = scheme.toLowerCase() === 'digest' ? [...rest.matchAll(/response\s*=\s*"?([^",\s]*)/gi)] : [];
+    if (responses.length === 0) return [[start, start + rest.length] as const];
+    return responses.map(({ index: at, 0: said, 1: value = '' }) => {
+      const end = start + at + said.length;
+      return [end - value.length, end] as const;
+    });
+  });
 }

@@ -1,5 +1,5 @@
 // What a session says to its owner and hears from it: requests, answers, exchanges, and why there was none.
-import type { Hub } from '../../src/contract/index.ts';
+import type { Hub, Trace } from '../../src/contract/index.ts';
 import type { RequestPdu, ResponsePdu, StatusName, Tlv } from './codec/index.ts';
 
 /** `isSent` tells whether the request may have reached the peer: if so, nobody knows what became of it. */
@@ -21,6 +21,8 @@ export interface SessionHandler {
   closed(why: string): void;
   /** Something for the log: a bad PDU, a response to nothing. */
   oddity?(what: string): void;
+  /** Where every PDU goes while somebody captures. */
+  readonly trace?: Pick<Trace, 'wire'> | undefined;
   /** A response to a request that was given up: too late for its caller, but it says what became of it. */
   late?(response: ResponsePdu, context: unknown): void;
 }

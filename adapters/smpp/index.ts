@@ -27,6 +27,7 @@ import type { PartRecord } from './receipts/records.ts';
 import { Unsure } from './receipts/unsure.ts';
 import { Rejoin } from './rejoin.ts';
 import { Repeats } from './repeats.ts';
+import { follow } from './replay.ts';
 
 const tickMs = 50;
 const goodbyeMs = 2000;
@@ -77,6 +78,7 @@ export class Smpp implements Adapter {
       status: (state: AdapterStatus, why?: string) => hub.status(state, why),
       request: inbound.request.bind(inbound),
       late: (response: ResponsePdu, context: unknown) => outbound.late(response, context),
+      trace: hub.trace,
       lost: (session: object) => {
         repeats.lost(session);
         book.linkLost();
@@ -212,4 +214,5 @@ export const adapter: AdapterModule<SmppOptions> = {
   options,
   create: (name, settings) => new Smpp(name, settings),
   diagnose,
+  replay: follow,
 };

@@ -20,6 +20,7 @@ import {
   type Tlv,
 } from './codec/index.ts';
 import { type Answer, type Exchange, SessionError, type SessionHandler, type SessionLimits } from './exchange.ts';
+import { wireUnit } from './wire-trace.ts';
 
 export type SessionState = 'open' | 'bound' | 'unbinding' | 'closed';
 
@@ -159,6 +160,7 @@ export class Session {
     this.#heardAt = this.#now();
     try {
       for (const frame of this.#framer.push(chunk)) {
+        this.#handler.trace?.wire?.(wireUnit(this.#socket, 'inbound', frame));
         this.#take(frame);
         if (this.#isClosed()) return;
       }
@@ -267,6 +269,7 @@ export class Session {
 
   // All PDUs of one turn leave in one write.
   #send(frame: Buffer): void {
+    this.#handler.trace?.wire?.(wireUnit(this.#socket, 'outbound', frame));
     if (this.#out.push(frame) === 1) setImmediate(() => this.#flush());
   }
 

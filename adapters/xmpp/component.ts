@@ -57,6 +57,7 @@ export class Component {
           onState(state, why);
           if (state === 'up') this.#onUp();
         },
+        trace: hub.trace,
       },
       clock,
     );

@@ -2,11 +2,13 @@
 // joined, and wait for the socket to drain.
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type XmlElement, XmlError, type XmlLimits } from '../../src/formats/xml.ts';
+import type { Trace } from '../../src/contract/index.ts';
+import { serializeXml, type XmlElement, XmlError, type XmlLimits } from '../../src/formats/xml.ts';
 import { type StanzaHead, type StreamHeader, XmlStream } from '../../src/formats/xml-stream.ts';
 import type { Clock } from './clock.ts';
 import { ns } from './codec/namespaces.ts';
 import { encodeHandshake, encodeHeader, encodeStreamError, readStreamError, streamEnd } from './codec/stream.ts';
+import { wireUnit } from './trace.ts';
 
 export interface ConnectionOptions {
   host: string;
@@ -34,6 +36,8 @@ export interface ConnectionEvents {
   onSkipped(stanza: StanzaHead, why: XmlError): void;
   /** Before each write to the socket: what shall go with it. */
   onFlush(): string;
+  /** Where every stanza goes while somebody captures. */
+  readonly trace?: Pick<Trace, 'wire'> | undefined;
   /** Once, and nothing after it. */
   onEnd(ending: Ending): void;
 }
@@ -154,6 +158,7 @@ export class Connection {
       const { condition, text } = readStreamError(element);
       this.#end({ condition, why: text === '' ? condition : `${condition}: ${text}` });
     } else if (this.#phase === 'up' || this.#phase === 'closing') {
+      this.#events.trace?.wire?.(wireUnit(this.#socket, 'inbound', serializeXml(element, ns.component)));
       this.#events.onStanza(element);
     } else if (this.#phase === 'handshake' && element.name === 'handshake') {
       this.#cancelTimeout();
@@ -167,6 +172,7 @@ export class Connection {
     const last = this.#events.onFlush();
     if (this.#out.length === 0 && last === '') return;
     const text = this.#out.join('') + last;
+    this.#events.trace?.wire?.(wireUnit(this.#socket, 'outbound', text));
     this.#out = [];
     this.#outLength = 0;
     this.#socket.write(text);

@@ -8,7 +8,7 @@ import { Barrier } from './barrier.ts';
 import type { Clock } from './clock.ts';
 import { ns } from './codec/namespaces.ts';
 import { encodeStanza } from './codec/stream.ts';
-import { Connection, type ConnectionOptions, type Ending } from './connection.ts';
+import { Connection, type ConnectionEvents, type ConnectionOptions, type Ending } from './connection.ts';
 import { Quarantine } from './quarantine.ts';
 
 export interface SessionOptions extends ConnectionOptions {
@@ -25,6 +25,7 @@ export interface SessionEvents {
   onStanza(stanza: XmlElement): void;
   onSkipped(stanza: StanzaHead, why: XmlError): void;
   onState(state: SessionState, why?: string): void;
+  readonly trace?: ConnectionEvents['trace'];
 }
 
 export type SessionState = 'connecting' | 'up' | 'down';
@@ -177,6 +178,7 @@ export class Session {
         onSkipped: (stanza, why) => this.#events.onSkipped(stanza, why),
         onFlush: () => this.#ping(),
         onEnd: (ending) => this.#onEnd(ending),
+        trace: this.#events.trace,
       },
       this.#clock,
     );

@@ -1,5 +1,6 @@
 // Stanzas for traces, and which parts of them hold what a person wrote.
-import type { TraceHop } from '../../src/contract/index.ts';
+import type { Socket } from 'node:net';
+import type { TraceHop, WireUnit } from '../../src/contract/index.ts';
 import { serializeXml, type XmlElement } from '../../src/formats/xml.ts';
 import { ns } from './codec/namespaces.ts';
 
@@ -15,4 +16,18 @@ export function hiddenIn(wire: string): Array<readonly [start: number, end: numb
     const end = match.index + match[0].length - 1;
     return [end - (match[2] ?? '').length, end] as const;
   });
+}
+
+/** For captures: stanzas as they crossed the component's connection. */
+export function wireUnit(socket: Socket, direction: WireUnit['direction'], text: string): WireUnit {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  const octets = (at: number) => Buffer.byteLength(text.slice(0, at));
+  return {
+    direction,
+    transport: 'tcp',
+    local: { address: localAddress ?? '0.0.0.0', port: localPort ?? 0 },
+    remote: { address: remoteAddress ?? '0.0.0.0', port: remotePort ?? 0 },
+    bytes: Buffer.from(text),
+    hidden: hiddenIn(text).map(([start, end]) => [octets(start), octets(end)] as const),
+  };
 }

@@ -43,6 +43,12 @@ const listQuery = z.object({
   limit: z.coerce.number().int().min(1).max(maxListed).default(50),
   instance: z.string().optional(),
 });
+const captureQuery = z.object({
+  seconds: z.coerce.number().min(1).max(3600).default(60),
+  bytes: z.coerce.number().int().min(1000).max(1_000_000_000).default(64_000_000),
+  bodies: z.stringbool().default(false),
+});
+const nameOf = z.object({ name: z.string().max(200) });
 const traceQuery = z.object({ bodies: z.stringbool().default(false) });
 const idOf = z.object({ id: z.string().max(200) });
 const topicOf = z.object({ topic: z.string().max(200) });
@@ -121,6 +127,11 @@ function addApi(api: FastifyInstance, gateway: GatewayView, options: AdminOption
       gateway.trace(read(idOf, request.params).id, bodies),
       'no trace of that id: the last 5,000 messages are kept',
     );
+  });
+  api.get('/capture/:name', async (request, reply) => {
+    const { seconds, bytes, bodies } = read(captureQuery, request.query);
+    const options = { forMs: seconds * 1000, maxBytes: bytes, showBodies: bodies };
+    return reply.type('application/x-pcapng').send(gateway.capture(read(nameOf, request.params).name, options));
   });
   api.get('/dead', (request) => {
     const { limit, instance } = read(listQuery, request.query);

@@ -1,6 +1,9 @@
 // What the admin side may see and do of a running gateway; gateway.ts implements it, server.ts and the CLI speak it.
+
+import type { Readable } from 'node:stream';
 import type { Config } from '../config/config.ts';
 import type { AdapterStatus, FailureReason, ViewRow } from '../contract/index.ts';
+import type { CaptureOptions } from '../hub/capture.ts';
 import type { TraceView } from '../hub/trace.ts';
 import type { DeadLetter } from '../queue/queue.ts';
 
@@ -60,6 +63,11 @@ export interface GatewayView {
   view(topic: string, options: ViewOptions): Promise<ViewRow[]>;
   trace(id: string, showBodies: boolean): TraceView | undefined;
   traces(limit: number): string[];
+  /**
+   * What crosses that instance's connections from now on, as a pcapng file. Ends by itself, at its limits or when it is
+   * read too slowly. Throws GatewayError: `not-found` when it does not run here, `not-allowed` while another runs.
+   */
+  capture(instance: string, options: CaptureOptions): Readable;
   readonly dead: {
     list(limit: number, instance?: string): Promise<DeadLetter[]>;
     get(id: string): Promise<DeadLetter | undefined>;

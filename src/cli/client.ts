@@ -42,23 +42,37 @@ export class AdminClient {
     return this.#ask('DELETE', path);
   }
 
+  /** The bytes of the answer as they come, without an end to be waited for. */
+  async stream(path: string): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#send('GET', path);
+    if (!response.ok) throw await refusal(response);
+    return response.body ?? new ReadableStream();
+  }
+
   async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.#send(method, path, body);
+    if (!response.ok) throw await refusal(response);
+    return (await response.json().catch(() => ({}))) as T;
+  }
+
+  async #send(method: string, path: string, body?: unknown): Promise<Response> {
     const headers: Record<string, string> = {};
     if (this.#token !== undefined) headers.authorization = `Bearer ${this.#token}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
     const request = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const response = await fetch(new URL(path, this.#url), request).catch((error: Error) => {
+    return fetch(new URL(path, this.#url), request).catch((error: Error) => {
       const why = error.cause instanceof Error ? error.cause.message : error.message;
       throw new CommandError(
         `no gateway answers at ${this.#url} (${why}); is it running, and is this its configuration?`,
         exitCodes.unreachable,
       );
     });
-    const answer = (await response.json().catch(() => ({}))) as T & { text?: string; reason?: string };
-    if (!response.ok)
-      throw new CommandError(answer.text ?? `the gateway answered ${response.status}`, exitCodes.failed);
-    return answer;
   }
+}
+
+async function refusal(response: Response): Promise<CommandError> {
+  const { text } = (await response.json().catch(() => ({}))) as { text?: string };
+  return new CommandError(text ?? `the gateway answered ${response.status}`, exitCodes.failed);
 }
 
 // Only this part: asking needs none of the secrets that the networks' own options may name.

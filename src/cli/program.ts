@@ -2,10 +2,12 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config.ts';
 import { version } from '../version.ts';
+import { addCapture } from './capture.ts';
 import { addCheck } from './check.ts';
 import { addDead } from './dead.ts';
 import { addDoctor } from './doctor.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
+import { addReplay } from './replay.ts';
 import { addRoute } from './route.ts';
 import { addSchema } from './schema.ts';
 import { addSend } from './send.ts';
@@ -28,7 +30,20 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong use or configuration, 3 no gatew
 Begin with:  dragoman check && dragoman doctor && dragoman start`,
   );
 
-const inOrder = [addStart, addCheck, addDoctor, addStatus, addViews, addRoute, addSend, addTrace, addDead, addSchema];
+const inOrder = [
+  addStart,
+  addCheck,
+  addDoctor,
+  addStatus,
+  addViews,
+  addRoute,
+  addSend,
+  addTrace,
+  addCapture,
+  addReplay,
+  addDead,
+  addSchema,
+];
 for (const add of inOrder) add(program);
 
 try {

@@ -118,7 +118,29 @@ export type LogFields = Record<string, unknown>;
 export interface Trace {
   /** Cheap: copies octets (a view would keep its chunk alive) and formats only when somebody looks. `event` is an event id or `Published.id`. */
   hop(event: string, hop: TraceHop): void;
+  /** There only while an operator captures this instance: `trace.wire?.({...})` costs nothing otherwise. */
+  readonly wire?: ((unit: WireUnit) => void) | undefined;
 }
+
+/** One whole message (a PDU, a datagram, a stanza) as it crossed a connection, TLS and WebSocket taken off. */
+export interface WireUnit {
+  direction: 'inbound' | 'outbound';
+  transport: 'tcp' | 'udp';
+  local: WireEnd;
+  remote: WireEnd;
+  bytes: Uint8Array;
+  /** Ranges of `bytes` that hold passwords or proofs of them: shown to nobody. */
+  secrets?: Ranges;
+  /** Ranges of `bytes` that hold what a person wrote: hidden unless asked for. */
+  hidden?: Ranges;
+}
+export interface WireEnd {
+  /** An IP address. */
+  address: string;
+  port: number;
+}
+/** [start, end), in their order. */
+export type Ranges = readonly (readonly [start: number, end: number])[];
 export interface TraceHop {
   direction: 'inbound' | 'outbound';
   /** In the network's words: `MESSAGE`, `submit_sm_resp ESME_ROK`. */
@@ -126,7 +148,7 @@ export interface TraceHop {
   /** The bytes as they crossed the wire. Never credentials. */
   wire?: string | Uint8Array;
   /** [start, end) ranges of `wire` (bytes, or UTF-16 units of a string) that hold what a person wrote: hidden unless asked for. */
-  hidden?: readonly (readonly [start: number, end: number])[];
+  hidden?: Ranges;
 }
 
 /**
@@ -158,6 +180,19 @@ export interface Finding {
   advice?: string;
 }
 
+/**
+ * Plays the far end of a connection again from a capture (`dragoman replay`). We number our requests anew each time, so what
+ * the far end said then has to be fitted to what we say now. One for each connection.
+ */
+export interface Follower {
+  /** We say this now, in pieces of any size. What has to be answered at once, whatever was recorded. */
+  heard(chunk: Uint8Array): Uint8Array[];
+  /** Whether we have now said what the first `count` recorded messages of ours said. */
+  hasHeard(count: number): boolean;
+  /** What the far end said then, as it would now; undefined when it has nothing to answer any more. */
+  fit(bytes: Uint8Array): Uint8Array | undefined;
+}
+
 /** What an adapter's index.ts exports as `adapter`, built in or from npm. */
 export interface AdapterModule<Options = unknown> {
   readonly protocol: string;
@@ -174,6 +209,8 @@ export interface AdapterModule<Options = unknown> {
   readonly isSwitch?: boolean;
   /** Domains that are ours on this network under their own name: `alice@example.org` may appear there as she is. */
   nativeDomains?(options: Options): readonly string[];
+  /** `recorded`: what we said on that connection, message by message. Without it a replay keeps to the recorded pauses. */
+  replay?(recorded: readonly Uint8Array[]): Follower;
   /** Connects to the peer as configured and says what it finds. */
   diagnose?(options: Options, signal: AbortSignal): AsyncIterable<Finding>;
 }

@@ -1,4 +1,5 @@
 // A running gateway as the admin side sees it: what it answers is set by the test, what it was asked is kept.
+import { Readable } from 'node:stream';
 import type { GatewayView, RouteExplanation, StatusView, ViewOptions } from '../../src/admin/view.ts';
 import { GatewayError, type Log, type LogFields, type ViewRow } from '../../src/contract/index.ts';
 import type { HopView } from '../../src/hub/trace.ts';
@@ -85,6 +86,11 @@ export class ScriptedGateway implements GatewayView {
   traces(limit: number): string[] {
     this.#note('traces', limit);
     return ['e12345678'];
+  }
+
+  capture(...all: Parameters<GatewayView['capture']>): Readable {
+    this.#note('capture', ...all);
+    return Readable.from([Buffer.from('a capture file')]);
   }
 
   readonly dead: GatewayView['dead'] = {

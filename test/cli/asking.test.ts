@@ -1,6 +1,6 @@
 // The commands that ask a running gateway: bin/dragoman as a process, the real admin server, a scripted gateway behind it.
 import assert from 'node:assert/strict';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type AdminOptions, serveAdmin } from '../../src/admin/server.ts';
@@ -189,4 +189,46 @@ test('it runs through a symbolic link, from any folder', async (t) => {
   const link = join(folder.path, 'dragoman');
   symlinkSync(program, link);
   assert.equal((await dragoman(['--version'], { program: link, cwd: folder.path })).code, 0);
+});
+
+test('capture asks with its limits, and writes what comes to a file that is for its owner only', async (t) => {
+  const { gateway, ask } = await serve(t);
+  const folder = temporaryFolder('capture');
+  t.after(folder.remove);
+  const out = join(folder.path, 'x.pcapng');
+  const { code, out: said } = await ask('capture', 'carrier', '--out', out, '--for', '5m', '--max', '0.5', '--bodies');
+  assert.equal(code, 0);
+  assert.equal(said, `${out}: 14 bytes\n`);
+  assert.equal(readFileSync(out, 'utf8'), 'a capture file');
+  assert.equal(statSync(out).mode & 0o777, 0o600);
+  const limits = { forMs: 300_000, maxBytes: 500_000, showBodies: true };
+  assert.deepEqual(gateway.asked, [['capture', 'carrier', limits]]);
+  assert.equal((await ask('capture', 'carrier', '--out', '-')).out, 'a capture file');
+  for (const wrong of [
+    ['--for', '2h'],
+    ['--for', 'long'],
+    ['--max', '-1'],
+    ['--max', 'all'],
+  ])
+    assert.equal((await ask('capture', 'carrier', '--out', out, ...wrong)).code, 2, wrong.join(' '));
+  gateway.failure = new GatewayError('not-allowed', 'carrier is being captured already');
+  assert.deepEqual(await ask('capture', 'carrier', '--out', out), {
+    code: 1,
+    out: '',
+    err: 'carrier is being captured already\n',
+  });
+});
+
+test('replay says what is wrong with its file and with its words', async (t) => {
+  const folder = temporaryFolder('replay');
+  t.after(folder.remove);
+  const file = join(folder.path, 'x.pcapng');
+  writeFileSync(file, 'no capture at all');
+  assert.deepEqual(await dragoman(['replay', file, '--to', '127.0.0.1:1']), {
+    code: 2,
+    out: '',
+    err: `${file}: no pcapng file, or one of the other byte order\n`,
+  });
+  assert.equal((await dragoman(['replay', file])).err, 'say either --to or --listen\n');
+  assert.equal((await dragoman(['replay', join(folder.path, 'none'), '--to', '127.0.0.1:1'])).code, 2);
 });

@@ -36,6 +36,7 @@ const packages = {
   dnsmasq: { program: '/usr/sbin/dnsmasq', packages: ['dnsmasq-base'] },
   stun: { program: '/usr/bin/turnutils_stunclient', packages: ['coturn'] },
   chromium: { program: '/usr/bin/chromium', packages: ['chromium'] },
+  tshark: { program: '/usr/bin/tshark', packages: ['tshark'] },
   openssl: { program: '/usr/bin/openssl', packages: ['openssl'] },
 } as const;
 

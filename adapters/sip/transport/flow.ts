@@ -1,4 +1,5 @@
 // A way to one peer: a connection, or a UDP socket and the address on the other side (RFC 5626 s.2 calls it a flow).
+import type { Trace } from '../../../src/contract/index.ts';
 import type { SipMessage, SipParseError } from '../codec/message.ts';
 import { newTag } from '../tokens.ts';
 
@@ -35,6 +36,8 @@ export interface TransportUser {
   /** Something that is no SIP message; `partial` says whether it can be answered. */
   onBroken(error: SipParseError, flow: Flow): void;
   onClosed(flow: Flow): void;
+  /** Where every message goes while somebody captures. */
+  readonly trace?: Pick<Trace, 'wire'> | undefined;
 }
 
 // Bindings outlive the process in the store; a flow of the last one must not be taken for one of this.

@@ -1,8 +1,9 @@
 // One TCP or TLS connection: messages framed by Content-Length, keep-alives between them (RFC 3261 s.18.3, RFC 5626 s.3.5.1).
 import type { Socket } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
-import { type Limits, SipParseError, StreamDecoder } from '../codec/message.ts';
+import { encodeMessage, type Limits, SipParseError, StreamDecoder } from '../codec/message.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
+import { wireUnit } from '../wire-trace.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { TransportUser } from './flow.ts';
 
@@ -54,6 +55,7 @@ export class StreamConnection extends Connection {
       onError(new Error('the connection is closed'));
       return;
     }
+    this.#user.trace?.wire?.(wireUnit(this, 'outbound', bytes));
     this.#socket.write(bytes, (error) => {
       if (error) onError(error);
     });
@@ -87,7 +89,11 @@ export class StreamConnection extends Connection {
       if (item === 'ping') this.#socket.write(pong);
       else if (item === 'pong') this.heardPong();
       else if (item instanceof SipParseError) this.#refuse(item);
-      else this.#user.onMessage(item, this);
+      else {
+        // Written anew: where in the stream it stood, nobody knows any more.
+        this.#user.trace?.wire?.(wireUnit(this, 'inbound', encodeMessage(item)));
+        this.#user.onMessage(item, this);
+      }
     }
     this.heard(items.length > 0, this.#decoder.pendingBytes > 0);
   }

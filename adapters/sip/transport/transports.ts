@@ -56,6 +56,7 @@ export class Transports {
           if (flow instanceof StreamConnection && flow.certificate) this.#aliases.note(message, flow, flow.certificate);
           user.onMessage(message, flow);
         },
+        trace: user.trace,
         onBroken: (error, flow) => user.onBroken(error, flow),
         onClosed: (flow) => {
           const connection = this.#connections.get(flow.id);

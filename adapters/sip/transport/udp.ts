@@ -6,6 +6,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { sipHost } from '../codec/host.ts';
 import { decodeMessage, type Limits, SipParseError } from '../codec/message.ts';
 import { isStun } from '../codec/stun.ts';
+import { wireUnit } from '../wire-trace.ts';
 import type { Endpoint, Flow, TransportUser } from './flow.ts';
 import { StunAgent } from './stun-agent.ts';
 
@@ -58,6 +59,10 @@ export class UdpListener {
     return this.#isOpen;
   }
 
+  get trace(): TransportUser['trace'] {
+    return this.#user.trace;
+  }
+
   send(bytes: Uint8Array, { address, port }: Endpoint, onError: (error: Error) => void): void {
     if (!this.#isOpen) {
       onError(new Error('the socket is closed'));
@@ -93,6 +98,7 @@ export class UdpListener {
       return;
     }
     const flow = this.#flowFrom(remote);
+    this.#user.trace?.wire?.(wireUnit(flow, 'inbound', bytes));
     try {
       this.#user.onMessage(decodeMessage(bytes, this.#limits), flow);
     } catch (error) {
@@ -126,6 +132,7 @@ class UdpFlow implements Flow {
   }
 
   send(bytes: Uint8Array, onError: (error: Error) => void): void {
+    this.#listener.trace?.wire?.(wireUnit(this, 'outbound', bytes));
     this.#listener.send(bytes, this.remote, onError);
   }
 

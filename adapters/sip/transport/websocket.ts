@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { decodeMessage, SipParseError } from '../codec/message.ts';
+import { wireUnit } from '../wire-trace.ts';
 import { Connection } from './connection.ts';
 import type { StreamParts } from './stream.ts';
 
@@ -37,6 +38,7 @@ export class WebSocketConnection extends Connection {
       onError(new Error('the connection is closed'));
       return;
     }
+    this.#parts.user.trace?.wire?.(wireUnit(this, 'outbound', bytes));
     // A browser hands text frames to its page as strings; what is no UTF-8 cannot go as text (RFC 6455 s.5.6).
     this.#socket.send(bytes, { binary: !isUtf8(bytes) }, (error) => {
       if (error) onError(error);
@@ -65,6 +67,7 @@ export class WebSocketConnection extends Connection {
       if (data.length === 4) this.#socket.send('\r\n');
       return;
     }
+    this.#parts.user.trace?.wire?.(wireUnit(this, 'inbound', data));
     try {
       this.#parts.user.onMessage(decodeMessage(data, this.#parts.limits), this);
     } catch (error) {

@@ -10,7 +10,7 @@ import { OutbindListener } from './outbind.ts';
 import type { Pacer } from './pacer.ts';
 import { versionName } from './versions.ts';
 
-export interface FleetHandler extends Pick<LinkHandler, 'late'> {
+export interface FleetHandler extends Pick<LinkHandler, 'late' | 'trace'> {
   /** `host`: the SMS centre that it came from. */
   request(pdu: RequestPdu, frame: Buffer, session: Session, host: string): Promise<Answer> | Answer;
   status(state: AdapterStatus, why?: string): void;
@@ -134,6 +134,7 @@ export class Fleet {
       },
       oddity: (what) => this.#log.warn({ kind, what }, 'oddity on the wire'),
       late: (response, context) => this.#handler.late(response, context),
+      trace: this.#handler.trace,
     };
   }
 

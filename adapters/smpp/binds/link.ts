@@ -13,6 +13,7 @@ export interface LinkHandler {
   request(pdu: RequestPdu, frame: Buffer, session: Session): Promise<Answer> | Answer;
   oddity(what: string): void;
   late: NonNullable<SessionHandler['late']>;
+  trace?: SessionHandler['trace'];
 }
 
 // Asking again at once with a wrong password gets accounts locked.
@@ -167,6 +168,7 @@ export class Link {
       closed: (why) => this.#closed(opening.session, why),
       oddity: (what) => this.#handler.oddity(what),
       late: (response, context) => this.#handler.late(response, context),
+      trace: this.#handler.trace,
     });
     return opening;
   }

@@ -107,6 +107,7 @@ export class OutbindListener {
         closed: (why) => this.#closed(visit, why),
         oddity: (what) => this.#handler.oddity(`outbind: ${what}`),
         late: (response, context) => this.#handler.late(response, context),
+        trace: this.#handler.trace,
       },
       this.#now,
     );

@@ -85,6 +85,17 @@ export function textRanges(frame: Buffer): Array<readonly [start: number, end: n
   return ranges;
 }
 
+// bind_receiver, bind_transmitter, bind_transceiver, outbind: system_id, then the password (s.4.1).
+const idsWithPassword: ReadonlySet<number> = new Set([0x01, 0x02, 0x09, 0x0b]);
+
+/** Where a frame holds a password, however badly it is written: [start, end). */
+export function secretRanges(frame: Buffer): Array<readonly [start: number, end: number]> {
+  if (!idsWithPassword.has(frame.readUInt32BE(4))) return [];
+  const name = frame.indexOf(0, headerBytes);
+  const end = name < 0 ? -1 : frame.indexOf(0, name + 1);
+  return [[name < 0 ? headerBytes : name + 1, end < 0 ? frame.length : end]];
+}
+
 function read(reader: Reader, field: CompiledField): unknown {
   switch (field.kind) {
     case 'int8':

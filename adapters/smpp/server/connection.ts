@@ -19,6 +19,7 @@ export interface ConnectionParts {
   closed(connection: Connection, why: string): void;
   refused(connection: Connection, systemId: string, why: string): void;
   oddity(connection: Connection, what: string): void;
+  readonly trace?: SessionHandler['trace'];
   now(): number;
 }
 
@@ -65,6 +66,7 @@ export class Connection {
       request: (pdu, frame) => this.#request(pdu, frame),
       closed: (why) => this.#closed(why),
       oddity: (what) => parts.oddity(this, what),
+      trace: parts.trace,
     };
     this.#session = new Session(socket, limitsOf(this, parts), handler, parts.now);
     let unboundBytes = 0;

@@ -13,6 +13,7 @@ import {
 import { Guesses } from '../../../src/guards/guesses.ts';
 import { versionName } from '../binds/versions.ts';
 import type { NumberTable } from '../number-table.ts';
+import { follow } from '../replay.ts';
 import { type Account, Accounts, ownersOf } from './account.ts';
 import { Agenda } from './agenda.ts';
 import { options, type ServerOptions } from './config.ts';
@@ -253,6 +254,7 @@ function connectionParts({
       metrics.count('oddities_total');
       log.info({ account: account?.name, ip: origin.ip, what }, 'oddity on the wire');
     },
+    trace: hub.trace,
     now: () => hub.now(),
   };
 }
@@ -264,4 +266,5 @@ export const adapter: AdapterModule<ServerOptions> = {
   options,
   create: (name, settings) => new SmppServer(name, settings),
   diagnose,
+  replay: follow,
 };

@@ -1,0 +1,123 @@
+// What each adapter hands to a capture: whole messages both ways, and where passwords and words are in them.
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import { type SipAdapter, adapter as sip } from '../../adapters/sip/index.ts';
+import type { Flow } from '../../adapters/sip/transport/flow.ts';
+import { wireUnit } from '../../adapters/sip/wire-trace.ts';
+import { encode, secretRanges } from '../../adapters/smpp/codec/index.ts';
+import type { WireUnit } from '../../src/contract/index.ts';
+import { fakeHub } from '../peers/hub.ts';
+import { until } from '../servers/process.ts';
+import { open, signal } from './smpp/carrier.ts';
+import { message } from './smpp/event.ts';
+
+/** The octets with everything blotted out. */
+function blotted({ bytes, secrets = [], hidden = [] }: WireUnit): string {
+  const copy = Buffer.from(bytes);
+  for (const [start, end] of [...secrets, ...hidden]) copy.fill('*', start, end);
+  return copy.toString('latin1');
+}
+
+function tapped() {
+  const units: WireUnit[] = [];
+  const hub = fakeHub();
+  Object.assign(hub.trace, { wire: (unit: WireUnit) => void units.push({ ...unit, bytes: Buffer.from(unit.bytes) }) });
+  return { hub, units };
+}
+
+test('reference smpp 7.7: a capture has every PDU of a bind, the password and the text where they can be blotted out', async (t) => {
+  const { hub, units } = tapped();
+  const { smpp, smsc } = await open(t, {}, { hub });
+  await smpp.deliver(message('secret words'), signal);
+  await until(() => units.length >= 4, 'four PDUs');
+  const [bind, , submit] = units;
+  assert.deepEqual(
+    units.slice(0, 4).map(({ direction, bytes }) => [direction, Buffer.from(bytes).readUInt32BE(4).toString(16)]),
+    [
+      ['outbound', '9'],
+      ['inbound', '80000009'],
+      ['outbound', '4'],
+      ['inbound', '80000004'],
+    ],
+  );
+  assert.ok(bind && submit && Buffer.from(bind.bytes).includes('secret\0'));
+  assert.match(blotted(bind), /me\0\*{6}\0/);
+  assert.doesNotMatch(blotted(submit), /secret words/);
+  assert.equal(submit.remote.port, smsc.port);
+});
+
+test('reference smpp 7.7: a bind that breaks off keeps its password hidden to the end', () => {
+  const bind = encode({ command: 'bind_receiver', sequence_number: 1, body: { system_id: 'me', password: 'secret' } });
+  for (let length = 16; length <= bind.length; length++) {
+    const cut = bind.subarray(0, length);
+    const copy = Buffer.from(cut);
+    for (const [start, end] of secretRanges(cut)) copy.fill('*', start, end);
+    assert.doesNotMatch(copy.toString('latin1'), /s[e*]/, `after ${length} octets`);
+  }
+  assert.deepEqual(secretRanges(encode({ command: 'enquire_link', sequence_number: 1 })), []);
+});
+
+const flow = {
+  transport: 'TCP',
+  remote: { address: '192.0.2.1', port: 5060 },
+  sentBy: { host: 'gw.example', port: 5060 },
+};
+
+test('reference smpp 7.7: digest credentials in a SIP message are secrets, folded ones too, and its body is hidden', () => {
+  const text = [
+    'MESSAGE sip:bob@example.net SIP/2.0',
+    'AUTHORIZATION : Digest username="bob",',
+    ' response="0123"',
+    'Proxy-Authorization: Digest response=4567, opaque="o"',
+    'Authorization: Bearer 89ab',
+    'WWW-Authenticate: Digest nonce="n"',
+    'Subject: Authorization: is no header here',
+    '',
+    'hello',
+  ].join('\r\n');
+  const shown = blotted(wireUnit(flow as Flow, 'inbound', Buffer.from(text)));
+  assert.doesNotMatch(shown, /0123|4567|89ab|hello/);
+  assert.match(shown, /nonce="n"\r\nSubject: Authorization: is no header here\r\n\r\n\*{5}$/);
+});
+
+async function phone(t: TestContext) {
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return socket;
+}
+
+test('reference smpp 7.7: a capture has the datagrams of SIP both ways, as they were', async (t) => {
+  const { hub, units } = tapped();
+  const listen = [{ transport: 'udp', host: '127.0.0.1', port: 0 }];
+  const settings = sip.options.parse({ listen, domains: [{ domain: 'gw.example', shows: ['xmpp'] }] });
+  const adapter = sip.create('phones', settings) as SipAdapter;
+  await adapter.start(hub);
+  t.after(() => adapter.stop());
+  const socket = await phone(t);
+  const request = [
+    'OPTIONS sip:gw.example SIP/2.0',
+    `Via: SIP/2.0/UDP 127.0.0.1:${socket.address().port};branch=z9hG4bK1`,
+    'From: <sip:a@example.net>;tag=1',
+    'To: <sip:gw.example>',
+    'Call-ID: 1',
+    'CSeq: 1 OPTIONS',
+    'Max-Forwards: 70',
+    'Content-Length: 0',
+    '',
+    '',
+  ].join('\r\n');
+  const answered = once(socket, 'message');
+  socket.send(request, adapter.portOf('UDP'), '127.0.0.1');
+  const [answer] = (await answered) as [Buffer];
+  assert.deepEqual(
+    units.map(({ direction, bytes }) => [direction, Buffer.from(bytes).toString()]),
+    [
+      ['inbound', request],
+      ['outbound', answer.toString()],
+    ],
+  );
+});
