@@ -2,7 +2,7 @@
 import { GatewayError } from '../../src/contract/index.ts';
 import { type Rate, TokenBuckets } from '../../src/guards/token-buckets.ts';
 import { createResponse, SipParseError, type SipRequest } from './codec/message.ts';
-import { tagOf } from './codec/name-addr.ts';
+import { parseNameAddr, tagOf } from './codec/name-addr.ts';
 import type { DigestServer } from './digest/index.ts';
 import { statusOf } from './errors.ts';
 import { newTag, tagFor } from './tokens.ts';
@@ -46,6 +46,8 @@ export interface EndpointOptions {
   methods: ReadonlyMap<string, Method>;
   accept: readonly string[];
   supported: readonly string[];
+  /** Whether sips: is taken for people of other networks. */
+  acceptSips: boolean;
   /** Event packages (RFC 6665 s.4.4.4); none: no Allow-Events. */
   events: readonly string[];
   /** Proxies and providers: not challenged, not counted. */
@@ -148,6 +150,10 @@ export class Endpoint {
     if (!schemes.test(uri)) return { status: 416 };
     if (known?.isPassedOn && headers.get('Max-Forwards') === '0') return { status: 483 };
     if (known?.isPassedOn && isLooped(request)) return { status: 482 };
+    // RFC 7247 s.8: what was promised to be secure all the way cannot be kept so. RFC 5630 s.3.2 has the answer.
+    if (known?.isPassedOn && !this.#options.acceptSips && isForSips(request)) {
+      return { status: 480, headers: [['Warning', '380 dragoman "SIPS Not Allowed"']] };
+    }
     const missing = headers.all('Require').filter((tag) => tag !== '' && !supported.includes(tag.toLowerCase()));
     if (missing.length > 0) return { status: 420, headers: [['Unsupported', missing.join(', ')]] };
     // s.12.2.2: in a dialog that we have never had.
@@ -205,6 +211,10 @@ export class Endpoint {
     if (count === 0) this.#pendingBySource.delete(source);
     else this.#pendingBySource.set(source, count);
   }
+}
+
+function isForSips({ uri, headers }: SipRequest): boolean {
+  return [uri, parseNameAddr(headers.get('To') ?? '').uri].some((named) => /^sips:/i.test(named));
 }
 
 // s.8.2.7: strangers cost no state, and libpurple answers a challenge with the branch and CSeq it was challenged on.

@@ -185,7 +185,7 @@ export class SipAdapter implements Adapter {
   }
 
   #endpoint(hub: Hub, session: Session, { inbox, presence, registrar, trunks, log }: Answering): Endpoint {
-    const { auth, trusted, nativeDomains, maxPending, maxPendingPerSource, rates } = this.#options;
+    const { auth, trusted, nativeDomains, acceptSips, maxPending, maxPendingPerSource, rates } = this.#options;
     const proxies = new Networks(trusted);
     const methods = new Map<string, Method>([
       ['MESSAGE', { handle: (inbound) => inbox.handle(inbound), isPassedOn: true, wantsProof: true }],
@@ -198,6 +198,7 @@ export class SipAdapter implements Adapter {
       methods,
       accept: acceptedTypes,
       supported: [...presence.extensions, ...(nativeDomains.length > 0 ? ['path', 'outbound', 'gruu'] : [])],
+      acceptSips,
       events: presence.events,
       isTrusted: (address) => proxies.has(address) || trunks.some((trunk) => trunk.isTrusted(address)),
       digest:

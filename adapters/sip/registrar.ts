@@ -1,12 +1,5 @@
 // A light registrar for our own domains (RFC 3261 s.10.3, RFC 3327): who is where, kept in the store; flows while they last.
-import {
-  type Address,
-  bareAddress,
-  GatewayError,
-  parseAddress,
-  type State,
-  splitAddress,
-} from '../../src/contract/index.ts';
+import { type Address, bareAddress, GatewayError, type State, splitAddress } from '../../src/contract/index.ts';
 import { Turns } from '../../src/guards/turns.ts';
 import { parseCSeq, parseUint32 } from './codec/cseq.ts';
 import type { SipRequest } from './codec/message.ts';
@@ -16,6 +9,7 @@ import { quote, unquote } from './codec/scan.ts';
 import { parseUri, sameUri } from './codec/uri.ts';
 import type { FlowName } from './directions.ts';
 import type { Answer, Inbound } from './endpoint.ts';
+import { addressOf } from './mapping/addresses.ts';
 import type { Flow } from './transport/flow.ts';
 
 export interface Binding {
@@ -59,7 +53,7 @@ export class Registrar {
 
   /** REGISTER. */
   async handle({ request, flow, user }: Inbound): Promise<Answer> {
-    const aor = bareAddress(parseAddress(parseNameAddr(request.headers.get('To') ?? '').uri));
+    const aor = bareAddress(addressOf(parseNameAddr(request.headers.get('To') ?? '').uri));
     const { local, domain } = splitAddress(aor);
     if (!this.#options.domains.has(domain)) return { status: 404 };
     if (user !== undefined && user !== local && user !== `${local}@${domain}`) return { status: 403 };

@@ -158,7 +158,7 @@ function splitJid(jid: string): AddressParts {
   const node = at < 0 ? '' : bare.slice(0, at);
   if (/["&'/:<>@\s]/.test(node))
     throw malformed(jid, 'a localpart cannot hold " & \' / : < > @ or space (RFC 7622 s.3.3)');
-  const parts: AddressParts = { scheme: 'xmpp', local: unescapeLocalpart(node), domain: host(bare.slice(at + 1)) };
+  const parts: AddressParts = { scheme: 'xmpp', local: unescapeLocalpart(node), domain: hostName(bare.slice(at + 1)) };
   if (slash >= 0) parts.resource = jid.slice(slash + 1);
   return parts;
 }
@@ -185,14 +185,15 @@ function splitUri(scheme: Scheme, rest: string): AddressParts {
     .split(';');
   const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]*)(?::(\d{1,5}))?$/.exec(hostport);
   if (!match) throw malformed(rest, 'not a host');
-  const parts: AddressParts = { scheme, local: decode(user), domain: host(match[1] ?? '') };
+  const parts: AddressParts = { scheme, local: decode(user), domain: hostName(match[1] ?? '') };
   if (match[2] !== undefined) parts.port = Number(match[2]);
   const gr = parameters.find((parameter) => parameter.startsWith('gr='));
   if (gr && gr.length > 3) parts.resource = decode(gr.slice(3));
   return parts;
 }
 
-function host(text: string): string {
+/** A domain as addresses hold it: lower case, A-labels. Throws GatewayError `malformed`. */
+export function hostName(text: string): string {
   const lower = text.toLowerCase().replace(/\.$/, '');
   if (/^\[[0-9a-f:.]+\]$/.test(lower) || /^[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?$/.test(lower)) return lower;
   // An internationalised name as A-labels; URL refuses what is no host name.

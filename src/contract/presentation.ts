@@ -1,7 +1,7 @@
 // How a person of one network is written on another: RFC 7247 s.6.4/6.5 as whole addresses, both ways.
 
 import type { GatewayDomain } from './adapter.ts';
-import { type Address, type AddressParts, formatAddress, type Scheme, splitAddress } from './address.ts';
+import { type Address, type AddressParts, formatAddress, hostName, type Scheme, splitAddress } from './address.ts';
 import { GatewayError } from './errors.ts';
 
 /** The same name under another scheme: `xmpp:alice@example.org/phone` is `sip:alice@example.org;gr=phone`. */
@@ -35,7 +35,13 @@ export function fromGatewayForm(address: Address, at: GatewayDomain): Address {
     const name = split < 0 ? local : local.slice(0, split);
     const hostport = split < 0 ? (at.home ?? '') : local.slice(split + 1);
     const [, domain = '', port] = /^(.*?)(?::(\d{1,5}))?$/.exec(hostport) ?? [];
-    return formatAddress({ scheme, local: name, domain, ...(port ? { port: Number(port) } : {}), ...device });
+    return formatAddress({
+      scheme,
+      local: name,
+      domain: hostName(domain),
+      ...(port ? { port: Number(port) } : {}),
+      ...device,
+    });
   }
   const example = at.shows.includes('tel') ? '+447700900123' : 'name\\40domain';
   throw new GatewayError('not-found', `nobody is called that at ${at.domain}; write them as ${example}@${at.domain}`);

@@ -3,9 +3,13 @@
 import { bytesOf, textOf } from './lossless-text.ts';
 
 export class MimeError extends Error {
-  constructor(message: string) {
+  /** It is well-formed, in a charset or an encoding that we do not know. */
+  readonly isUnknown: boolean;
+
+  constructor(message: string, { isUnknown = false } = {}) {
     super(message);
     this.name = 'MimeError';
+    this.isUnknown = isUnknown;
   }
 }
 
@@ -194,6 +198,19 @@ export function partsByType(part: MimePart, limits: MimeLimits = defaultLimits):
   return parts;
 }
 
+/**
+ * The parts of one type that a person reads one after another: all of them, of a multipart/alternative those of its first
+ * branch that has any (RFC 2046 s.5.1.3, s.5.1.4). Throws MimeError as `partsByType` does.
+ */
+export function partsOfType(part: MimePart, wanted: string, limits: MimeLimits = defaultLimits, depth = 0): MimePart[] {
+  const { type, parameters } = mediaTypeOf(part);
+  if (!type.startsWith('multipart/')) return type === wanted ? [part] : [];
+  if (depth === limits.depth) throw new MimeError(`multiparts nested over ${limits.depth} deep`);
+  const branches = readMultipart(part.body, parameters.get('boundary') ?? '', limits);
+  const found = branches.map((branch) => partsOfType(branch, wanted, limits, depth + 1));
+  return type === 'multipart/alternative' ? (found.find((parts) => parts.length > 0) ?? []) : found.flat();
+}
+
 /** The body with its Content-Transfer-Encoding undone (RFC 2045 s.6). Throws MimeError for one nobody knows. */
 export function contentOf(part: MimePart): Buffer {
   const encoding = headerOf(part, 'Content-Transfer-Encoding')?.toLowerCase() ?? 'binary';
@@ -208,7 +225,7 @@ export function contentOf(part: MimePart): Buffer {
     case 'quoted-printable':
       return fromQuotedPrintable(body);
     default:
-      throw new MimeError(`Content-Transfer-Encoding ${JSON.stringify(encoding.slice(0, 40))}`);
+      throw new MimeError(`Content-Transfer-Encoding ${JSON.stringify(encoding.slice(0, 40))}`, { isUnknown: true });
   }
 }
 
@@ -222,7 +239,7 @@ export function textContentOf(part: MimePart): string {
     return decoder.decode(contentOf(part));
   } catch (error) {
     if (error instanceof MimeError) throw error;
-    throw new MimeError(`charset ${JSON.stringify(charset.slice(0, 40))}`);
+    throw new MimeError(`charset ${JSON.stringify(charset.slice(0, 40))}`, { isUnknown: true });
   }
 }
 

@@ -13,6 +13,7 @@ import {
   parseMediaType,
   parsePart,
   partsByType,
+  partsOfType,
   readMultipart,
   textContentOf,
 } from '../../src/formats/mime.ts';
@@ -138,11 +139,20 @@ test('RFC 2046 s.5.1.4: the first part of each type is found inside mixed and al
   assert.equal(textContentOf(partsByType(part('multipart/mixed;boundary=b', twice)).get('text/plain')!), 'first');
 });
 
+test('RFC 2046 s.5.1.3: all texts of a mixed are found in order, of an alternative those of one branch', () => {
+  const inner = multipart('in', part('text/html', '<b>x</b>'), part('text/plain', 'b'), part('text/plain', 'c'));
+  const outer = multipart('out', part('text/plain', 'a'), part('multipart/alternative;boundary=in', inner));
+  const found = partsOfType(part('multipart/mixed;boundary=out', outer), 'text/plain');
+  assert.deepEqual(found.map(textContentOf), ['a', 'b']);
+  assert.deepEqual(partsOfType(part('text/html', ''), 'text/plain'), []);
+});
+
 test('RFC 2046 s.5.1.1: too deep, too many and no boundary are refused', () => {
   let nested = part('text/plain', 'core');
   for (let depth = 0; depth < 5; depth++)
     nested = part(`multipart/mixed;boundary=b${depth}`, multipart(`b${depth}`, nested));
   assert.throws(() => partsByType(nested), /nested over 4/);
+  assert.throws(() => partsOfType(nested, 'text/plain'), /nested over 4/);
   const many = multipart('b', ...Array<MimePart>(33).fill(part('a/b', '')));
   assert.throws(() => readMultipart(many, 'b'), /more than 32/);
   assert.throws(() => partsByType(part('multipart/mixed', 'x')), MimeError);

@@ -123,6 +123,8 @@ test('reference sip 3.1: numbers and strangers are shown at one gateway domain a
   assert.equal(meant('sip:+447700900123@gw.example;user=phone'), 'tel:+447700900123');
   assert.equal(meant('sip:alice%40example.org@gw.example;gr=x'), 'xmpp:alice@example.org/x');
   assert.equal(meant('sip:alice@gw.example'), 'xmpp:alice@example.org');
+  assert.equal(meant('sip:alice%40b%C3%BCcher.example@gw.example'), 'xmpp:alice@xn--bcher-kva.example');
+  assert.throws(() => meant('sip:alice%40not%20a%20host@gw.example'), GatewayError);
   assert.throws(
     () => fromGatewayForm(parseAddress('xmpp:sms.example'), { domain: 'sms.example', shows: ['tel'] }),
     /\+447700900123@/,

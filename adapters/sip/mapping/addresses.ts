@@ -1,11 +1,25 @@
 // SIP URIs <-> canonical addresses, and who is who in a MESSAGE (RFC 3261 s.19.1.6, RFC 3325, RFC 3428 s.7).
-import { type Address, type GatewayDomain, parseAddress, splitAddress } from '../../../src/contract/index.ts';
+import {
+  type Address,
+  formatAddress,
+  type GatewayDomain,
+  parseAddress,
+  type Scheme,
+  splitAddress,
+} from '../../../src/contract/index.ts';
 import type { SipRequest } from '../codec/message.ts';
 import { parseNameAddr } from '../codec/name-addr.ts';
 
-/** Throws GatewayError `malformed`. */
+const sameAsSip: ReadonlySet<Scheme> = new Set(['sips', 'im', 'pres']);
+
+/**
+ * Of somebody on SIP. sips:, im: and pres: say how to get to a person (RFC 5630 s.3, RFC 3861 s.2), which is the one that
+ * sip: names. Throws GatewayError `malformed`.
+ */
 export function addressOf(uri: string): Address {
-  return parseAddress(uri);
+  const address = parseAddress(uri);
+  const parts = splitAddress(address);
+  return sameAsSip.has(parts.scheme) ? formatAddress({ ...parts, scheme: 'sip' }) : address;
 }
 
 /** A number at a domain of ours says that it is one, so that a phone shows it as such. */
@@ -35,14 +49,16 @@ export interface PeopleOptions {
 /** Throws SipParseError and GatewayError. */
 export function peopleOf({ uri, headers }: SipRequest, options: PeopleOptions): { from: Address; to: Address } {
   const asserted = options.isTrusted ? headers.all('P-Asserted-Identity')[0] : undefined;
-  const from = parseNameAddr(asserted ?? headers.get('From') ?? '').uri;
-  const named = addressOf(parseNameAddr(headers.get('To') ?? '').uri);
-  if (options.recipient === 'to') return { from: addressOf(from), to: named };
-  const requested = addressOf(uri);
-  // A trunk's proxy addresses our Contact; whom it is for stands in To.
+  const from = addressOf(parseNameAddr(asserted ?? headers.get('From') ?? '').uri);
   const isOurs = (address: Address) => options.domains.has(splitAddress(address).domain);
+  // Elsewhere im: and pres: may be people of any network.
+  const meantBy = (named: string) => (isOurs(addressOf(named)) ? addressOf(named) : parseAddress(named));
+  const named = meantBy(parseNameAddr(headers.get('To') ?? '').uri);
+  if (options.recipient === 'to') return { from, to: named };
+  const requested = meantBy(uri);
+  // A trunk's proxy addresses our Contact; whom it is for stands in To.
   const isNamed = !isOurs(requested) && (isOurs(named) || options.isOurContact?.(uri));
-  return { from: addressOf(from), to: isNamed ? named : requested };
+  return { from, to: isNamed ? named : requested };
 }
 
 /** Whoever proved to be `user` may speak as that user of a domain of ours, and as nobody else there. */

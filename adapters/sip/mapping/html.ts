@@ -2,8 +2,29 @@
 
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
 
+const unseen = /<(?:(script|style|head|title)\b[^<>]*>|!--)/gi;
+
+/** Without comments, and without what a page says to its browser. Each end is looked for once: linear, whatever came. */
+function withoutUnseen(html: string): string {
+  const lower = html.toLowerCase();
+  const endless = new Set<string>();
+  let seen = '';
+  let at = 0;
+  for (const { 0: opening, 1: name, index } of html.matchAll(unseen)) {
+    const closing = name === undefined ? '-->' : `</${name.toLowerCase()}`;
+    if (index < at || endless.has(closing)) continue;
+    const end = lower.indexOf(closing, index + opening.length);
+    if (end < 0) endless.add(closing);
+    else {
+      seen += html.slice(at, index);
+      at = name === undefined ? end + closing.length : end;
+    }
+  }
+  return seen + html.slice(at);
+}
+
 export function textOfHtml(html: string): string {
-  return html
+  return withoutUnseen(html)
     .replace(/[\r\n\t ]+/g, ' ')
     .replace(/<(?:br|\/p|\/div|\/li|\/tr|\/h[1-6])\b[^<>]*> ?/gi, '\n')
     .replace(/<[^<>]*>/g, '')

@@ -15,6 +15,7 @@ import {
   type MimePart,
   mediaTypeOf,
   partsByType,
+  partsOfType,
   textContentOf,
 } from '../../../src/formats/mime.ts';
 import { parseCSeq } from '../codec/cseq.ts';
@@ -85,7 +86,8 @@ export function toIncoming(request: SipRequest, people: People, now: number): In
   try {
     return read(request, people, now);
   } catch (error) {
-    if (error instanceof MimeError) throw new SipParseError(error.message);
+    // RFC 3261 s.8.2.3
+    if (error instanceof MimeError) throw new SipParseError(error.message, error.isUnknown ? { status: 415 } : {});
     throw error;
   }
 }
@@ -105,9 +107,9 @@ function read(request: SipRequest, people: People, now: number): Incoming {
   if (notification) return receiptFrom(decoded(notification, headers), people, cpim === undefined);
   const composing = inner.get(composingType);
   if (composing) return typingFrom(contentOf(composing), people);
-  const plain = inner.get('text/plain');
+  const plain = partsOfType(cpim?.content ?? outer, 'text/plain');
   const html = inner.get('text/html');
-  if (!plain && !html) {
+  if (plain.length === 0 && !html) {
     throw new SipParseError(`cannot read ${mediaTypeOf(cpim?.content ?? outer).type}`, { status: 415 });
   }
   return messageFrom(request, people, now, { plain, html, cpim });
@@ -139,7 +141,8 @@ function decoded(part: MimePart, outer: Headers): Uint8Array {
 }
 
 interface Parts {
-  plain: MimePart | undefined;
+  /** As they follow one another. */
+  plain: readonly MimePart[];
   html: MimePart | undefined;
   cpim: Cpim | undefined;
 }
@@ -149,7 +152,7 @@ function messageFrom(request: SipRequest, people: People, now: number, { plain, 
   const callId = (headers.get('Call-ID') ?? '').toWellFormed();
   const wanted = cpim ? readImdnRequest(cpim) : undefined;
   const markup = html && textContentOf(html);
-  const text = plain ? textContentOf(plain) : textOfHtml(markup ?? '');
+  const text = plain.length > 0 ? plain.map(textContentOf).join('\n') : textOfHtml(markup ?? '');
   const nativeId = wanted?.messageId ?? callId;
   const draft: DraftOf<'message'> = {
     type: 'message',

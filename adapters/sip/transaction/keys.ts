@@ -26,6 +26,13 @@ export function serverKey(request: SipRequest, via = topVia(request.headers)): s
   );
 }
 
+const answered = ['INVITE', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'PUBLISH', 'REGISTER', 'OPTIONS'];
+
+/** Of what a CANCEL may be for: it does not say the method (s.9.1). */
+export function cancelledKeys(request: SipRequest, via = topVia(request.headers)): string[] {
+  return answered.map((method) => serverKey({ ...request, method }, via));
+}
+
 /** Our branches are unique; the method tells a CANCEL from what it cancels. */
 export function clientKey(branch: string, method: string): string {
   return `${branch}|${method}`;

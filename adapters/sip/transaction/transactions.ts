@@ -6,7 +6,7 @@ import { newBranch, newTag } from '../tokens.ts';
 import type { Flow } from '../transport/flow.ts';
 import { type ClientTransaction, type ClientUser, InviteClient, NonInviteClient } from './client.ts';
 import type { TimerValues, TransactionParts } from './clockwork.ts';
-import { clientKey, loopMark, mergedKey, responseKey, serverKey, topVia } from './keys.ts';
+import { cancelledKeys, clientKey, loopMark, mergedKey, responseKey, serverKey, topVia } from './keys.ts';
 import { InviteServer, NonInviteServer, type ReplyWay, type ServerTransaction } from './server.ts';
 
 export interface TransactionUser {
@@ -113,6 +113,11 @@ export class Transactions {
     }
     if (this.#servers.size >= this.#options.maxServerTransactions) {
       this.#refuse(request, flow, 503, 'Retry-After', '10');
+      return;
+    }
+    // s.9.2: too late for whatever it cancels, and answered all the same.
+    if (request.method === 'CANCEL' && cancelledKeys(request, via).some((one) => this.#servers.has(one))) {
+      this.#refuse(request, flow, 200);
       return;
     }
     const merged = mergedKey(request);

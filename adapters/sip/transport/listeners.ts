@@ -66,7 +66,9 @@ function createServer(
     rejectUnauthorized: tls?.requestCert === true,
   };
   const accept = (socket: Socket) => {
-    if (!reception.admit(plainAddress(socket))) return void socket.destroy();
+    const address = plainAddress(socket);
+    // Reset before we looked: there is nobody to answer.
+    if (address === '' || !reception.admit(address)) return void socket.destroy();
     const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
     const way = { transport: transport as 'TCP' | 'TLS', sentBy, isOurs: false, certificate };
     reception.keep(new StreamConnection(socket, reception.parts, way));

@@ -23,6 +23,7 @@ export const ns = {
   encryption: 'urn:xmpp:eme:0',
   omemo: 'eu.siacs.conversations.axolotl',
   openPgp: 'urn:xmpp:openpgp:0',
+  legacyPgp: 'jabber:x:encrypted',
   retract: 'urn:xmpp:message-retract:1',
   retractBefore: 'urn:xmpp:message-retract:0',
   fasten: 'urn:xmpp:fasten:0',

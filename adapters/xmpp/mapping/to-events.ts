@@ -113,12 +113,17 @@ function refuseEncrypted(stanza: XmlElement): void {
   const encrypted = childrenOf(stanza).find(
     (child) =>
       (child.name === 'encrypted' && (child.ns === ns.omemo || child.ns.startsWith('urn:xmpp:omemo:'))) ||
-      (child.name === 'openpgp' && child.ns === ns.openPgp),
+      (child.name === 'openpgp' && child.ns === ns.openPgp) ||
+      (child.name === 'x' && child.ns === ns.legacyPgp),
   );
+  const isMarked = childOf(stanza, 'encryption', ns.encryption);
   // OMEMO also exchanges keys in messages that hold nothing for a person.
-  const isContent = childOf(stanza, 'body', stanza.ns) ?? childOf(stanza, 'encryption', ns.encryption);
-  if (!encrypted || !(isContent ?? childOf(encrypted, 'payload'))) return;
-  throw new GatewayError('unsupported', 'this contact is on a network without encryption: switch OMEMO or OpenPGP off');
+  const isContent = encrypted && (childOf(stanza, 'body', stanza.ns) ?? childOf(encrypted, 'payload'));
+  if (!isMarked && !isContent) return;
+  throw new GatewayError(
+    'unsupported',
+    'this contact is on a network without encryption: switch OMEMO, OpenPGP or OTR off',
+  );
 }
 
 const isEmpty = (texts: Texts) => Object.values(texts).every((text) => text === '');

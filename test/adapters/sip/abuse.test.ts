@@ -43,9 +43,14 @@ test('RFC 7247 s.8: sips is not translated, in Request-URI or To, unless the ope
     assert.match(first, /^SIP\/2\.0 480 /);
     assert.equal(header('Warning'), '380 dragoman "SIPS Not Allowed"');
   }
+  const more = ['Event: presence', 'Contact: <sip:bob@192.0.2.7>'];
+  assert.match((await ask({ method: 'SUBSCRIBE', uri: 'sips:alice@gw.example', more, body: '' })).first, /480/);
   assert.equal(hub.drafts.length, 0);
   const willing = await open(t, { acceptSips: true });
-  assert.match((await willing.ask({ uri: 'sips:alice@gw.example' })).first, /202/);
+  const asked = await willing.ask({ uri: 'sips:alice@gw.example', from: '<sips:bob@other.example>;tag=s' });
+  assert.match(asked.first, /202/);
+  const [{ from, to } = {}] = willing.hub.drafts;
+  assert.deepEqual([from, to], ['sip:bob@other.example', 'sip:alice@gw.example']);
 });
 
 test('reference sip 2: one address has a rate, beyond it 503 with Retry-After; a trusted one has none', async (t) => {

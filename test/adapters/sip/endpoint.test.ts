@@ -1,5 +1,6 @@
 // What a request is refused for before anybody reads it.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -33,6 +34,21 @@ test('RFC 3261 s.8.2: each refusal has its status and the header that explains i
     assert.match(response.header(name), value);
   }
   assert.equal(hub.drafts.length, 0);
+});
+
+test('RFC 3261 s.9.2: a CANCEL that finds its request is 200, whatever the method was, and changes nothing', async (t) => {
+  const { peer, port, hub } = await open(t);
+  const message = requestText({ port: peer.port, branch: 'z9hG4bKwanted', callId: 'c1' });
+  peer.sendUdp(message, port);
+  await peer.until(({ first }) => first.startsWith('SIP/2.0 202'));
+  const cancel = requestText({ port: peer.port, method: 'CANCEL', branch: 'z9hG4bKwanted', callId: 'c1', body: '' });
+  peer.sendUdp(cancel, port);
+  const answered = await peer.until(({ header }) => header('CSeq') === '1 CANCEL');
+  assert.match(answered.first, /^SIP\/2\.0 200 /);
+  peer.sendUdp(cancel.replace(/branch=[^;\r]+/, 'branch=z9hG4bKanother').replace('CSeq: 1', 'CSeq: 2'), port);
+  const stray = await peer.until(({ header }) => header('CSeq') === '2 CANCEL');
+  assert.match(stray.first, /^SIP\/2\.0 481 /);
+  assert.equal(hub.drafts.length, 1);
 });
 
 test('RFC 3261 s.16.3: with no hops left it is 483, since we would pass it on', async (t) => {
@@ -179,7 +195,6 @@ test('what the parser lets through and a closer look does not is 400, and nothin
     { type: 'multipart/mixed', body: 'no boundary' },
     { type: 'message/cpim', body: 'no headers' },
     { type: 'message/imdn+xml', body: '<imdn' },
-    { type: 'text/plain;charset=klingon' },
     { method: 'REGISTER', uri: 'sip:native.example', to: '<tel:911>', more: ['Contact: <sip:x@y>'] },
     {
       method: 'REGISTER',
@@ -197,4 +212,22 @@ test('what the parser lets through and a closer look does not is 400, and nothin
   socket.write(requestText({ port: 5060, transport: 'TCP', callId: 'after' }));
   await hub.untilDraft();
   assert.equal(hub.drafts.length, 1);
+});
+
+test('RFC 3261 s.18.2.1: a connection that was reset before we looked has no sender, and nothing is said of it', async (t) => {
+  const { sip, hub } = await open(t, { listen: [{ transport: 'tcp', port: 0 }] });
+  const text = requestText({ port: 9, transport: 'TCP' });
+  const reset = `const socket = require('net').connect(${sip.portOf('TCP')}, '127.0.0.1', () =>
+    socket.write(${JSON.stringify(text)}, () => socket.resetAndDestroy()));`;
+  // Our own loop stands still meanwhile.
+  execFileSync(process.execPath, ['-e', reset]);
+  const socket = connect(sip.portOf('TCP'), '127.0.0.1');
+  socket.write(requestText({ port: 9, transport: 'TCP', callId: 'second' }));
+  await once(socket, 'data');
+  socket.destroy();
+  assert.equal(hub.drafts.length, 1);
+  assert.deepEqual(
+    hub.logs.filter(({ level }) => level === 'warn'),
+    [],
+  );
 });

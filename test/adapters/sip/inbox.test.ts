@@ -177,6 +177,32 @@ test('RFC 7572 s.7: multipart, HTML and other charsets are read; the plain part 
   assert.equal(hub.drafts.length, 3);
 });
 
+test('RFC 2046 s.5.1.3: texts that follow one another are one text, of an alternative its first', async (t) => {
+  const { ask, hub } = await open(t);
+  const text = (words: string) => `--x\r\nContent-Type: text/plain\r\n\r\n${words}\r\n`;
+  const either = `--x\r\nContent-Type: multipart/alternative;boundary=y\r\n\r\n${text('or').replace('--x', '--y')}${text('else').replace('--x', '--y')}--y--\r\n`;
+  await ask({ type: 'multipart/mixed;boundary=x', body: `${text('one')}${text('two')}${either}--x--` });
+  assert.deepEqual(hub.draftsOf('message')[0]?.text, { '': 'one\ntwo\nor' });
+});
+
+test('reference sip 3.2: of HTML the words that are shown, and no script, style, title or comment', async (t) => {
+  const { ask, hub } = await open(t);
+  const page =
+    '<html><head><title>t</title><style>p{}</style></head><body><!-- <p>no --><p>yes</p><SCRIPT>x()</SCRIPT><style>end</body>';
+  await ask({ type: 'text/html', body: page });
+  assert.deepEqual(hub.draftsOf('message')[0]?.text, { '': 'yes\nend' });
+});
+
+test('RFC 3261 s.8.2.3: a charset or transfer encoding that nobody knows is 415, so that the sender may try another', async (t) => {
+  const { ask, hub } = await open(t);
+  for (const parts of [{ type: 'text/plain;charset=klingon' }, { more: ['Content-Transfer-Encoding: x-uuencode'] }]) {
+    const { first, header } = await ask({ ...parts, callId: parts.type ?? 'encoded' });
+    assert.match(first, /^SIP\/2\.0 415 /);
+    assert.match(header('Accept'), /text\/plain/);
+  }
+  assert.equal(hub.drafts.length, 0);
+});
+
 test('reference sip 1.3, RFC 3428 s.7: an unknown type is 415 with Accept, and never shown as text', async (t) => {
   const { ask, hub } = await open(t);
   const { first, header } = await ask({ type: 'application/vnd.unknown', body: '%PDF' });
@@ -245,6 +271,7 @@ test('RFC 3428 s.5: tel:, im: and pres: are taken as such, a telephone number in
   await ask({ uri: 'tel:+44-7700-900123', from: '<tel:+447700900001>;tag=x' });
   await ask({ uri: 'im:alice@xmpp.example' });
   await ask({ uri: 'pres:alice@xmpp.example' });
+  await ask({ uri: 'im:alice@gw.example', from: '<im:bob@other.example>;tag=x' });
   await ask({ uri: 'sip:+447700900123@gw.example;user=phone', from: '<sip:bob@other.example;gr=desk>;tag=x' });
   assert.deepEqual(
     hub.drafts.map(({ from, to }) => [from, to]),
@@ -252,6 +279,7 @@ test('RFC 3428 s.5: tel:, im: and pres: are taken as such, a telephone number in
       ['tel:+447700900001', 'tel:+447700900123'],
       ['sip:bob@other.example', 'im:alice@xmpp.example'],
       ['sip:bob@other.example', 'pres:alice@xmpp.example'],
+      ['sip:bob@other.example', 'sip:alice@gw.example'],
       ['sip:bob@other.example;gr=desk', 'sip:+447700900123@gw.example'],
     ],
   );
