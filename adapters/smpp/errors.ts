@@ -126,6 +126,14 @@ const outcomes: Readonly<Record<string, Outcome | 'on its way'>> = {
   BUFFRED: 'on its way',
   SCHEDULED: 'on its way',
 };
+/** s.5.2.28 has longer names than Appendix B; some write those. */
+const longNames: Readonly<Record<string, string>> = {
+  DELIVERED: 'DELIVRD',
+  UNDELIVERABLE: 'UNDELIV',
+  UNDELIVERED: 'UNDELIV',
+  REJECTED: 'REJECTD',
+  ACCEPTED: 'ACCEPTD',
+};
 
 /** s.5.2.28 message_state, and 0 and 9 of SMPP 5.0. */
 const stateNames = 'SCHEDULED ENROUTE DELIVRD EXPIRED DELETED UNDELIV ACCEPTD UNKNOWN REJECTD SKIPPED'.split(' ');
@@ -145,7 +153,7 @@ interface Detail {
 /** How a receipt ends its message; undefined when it does not. Without a table `code` is quoted and not interpreted. */
 export function outcomeOf(stat: string, { networkError, code, errorWords = {} }: Detail = {}): Outcome | undefined {
   const saying = JSON.stringify(stat.slice(0, 20));
-  const known = outcomes[stat] ?? { state: 'unknown', words: `the SMS centre says ${saying}` };
+  const known = outcomes[longNames[stat] ?? stat] ?? { state: 'unknown', words: `the SMS centre says ${saying}` };
   if (known === 'on its way') return undefined;
   const isBad = known.state !== 'delivered';
   const network = isBad ? networkErrorOf(networkError) : undefined;

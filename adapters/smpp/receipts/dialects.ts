@@ -82,7 +82,8 @@ function dialectOf({ command, body, tlvs }: Mobile, isText: boolean, isNamed: bo
 
 function fieldsOf(text: string): Map<string, string> {
   const fields = new Map<string, string>();
-  const head = text.slice(0, maxReceiptChars);
+  // Some put an id with the NUL of its field into the text.
+  const head = text.slice(0, maxReceiptChars).replaceAll('\0', ' ');
   const keys = [...head.matchAll(keyPattern)];
   for (const [index, match] of keys.entries()) {
     const key = (match[1] ?? '').toLowerCase();

@@ -47,6 +47,11 @@ describe('texts', () => {
       { ...text('id:1234567890 stat:DELIVRD err:000 text:'), tlvs: [id('123456789012345'), state(2)] },
       'delivered',
     ],
+    ['an id with the NUL of its field', '12', text('id:12\0 stat:DELIVRD\0 err:000'), 'delivered'],
+    ['a NUL at the end', '12', text('id:12 stat:DELIVRD\0'), 'delivered'],
+    ['the longer names of s.5.2.28: DELIVERED', '12', text('id:12 stat:DELIVERED'), 'delivered'],
+    ['the longer names of s.5.2.28: UNDELIVERABLE', '12', text('id:12 stat:UNDELIVERABLE err:1'), 'failed'],
+    ['the longer names of s.5.2.28: REJECTED', '12', text('id:12 stat:Rejected err:1'), 'failed'],
     ['a UUID', long, text(`id:${long} ${dates} stat:DELIVRD err:000 text:`), 'delivered'],
     ['a UUID in the other case', long, text(`id:${long.toUpperCase()} stat:DELIVRD err:000`), 'delivered'],
     [
