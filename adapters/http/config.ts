@@ -1,8 +1,10 @@
 // Options and their defaults: where applications reach us, who they are, and where they are reached.
 import { z } from 'zod';
+import { isCountry } from '../../src/contract/index.ts';
 import { network } from '../../src/guards/networks.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
+const country = z.string().refine(isCountry, 'write an ISO 3166 country in capitals, such as GB');
 
 const httpUrl = z
   .string()
@@ -53,7 +55,7 @@ export const options = z.strictObject({
     .describe('HTTPS'),
   trustProxy: z.array(network).default([]).describe('proxies whose X-Forwarded-For is believed'),
   accounts: z.record(z.string().regex(/^[\w.@-]{1,64}$/), account).describe('the applications, by user name'),
-  defaultCountry: z.string().length(2).optional().describe('ISO 3166 country of numbers in national form'),
+  defaultCountry: country.optional().describe('ISO 3166 country of numbers in national form'),
   shortCodeContext: z.string().optional().describe('phone-context of short codes; default: <instance>.invalid'),
   maxRecipients: z.number().int().min(1).max(10_000).default(100).describe('recipients of one request'),
   maxBodyBytes: z.number().int().min(1024).default(1_048_576).describe('longest request'),

@@ -1,12 +1,18 @@
 // The options of one SMPP instance, with their defaults.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { isCountry } from '../../src/contract/index.ts';
 import { idRules } from './receipts/ids.ts';
 import { partDialects } from './receipts/learnt.ts';
 import { languages } from './text/index.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
-const tag = z.string().regex(/^0x[0-9a-f]{4}$/i);
+const tag = z.string().regex(/^0x[0-9a-f]{4}$/i, "write a tag as '0x1401'");
+const tlvValue = z
+  .string()
+  .max(1000)
+  .refine((text) => !/^0x[0-9a-f]+$/i.test(text) || text.length % 2 === 0, 'octets have two digits each: 0x0a0b');
+export const country = z.string().refine(isCountry, 'write an ISO 3166 country in capitals, such as GB');
 const typeOf = z.strictObject({ ton: z.number().int().min(0).max(255), npi: z.number().int().min(0).max(255) });
 
 const endpointPattern = /^(\[[0-9a-f:.]+\]|[^:\s]+)(?::(\d{1,5}))?$/i;
@@ -109,7 +115,7 @@ const fields = z.strictObject({
     .default('relative')
     .describe('how the end of a message is told: from now on, or as a time in UTC'),
   tlvs: z
-    .record(tag, z.string().max(1000))
+    .record(tag, tlvValue)
     .default({})
     .describe("optional parameters of every submit: { '0x1401': '0x0a0b' } as octets, or as text"),
   routeTlvs: z
@@ -117,7 +123,7 @@ const fields = z.strictObject({
       z.strictObject({
         from: z.string().min(1).default('*').describe('sender: a number, a prefix +4477009001*, a short code, a name'),
         to: z.string().min(1).default('*').describe('recipient, written the same way'),
-        tlvs: z.record(tag, z.string().max(1000)).describe('as tlvs'),
+        tlvs: z.record(tag, tlvValue).describe('as tlvs'),
       }),
     )
     .default([])
@@ -159,7 +165,7 @@ const fields = z.strictObject({
     'a message answered just before a link was lost, and sent again within this time, is the same one; 0: never',
   ),
   notices: z.boolean().default(true).describe('tell an SMS sender by SMS when the message could not be delivered'),
-  defaultCountry: z.string().length(2).optional().describe('ISO 3166 country of numbers in national form'),
+  defaultCountry: country.optional().describe('ISO 3166 country of numbers in national form'),
   shortCodeContext: z.string().optional().describe('phone-context of short codes; default: <instance>.invalid'),
   statusReasons: z
     .record(z.string().regex(/^0x[0-9a-f]+$/i), z.enum(['not-found', 'not-allowed', 'throttled', 'unavailable']))

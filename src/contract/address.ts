@@ -1,6 +1,6 @@
 // One canonical URI a person per network. Nothing else in the gateway takes an address apart.
 // xmpp: holds the JID as on the wire (XEP-0106 escapes kept); sip: and the like hold %hh; tel: holds digits (RFC 3966).
-import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js';
+import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js';
 import { GatewayError } from './errors.ts';
 import { escapeLocalpart, unescapeLocalpart } from './jid-escaping.ts';
 
@@ -123,6 +123,11 @@ export function jidOf(address: Address): string {
 export function toE164(text: string, country?: string): string | undefined {
   const number = parsePhoneNumberFromString(text, country as CountryCode | undefined);
   return number?.isPossible() ? number.number : undefined;
+}
+
+/** ISO 3166 code of a country whose numbering plan is known: `GB`. */
+export function isCountry(text: string): boolean {
+  return isSupportedCountry(text);
 }
 
 function format(parts: AddressParts): string {

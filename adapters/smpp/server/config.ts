@@ -1,7 +1,7 @@
 // The options of our own SMS centre: where ESMEs reach it, what strangers may do, and one account each.
 import { z } from 'zod';
 import { network } from '../../../src/guards/networks.ts';
-import { clientTls } from '../config.ts';
+import { clientTls, country } from '../config.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
 const count = (fallback: number) => z.number().int().min(1).default(fallback);
@@ -55,7 +55,7 @@ const account = z.strictObject({
   concat: z.enum(['udh8', 'udh16', 'sar', 'payload']).default('udh8').describe('how long texts travel to it'),
   maxParts: z.number().int().min(1).max(255).default(64).describe('a text to it that needs more parts is refused'),
   messageIds: z.enum(['decimal', 'hex']).default('decimal').describe('how message_id is written, also in receipts'),
-  defaultCountry: z.string().length(2).optional().describe('ISO 3166 country of numbers in national form'),
+  defaultCountry: country.optional().describe('ISO 3166 country of numbers in national form'),
   tracked: z
     .boolean()
     .default(true)
@@ -71,6 +71,19 @@ const logins = z
   .prefault({})
   .describe('what becomes of addresses that guess passwords');
 
+// Of two that claim a number one would never get a message.
+function ownedOnce(accounts: Record<string, z.output<typeof account>>, context: z.RefinementCtx): void {
+  const owners = new Map<string, string>();
+  for (const [name, { numbers }] of Object.entries(accounts)) {
+    for (const [at, number] of numbers.entries()) {
+      const owner = owners.get(number);
+      const message = `${number} is ${owner === name ? 'there twice' : `${owner}'s already: a number has one account`}`;
+      if (owner !== undefined) context.addIssue({ code: 'custom', path: [name, 'numbers', at], message });
+      owners.set(number, name);
+    }
+  }
+}
+
 export const options = z.strictObject({
   listen: z
     .array(listener)
@@ -78,7 +91,7 @@ export const options = z.strictObject({
     .default([{ host: '127.0.0.1', port: 2775 }])
     .describe('where ESMEs reach us'),
   systemId: z.string().max(15).default('dragoman').describe('how we name ourselves in answers to binds'),
-  accounts: z.record(z.string().min(1).max(15), account).describe('system_id to account'),
+  accounts: z.record(z.string().min(1).max(15), account).superRefine(ownedOnce).describe('system_id to account'),
   shortCodeContext: z.string().optional().describe('phone-context of short codes; default: <instance>.invalid'),
   bindTimeoutMs: ms(10_000).describe('from the connection to a bind'),
   responseTimeoutMs: ms(15_000).describe('an ESME that answers or reads nothing for so long is cut off'),

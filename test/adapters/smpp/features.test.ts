@@ -14,6 +14,14 @@ import { message } from './event.ts';
 const settings = (more: Record<string, unknown> = {}) => options.parse({ systemId: 'me', ...more });
 const hex = (octets: unknown) => (octets as Buffer | undefined)?.toString('hex');
 
+test('octets of half a digit pair and countries that nobody knows are faults of the configuration', () => {
+  const wordsFor = (more: Record<string, unknown>) =>
+    options.safeParse({ systemId: 'me', ...more }).error?.issues.map(({ message }) => message);
+  assert.deepEqual(wordsFor({ tlvs: { '0x1401': '0x0' } }), ['octets have two digits each: 0x0a0b']);
+  assert.deepEqual(wordsFor({ defaultCountry: 'XX' }), ['write an ISO 3166 country in capitals, such as GB']);
+  assert.equal(wordsFor({ tlvs: { '0x1401': '0xyz', '0x1402': '0x0a' }, defaultCountry: 'GB' }), undefined);
+});
+
 describe('out', () => {
   test('SMPP 3.4 s.5.2.19: a flash message has class 0 in its data_coding, in either alphabet', async (t) => {
     const { smsc, smpp } = await open(t);

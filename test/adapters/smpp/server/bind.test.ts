@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { encode, type StatusName, statusName, tlvInt } from '../../../../adapters/smpp/codec/index.ts';
+import { options } from '../../../../adapters/smpp/server/config.ts';
 import { makeCertificate } from '../../../servers/certificate.ts';
 import { needs } from '../../../servers/debian.ts';
 import { temporaryFolder, until } from '../../../servers/process.ts';
@@ -260,4 +261,14 @@ test('the view `binds` shows who is there, and no secret', async (t) => {
 test('a port that is taken is said at the start, and a stop afterwards does nothing', async (t) => {
   const first = await open(t);
   await assert.rejects(open(t, {}, { listen: [{ host: '127.0.0.1', port: first.port }] }), /EADDRINUSE/);
+});
+
+test('a number that two accounts claim is a fault of the configuration', () => {
+  const accounts = {
+    shop: { password: 'a', numbers: ['+447700900100'] },
+    bank: { password: 'b', numbers: ['+447700900100'] },
+  };
+  const [issue] = options.safeParse({ accounts }).error?.issues ?? [];
+  assert.deepEqual(issue?.path, ['accounts', 'bank', 'numbers', 0]);
+  assert.equal(issue?.message, "+447700900100 is shop's already: a number has one account");
 });
