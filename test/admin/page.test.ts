@@ -44,7 +44,7 @@ test('the page asks for the token, and shows networks, a trace and dead letters 
   assert.deepEqual(await page.locator('[data-topic=peers] th').allTextContents(), [
     'instance',
     'peer',
-    'isUp',
+    'is up',
     'instance',
     'peer',
     'window',
