@@ -24,7 +24,7 @@ export interface SessionHandler {
   /** Where every PDU goes while somebody captures. */
   readonly trace?: Pick<Trace, 'wire'> | undefined;
   /** A response to a request that was given up: too late for its caller, but it says what became of it. */
-  late?(response: ResponsePdu, context: unknown): void;
+  late?(response: ResponsePdu, context: unknown, host: string): void;
 }
 
 /** `silent`: no response at all (outbind, alert_notification). */
@@ -40,6 +40,8 @@ export interface SessionLimits {
 
 /** A request, its response, and the bytes of both. */
 export interface Exchange {
+  /** The far end, as its session has it. */
+  readonly host: string;
   readonly response: ResponsePdu;
   readonly request: Buffer;
   readonly frame: Buffer;

@@ -24,10 +24,13 @@ export interface InboundParts {
   readonly repeats: Repeats;
 }
 
-type Mobile = PduOf<'deliver_sm'> | PduOf<'data_sm'>;
+/** The session that a PDU came by: the SMS centre at its other end, and the name of the bind. */
+export interface Origin {
+  readonly bind?: string;
+  readonly host: string;
+}
 
-/** A session; `bind` is its name. */
-type Link = { readonly bind?: string };
+type Mobile = PduOf<'deliver_sm'> | PduOf<'data_sm'>;
 
 const udhi = 0x40;
 
@@ -38,13 +41,12 @@ export class Inbound {
     this.#parts = parts;
   }
 
-  /** `link`: the session that it came by, from the SMS centre `host`. */
-  async request(pdu: RequestPdu, frame: Buffer, link: Link, host = ''): Promise<Answer> {
+  async request(pdu: RequestPdu, frame: Buffer, link: Origin): Promise<Answer> {
     if (pdu.command === 'alert_notification' || pdu.command === 'outbind') return 'silent';
     // An ESME is asked for nothing else.
     if (pdu.command !== 'deliver_sm' && pdu.command !== 'data_sm') return { status: 'ESME_RINVCMDID' };
     try {
-      await this.#take(pdu, frame, link, host);
+      await this.#take(pdu, frame, link);
       return { status: 'ESME_ROK' };
     } catch (error) {
       const reason = error instanceof GatewayError ? error.reason : 'internal';
@@ -61,7 +63,8 @@ export class Inbound {
     await this.#publish(source, destination, pieces, hints, key);
   }
 
-  async #take(pdu: Mobile, frame: Buffer, link: Link, host: string): Promise<void> {
+  async #take(pdu: Mobile, frame: Buffer, link: Origin): Promise<void> {
+    const { host } = link;
     const { options, hub, book, repeats } = this.#parts;
     const { bind = '' } = link;
     const octets = userData(pdu);
@@ -74,7 +77,7 @@ export class Inbound {
         this.#trace(event, pdu, frame, receipt.stat);
         if (sentAt !== undefined) hub.metrics.observe('receipt_ms', hub.now() - sentAt, { bind });
       };
-      const found = await book.heard(receipt, numbers, matched, host);
+      const found = await book.heard(receipt, numbers, host, matched);
       hub.metrics.count('receipts_total', { found });
       // What any peer may write is no label.
       const err = /^\w{1,4}$/.test(receipt.code ?? '') ? (receipt.code ?? '') : '';
@@ -91,7 +94,7 @@ export class Inbound {
     const seal = sealOf(pdu, frame);
     if (repeats.take(seal)) hub.metrics.count('repeats_total');
     else {
-      await this.#text(pdu, octets, coding, frame);
+      await this.#text(pdu, octets, coding, frame, host);
       await this.#noteStyle(pdu, octets, host);
     }
     repeats.answered(link, seal);
@@ -117,7 +120,7 @@ export class Inbound {
     await learnt.noteOne(host, 'codings', isOdd ? `${coding} with octets above 0x7f (see alphabet0)` : coding);
   }
 
-  async #text(pdu: Mobile, octets: Buffer, coding: DataCoding, frame: Buffer): Promise<void> {
+  async #text(pdu: Mobile, octets: Buffer, coding: DataCoding, frame: Buffer, host: string): Promise<void> {
     const { data_coding: dataCoding, esm_class } = pdu.body;
     const source = { ton: pdu.body.source_addr_ton, npi: pdu.body.source_addr_npi, addr: pdu.body.source_addr };
     const destination = { ton: pdu.body.dest_addr_ton, npi: pdu.body.dest_addr_npi, addr: pdu.body.destination_addr };
@@ -130,7 +133,7 @@ export class Inbound {
       await this.#parts.rejoin.add({ source, destination, ...part, ...piece, ...note });
       return;
     }
-    const id = await this.#publish(source, destination, [piece], hints, smscName(pdu));
+    const id = await this.#publish(source, destination, [piece], hints, smscName(pdu, host));
     this.#trace(id, pdu, frame);
   }
 
@@ -170,7 +173,7 @@ function receiptTexts(pdu: Mobile, octets: Buffer, { alphabet, isPacked }: DataC
 }
 
 /** The one name of a message that an SMSC repeats with it; without, a repeat cannot be told from a person's own. */
-function smscName(pdu: Mobile): string | undefined {
+function smscName(pdu: Mobile, host: string): string | undefined {
   const id = tlvText(pdu.tlvs, 'receipted_message_id');
-  return id === undefined || id === '' ? undefined : `id/${id}`;
+  return id === undefined || id === '' ? undefined : `id/${host}/${id}`;
 }

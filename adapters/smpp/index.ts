@@ -28,6 +28,7 @@ import { Unsure } from './receipts/unsure.ts';
 import { Rejoin } from './rejoin.ts';
 import { Repeats } from './repeats.ts';
 import { follow } from './replay.ts';
+import type { Session } from './session.ts';
 
 const tickMs = 50;
 const goodbyeMs = 2000;
@@ -67,7 +68,7 @@ export class Smpp implements Adapter {
     const now = () => hub.now();
     const settings = this.#options;
     const pacer = new Pacer(
-      this.#pacerLimits((response, context) => outbound.late(response, context)),
+      this.#pacerLimits((response, context, host) => outbound.late(response, context, host)),
       now,
     );
     const { book, unsure } = this.#records(hub, pacer);
@@ -77,11 +78,12 @@ export class Smpp implements Adapter {
     const handler = {
       status: (state: AdapterStatus, why?: string) => hub.status(state, why),
       request: inbound.request.bind(inbound),
-      late: (response: ResponsePdu, context: unknown) => outbound.late(response, context),
+      late: (response: ResponsePdu, context: unknown, host: string) => outbound.late(response, context, host),
       trace: hub.trace,
-      lost: (session: object) => {
+      submitting: (host: string) => book.expect(host),
+      lost: (session: Session) => {
         repeats.lost(session);
-        book.linkLost();
+        book.linkLost(session.host);
       },
     };
     const fleet = new Fleet(settings, { handler, pacer, log: hub.log, now });
@@ -159,10 +161,7 @@ export class Smpp implements Adapter {
       lost: (numbers) => unsure.between(numbers),
       found: (messageId, record) => unsure.named(messageId, record),
     };
-    const hooks: BookHooks = {
-      hasSeveralHosts: () => (this.#running?.fleet.hosts.length ?? 0) > 1,
-      ...(settings.unknownOutcome === 'query' ? asking : {}),
-    };
+    const hooks = settings.unknownOutcome === 'query' ? asking : {};
     const book = new ReceiptBook(hub.state, settings, conclude, now, hooks);
     const unsure = new Unsure({
       state: hub.state,

@@ -116,18 +116,19 @@ export class Outbound {
   }
 
   /** A submit that was given up has been answered after all: its receipt will be understood. */
-  late(response: ResponsePdu, context: unknown): void {
+  late(response: ResponsePdu, context: unknown, host: string): void {
     const { hub } = this.#parts;
     hub.metrics.count('late_responses_total', { status: statusName(response.command_status) });
     if (context === undefined || response.command_status !== statuses.ESME_ROK) return;
-    this.#named(response, context as Context).catch((error: Error) => {
+    this.#named(response, context as Context, host).catch((error: Error) => {
       hub.log.warn({ why: error.message }, 'a late response could not be remembered');
     });
   }
 
-  async #named(response: ResponsePdu, context: Context): Promise<void> {
-    await this.#remember(response, context);
-    if ('message_id' in response.body) await this.#parts.unsure.named(response.body.message_id, context.record);
+  async #named(response: ResponsePdu, context: Context, host: string): Promise<void> {
+    await this.#remember(response, context, host);
+    if (!('message_id' in response.body)) return;
+    await this.#parts.unsure.named(response.body.message_id, { ...context.record, h: host });
   }
 
   async #progress(event: Message, common: SubmitFields, plan: Plan): Promise<Progress> {
@@ -202,7 +203,7 @@ export class Outbound {
   }
 
   async #answered(exchange: Exchange, context: Context | undefined): Promise<Fate> {
-    const { response, request, frame } = exchange;
+    const { response, request, frame, host } = exchange;
     const { hub, options } = this.#parts;
     const status = statusName(response.command_status);
     hub.metrics.count('submits_total', { bind: exchange.bind, status });
@@ -221,7 +222,7 @@ export class Outbound {
       return statusError(response.command_status, options.statusReasons);
     if (context) {
       if ('message_id' in response.body) context.messageId = response.body.message_id;
-      await this.#remember(response, context).catch((error: Error) => {
+      await this.#remember(response, context, host).catch((error: Error) => {
         // Sent is sent: to fail now would send it twice.
         hub.log.error({ event: context.record.e, why: error.message }, 'its receipt will not be understood');
       });
@@ -229,11 +230,12 @@ export class Outbound {
     return 'taken';
   }
 
-  async #remember(response: ResponsePdu, { record, ttlMs, isUntracked, dueAt }: Context): Promise<void> {
+  async #remember(response: ResponsePdu, context: Context, host: string): Promise<void> {
+    const { record, ttlMs, isUntracked, dueAt } = context;
     if (isUntracked || !('message_id' in response.body)) return;
     const { message_id } = response.body;
     if (message_id === '') this.#parts.hub.metrics.count('empty_message_ids_total');
-    await this.#parts.book.accepted(message_id, record, ttlMs, dueAt);
+    await this.#parts.book.accepted(message_id, { ...record, h: host }, ttlMs, dueAt);
   }
 
   /** Ends the attempt: returns when the SMSC has all parts, or may have; throws what stands in the way otherwise. */

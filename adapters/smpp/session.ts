@@ -41,7 +41,8 @@ const maxSequence = 0x7fffffff;
 
 export class Session {
   state: SessionState = 'open';
-  /** For its owner's figures: `bind_transceiver 1`. */
+  /** What its owner calls the far end, and for its figures the bind: `bind_transceiver 1`. */
+  host = '';
   bind = '';
   readonly #socket: Duplex;
   readonly #limits: SessionLimits;
@@ -115,10 +116,8 @@ export class Session {
     if (this.state === 'closed') return;
     const now = this.#now();
     this.#expire(now);
-    if (this.#stuckSince !== undefined && now - this.#stuckSince > this.#limits.responseTimeoutMs) {
-      this.close('the peer does not read');
-      return;
-    }
+    if (this.#stuckSince !== undefined && now - this.#stuckSince > this.#limits.responseTimeoutMs)
+      return this.close('the peer does not read');
     if (this.#farewell && now - this.#farewell.askedAt >= this.#limits.responseTimeoutMs) this.#part();
     const { enquireLinkMs } = this.#limits;
     const isQuiet = enquireLinkMs > 0 && now - this.#heardAt >= enquireLinkMs;
@@ -231,12 +230,13 @@ export class Session {
       this.#pending.delete(sequence);
       // At once: the next PDU of this very chunk may be a deliver_sm.
       if (command.startsWith('bind_') && response.command_status === statuses.ESME_ROK) this.bound();
-      const { request, inFlight } = pending;
-      pending.resolve({ response, request, frame, tookMs: this.#now() - pending.sentAt, bind: this.bind, inFlight });
+      const { request, sentAt, inFlight } = pending;
+      const { host, bind } = this;
+      pending.resolve({ host, bind, response, request, frame, tookMs: this.#now() - sentAt, inFlight });
     } else if (this.#late.has(sequence)) {
       const context = this.#late.get(sequence);
       this.#late.delete(sequence);
-      this.#handler.late?.(response, context);
+      this.#handler.late?.(response, context, this.host);
     } else this.#handler.oddity?.(`${command} answers nothing that we asked (sequence ${sequence})`);
   }
 

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { adapter } from '../../adapters/smpp/index.ts';
+import { parseAddress } from '../../src/contract/index.ts';
 import { message, ours, theirs } from '../adapters/smpp/event.ts';
 import { fakeHub } from '../peers/hub.ts';
 import { needs } from '../servers/debian.ts';
+import { startPerlCarrier } from '../servers/net-smpp-carrier.ts';
 import { freePorts, startServer, until } from '../servers/process.ts';
 
 const { signal } = new AbortController();
@@ -156,4 +158,28 @@ test('reference smpp 1.1: versions: Net::SMPP: version 3.3: padded hexadecimal i
   const rows: string[] = [];
   for await (const row of smpp.views?.peers?.() ?? []) rows.push(`${row.version} ${row.idRule}`);
   assert.deepEqual(rows, ['3.3 decimal-to-hex']);
+});
+
+test('reference smpp 5.1: two SMS centres of Net::SMPP that give the same ids: every message ends as its own centre says', async (t) => {
+  if (!needs(t, 'net-smpp')) return;
+  const [north, south] = [await startPerlCarrier(0), await startPerlCarrier(0)];
+  t.after(() => Promise.all([north.stop(), south.stop()]));
+  const hub = fakeHub();
+  const two = { port: north.port, hosts: [`127.0.0.1:${south.port}`], hostUse: 'share', binds: 2 };
+  const smpp = adapter.create('carrier', adapter.options.parse({ ...two, systemId: 'me', password: 'secret' }));
+  t.after(() => smpp.stop());
+  await smpp.start(hub);
+  await hub.untilStatus('up');
+  // The carrier ends what goes to 7 as expired, to 8 as undeliverable, and the rest as delivered.
+  const events = [7, 8, 4, 4, 8, 7, 8, 4, 7, 4].map((digit) => {
+    return message('hello', { to: parseAddress(`tel:+44770090012${digit}`) });
+  });
+  await Promise.all(events.map((event) => smpp.deliver(event, signal)));
+  await until(() => hub.draftsOf('receipt').length === events.length, 'all receipts');
+  for (const { submits } of [north, south]) assert.ok(submits.some(({ id }) => id === '00000001'));
+  const ends = { 7: 'expired', 8: 'failed', 4: 'delivered' } as Readonly<Record<string, string>>;
+  assert.deepEqual(
+    new Map(hub.draftsOf('receipt').map(({ of, state }) => [of, state])),
+    new Map(events.map(({ id, to }) => [id, ends[to.slice(-1)]])),
+  );
 });

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# A carrier of Net::SMPP (Debian libnet-smpp-perl) for scenarios: net-smpp-carrier.pl PORT. Prints each submit as a line of JSON.
+# A carrier of Net::SMPP (Debian libnet-smpp-perl) for scenarios: net-smpp-carrier.pl PORT [ID], the id before the first one
+# that it gives. Prints each submit as a line of JSON.
 # The last digit of the recipient says what becomes of it: 7 EXPIRED, 8 UNDELIV, 9 no receipt, else DELIVRD. A phone writes by
 # a line on standard input: FROM TO HEX, or FROM TO HEX DATA_CODING.
 use strict;
@@ -8,14 +9,14 @@ use IO::Select;
 use JSON::PP;
 use Net::SMPP;
 
-my ($port) = @ARGV;
+my ($port, $before) = @ARGV;
 $| = 1;
 my $json = JSON::PP->new->canonical;
 my $listener = Net::SMPP->new_listen('127.0.0.1', port => $port, smpp_version => 0x34, interface_version => 0x34)
   or die "cannot listen: $!";
 print "listening\n";
 my $ready = IO::Select->new($listener, \*STDIN);
-my ($id, $input, @receivers) = (time, '');
+my ($id, $input, @receivers) = ($before // time, '');
 
 while (1) {
   for my $handle ($ready->can_read) {

@@ -30,14 +30,14 @@ export interface PerlCarrier {
 
 const script = join(import.meta.dirname, 'net-smpp-carrier.pl');
 
-/** Needs libnet-smpp-perl (see debian.ts). */
-export async function startPerlCarrier(): Promise<PerlCarrier> {
+/** Needs libnet-smpp-perl (see debian.ts). `before`: its ids count on from there; default: from the time of day. */
+export async function startPerlCarrier(before?: number): Promise<PerlCarrier> {
   const [port = 0] = await freePorts(1);
   const submits: PerlSubmit[] = [];
   const answers: number[] = [];
   const start = async () => {
     const server = await startServer('/usr/bin/perl', {
-      args: [script, String(port)],
+      args: [script, String(port), ...(before === undefined ? [] : [String(before)])],
       readyLine: /listening/,
       hasInput: true,
     });

@@ -22,8 +22,6 @@ export class BindRefused extends Error {
 
 /** What the SMSC said of itself. */
 export interface Smsc {
-  /** Where it is: `host:port`, of one that came to us (outbind) its address. */
-  readonly host: string;
   readonly systemId: string;
   /** interface_version that both ends speak. */
   readonly version: number;
@@ -57,6 +55,7 @@ export function open(
   const { responseTimeoutMs, enquireLinkMs } = options;
   socket.setTimeout(responseTimeoutMs, () => socket.destroy(new Error('no answer in time')));
   const session = new Session(socket, { responseTimeoutMs, enquireLinkMs }, handler, now);
+  session.host = `${endpoint.host}:${endpoint.port}`;
   // With TLS not a word before the certificate is checked: the bind holds the password.
   const ready = new Promise<void>((resolve, reject) => {
     socket.once(options.tls === false ? 'connect' : 'secureConnect', resolve);
@@ -64,7 +63,7 @@ export function open(
   });
   const bind = async () => {
     const smsc = await ready
-      .then(() => bindOn(session, command, options, `${endpoint.host}:${endpoint.port}`))
+      .then(() => bindOn(session, command, options))
       .catch((error: Error) => {
         session.close(error.message);
         throw error instanceof BindRefused ? error : refusal(options, endpoint, dialled, error.message);
@@ -76,12 +75,7 @@ export function open(
 }
 
 /** Binds on a connection that is there. Rejects with BindRefused or SessionError. */
-export async function bindOn(
-  session: Session,
-  command: BindCommand,
-  options: SmppOptions,
-  host: string,
-): Promise<Smsc> {
+export async function bindOn(session: Session, command: BindCommand, options: SmppOptions): Promise<Smsc> {
   const { systemId, password, systemType, interfaceVersion, addressRange } = options;
   const { response } = await session.request(command, {
     system_id: systemId,
@@ -91,13 +85,13 @@ export async function bindOn(
     address_range: addressRange,
   });
   const { command_status: status } = response;
-  if (status === statuses.ESME_ROK) return { host, ...smscOf(response, interfaceVersion) };
+  if (status === statuses.ESME_ROK) return smscOf(response, interfaceVersion);
   throw new BindRefused('bind', `${command}: ${statusError(status).message}`, status);
 }
 
 // s.5.3.2.25: with the parameter the SMSC says what it speaks. Without it s.5.3 has us take it for 3.3; carriers of 3.4 leave
 // it out all the same, so then what was configured counts.
-function smscOf(response: ResponsePdu, interfaceVersion: number): Omit<Smsc, 'host'> {
+function smscOf(response: ResponsePdu, interfaceVersion: number): Smsc {
   const said = tlvInt(response.tlvs, 'sc_interface_version');
   const isVersion = said !== undefined && said >= versions.v33;
   const systemId = 'system_id' in response.body ? response.body.system_id : '';

@@ -11,9 +11,10 @@ import type { Pacer } from './pacer.ts';
 import { versionName } from './versions.ts';
 
 export interface FleetHandler extends Pick<LinkHandler, 'late' | 'trace'> {
-  /** `host`: the SMS centre that it came from. */
-  request(pdu: RequestPdu, frame: Buffer, session: Session, host: string): Promise<Answer> | Answer;
+  request(pdu: RequestPdu, frame: Buffer, session: Session): Promise<Answer> | Answer;
   status(state: AdapterStatus, why?: string): void;
+  /** A bind to that SMS centre takes submits. */
+  submitting(host: string): void;
   /** A bound session is gone. */
   lost(session: Session): void;
 }
@@ -76,7 +77,7 @@ export class Fleet {
   /** The SMS centres that are configured, or here by outbind. */
   get hosts(): string[] {
     const configured = this.#links.length === 0 ? [] : endpointsOf(this.#options);
-    const here = [...this.#smscs.values()].map(({ host }) => host);
+    const here = [...this.#smscs.keys()].map(({ host }) => host);
     return [...new Set([...configured.map(({ host, port }) => `${host}:${port}`), ...here])];
   }
 
@@ -120,6 +121,7 @@ export class Fleet {
       up: (session, smsc) => {
         session.bind = bind;
         this.#smscs.set(session, smsc);
+        if (submits) this.#handler.submitting(session.host);
         if (submits) this.#pacer.attach(session);
         this.#log.info({ kind, smsc: smsc.systemId, version: versionName(smsc.version) }, 'bound');
         if (this.#isEnough) this.#handler.status('up');
@@ -129,11 +131,9 @@ export class Fleet {
         if (this.#isEnough) this.#log.warn({ kind, why }, 'a bind is down, others are up');
         else this.#handler.status('down', why);
       },
-      request: (pdu, frame, session) => {
-        return this.#handler.request(pdu, frame, session, this.#smscs.get(session)?.host ?? '');
-      },
+      request: (pdu, frame, session) => this.#handler.request(pdu, frame, session),
       oddity: (what) => this.#log.warn({ kind, what }, 'oddity on the wire'),
-      late: (response, context) => this.#handler.late(response, context),
+      late: (response, context, host) => this.#handler.late(response, context, host),
       trace: this.#handler.trace,
     };
   }

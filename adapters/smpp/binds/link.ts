@@ -167,7 +167,7 @@ export class Link {
       request: (pdu, frame) => this.#request(opening, pdu, frame),
       closed: (why) => this.#closed(opening.session, why),
       oddity: (what) => this.#handler.oddity(what),
-      late: (response, context) => this.#handler.late(response, context),
+      late: (response, context, host) => this.#handler.late(response, context, host),
       trace: this.#handler.trace,
     });
     return opening;

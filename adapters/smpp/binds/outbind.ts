@@ -106,11 +106,12 @@ export class OutbindListener {
         request: (pdu, frame) => this.#request(visit, pdu, frame),
         closed: (why) => this.#closed(visit, why),
         oddity: (what) => this.#handler.oddity(`outbind: ${what}`),
-        late: (response, context) => this.#handler.late(response, context),
+        late: (response, context, from) => this.#handler.late(response, context, from),
         trace: this.#handler.trace,
       },
       this.#now,
     );
+    session.host = ip;
     const visit: Visit = { session, ip, host, since: this.#now(), isBound: false };
     this.#visits.add(visit);
   }
@@ -135,7 +136,7 @@ export class OutbindListener {
 
   async #bind(visit: Visit): Promise<void> {
     try {
-      const smsc = await bindOn(visit.session, this.command, this.#options, visit.ip);
+      const smsc = await bindOn(visit.session, this.command, this.#options);
       visit.isBound = true;
       this.#handler.up(visit.session, smsc);
     } catch (error) {

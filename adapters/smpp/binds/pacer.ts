@@ -8,7 +8,7 @@ import { type Laned, Lanes } from './lanes.ts';
 
 export interface PacerLimits extends FlowLimits {
   /** A response that came after its submit was given up. */
-  late(response: ResponsePdu, context: unknown): void;
+  late(response: ResponsePdu, context: unknown, host: string): void;
 }
 
 export interface Submission extends Laned {
@@ -89,8 +89,14 @@ export class Pacer {
 
   /** A bind that takes submits, the least busy one. */
   get session(): Session | undefined {
+    return this.sessionTo();
+  }
+
+  /** The same to one host. */
+  sessionTo(host = ''): Session | undefined {
     let least: Session | undefined;
     for (const [session, { inFlight }] of this.#sessions) {
+      if (host !== '' && session.host !== host) continue;
       if (least === undefined || inFlight < this.loadOf(least).inFlight) least = session;
     }
     return least;
@@ -209,14 +215,14 @@ export class Pacer {
   }
 
   #answered(item: Item, exchange: Exchange, session: Session, epoch: number): void {
-    const { response, tookMs } = exchange;
+    const { response, tookMs, host } = exchange;
     const isThrottled = this.#limits.isThrottling(response.command_status);
     const load = this.#sessions.get(session);
     if (load) {
       load.lastStatus = statusName(response.command_status);
       this.flow.answered(response, tookMs, epoch, this.#now());
     }
-    if (item.state === 'settled') this.#limits.late(response, item.submission.context);
+    if (item.state === 'settled') this.#limits.late(response, item.submission.context, host);
     else if (isThrottled && this.#sessions.size > 0) this.#repeat(item);
     else {
       this.#settled(item);

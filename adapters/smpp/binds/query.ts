@@ -12,8 +12,9 @@ export function askOver(pacer: Pacer, now: () => number): Ask {
   let turn: Promise<unknown> = Promise.resolve();
   let silences = 0;
   let askAgainAt = 0;
-  const query: Ask = async (message_id, { o = [0, 0, ''] }) => {
-    const { session } = pacer;
+  const query: Ask = async (message_id, { h: host, o = [0, 0, ''] }) => {
+    // To another SMS centre the id may be another message's.
+    const session = pacer.sessionTo(host);
     if (!session || now() < askAgainAt) return undefined;
     const [source_addr_ton, source_addr_npi, source_addr] = o;
     try {

@@ -30,8 +30,6 @@ export interface BookHooks {
   readonly lost?: (numbers: readonly string[]) => PartRecord | undefined;
   /** And that is its id. */
   readonly found?: (messageId: string, record: PartRecord) => Promise<void>;
-  /** Whether the account is served by several SMS centres, which may each give the same ids. */
-  readonly hasSeveralHosts?: () => boolean;
 }
 
 export class ReceiptBook {
@@ -45,7 +43,8 @@ export class ReceiptBook {
   readonly #nameless: Nameless;
   readonly #tallies: Tallies;
   readonly #overdue: Overdue;
-  #last: { key: string; record: PartRecord; ttlMs: number } | undefined;
+  /** The latest part of each SMS centre. */
+  readonly #last = new Map<string, { key: string; record: PartRecord; ttlMs: number }>();
 
   constructor(
     state: State,
@@ -74,25 +73,37 @@ export class ReceiptBook {
   tick(): void {
     this.#tallies.tick();
     this.#overdue.tick();
+    void this.#early.sweep(async (receipt, numbers, host) => {
+      const hit = await this.#find(receipt, numbers, host, true);
+      if (hit) await this.#heard(hit, this.#outcomeOf(receipt), () => {});
+      return hit !== undefined;
+    });
+  }
+
+  /** That SMSC is going to name messages of ours. */
+  expect(host: string): void {
+    // What the first of its ids does in any case.
+    this.learnt.noteNaming(host).catch(() => {});
   }
 
   /** An SMSC that comes back may count from the beginning: the same id again says nothing then. */
-  linkLost(): void {
-    this.#last = undefined;
+  linkLost(host: string): void {
+    this.#last.delete(host);
   }
 
   /**
-   * The SMSC took a part under that id. Resolves once a receipt for it will be understood. With `dueAt` (milliseconds
+   * The SMSC `record.h` took a part under that id. Resolves once a receipt for it will be understood. With `dueAt` (milliseconds
    * since 1970) the message is `unknown` when nothing was heard of it until then.
    */
   async accepted(messageId: string, record: PartRecord, ttlMs: number, dueAt?: number): Promise<void> {
     const id = idKey(messageId);
+    const { e, f, t, n, h: host = '' } = record;
+    await this.learnt.noteNaming(host);
     const isNamed = id !== '' && !(await this.#isConstant(id, record, ttlMs));
-    const key = isNamed ? partKey(id) : '';
-    const { e, f, t, n } = record;
+    const key = isNamed ? partKey(id, host) : '';
     const due = dueAt === undefined ? undefined : this.#overdue.add({ e, f, t, k: key, n }, dueAt);
     await Promise.all([due, isNamed ? this.#keep(key, messageId, record, ttlMs) : this.#keepNameless(record, ttlMs)]);
-    const early = isNamed ? await this.#early.take(messageId, record.d) : undefined;
+    const early = isNamed ? await this.#early.take(messageId, record.d, host) : undefined;
     const outcome = early && this.#outcomeOf(early.receipt);
     if (early && outcome) await this.#settle({ rule: early.rule, key, record }, outcome);
   }
@@ -104,20 +115,23 @@ export class ReceiptBook {
   async heard(
     receipt: ParsedReceipt,
     numbers: readonly string[],
-    matched: Matched = () => {},
     host = '',
+    matched: Matched = () => {},
   ): Promise<'settled' | 'kept' | 'unknown'> {
     const outcome = this.#outcomeOf(receipt);
     const hit = await this.#find(receipt, numbers, host);
     if (hit) return this.#heard(hit, outcome, matched);
     if (!receipt.isCertain) return 'unknown';
     if (await this.#matchNumbers(numbers, outcome, matched)) return 'settled';
-    const candidates = receipt.ids.filter((id) => !this.learnt.isConstant(idKey(id))).flatMap((id) => this.#keysOf(id));
+    const candidates = receipt.ids
+      .filter((id) => !this.learnt.isConstant(host, idKey(id)))
+      .flatMap((id) => this.#keysOf(id));
     if (candidates.length === 0) return 'unknown';
     const lost = this.#hooks.lost?.(numbers);
-    if (lost) return this.#found(receipt.ids[0] as string, lost, outcome, matched);
+    if (lost) return this.#found(receipt.ids[0] as string, { ...lost, h: host }, outcome, matched);
     if (!outcome) return 'unknown';
-    if (!(await this.#early.keep(receipt, candidates, numbers))) return 'unknown';
+    const place = this.learnt.isNaming(host) ? host : '';
+    if (!(await this.#early.keep(receipt, candidates, numbers, place))) return 'unknown';
     // The response may have come in between: whoever of the two is second finds the other.
     const now = await this.#find(receipt, numbers, host);
     return now ? this.#heard(now, outcome, matched) : 'kept';
@@ -125,7 +139,7 @@ export class ReceiptBook {
 
   /** What the SMSC said of a part that it was asked about. */
   async answered(messageId: string, record: PartRecord, outcome: Outcome): Promise<void> {
-    await this.#settle({ rule: 'same', key: partKey(idKey(messageId)), record }, outcome);
+    await this.#settle({ rule: 'same', key: partKey(idKey(messageId), record.h), record }, outcome);
   }
 
   async #found(
@@ -136,7 +150,7 @@ export class ReceiptBook {
   ): Promise<'settled'> {
     await this.accepted(messageId, record, this.#options.recordMs);
     await this.#hooks.found?.(messageId, record);
-    return this.#heard({ rule: 'same', key: partKey(idKey(messageId)), record }, outcome, matched);
+    return this.#heard({ rule: 'same', key: partKey(idKey(messageId), record.h), record }, outcome, matched);
   }
 
   async #heard(hit: Hit, outcome: Outcome | undefined, matched: Matched): Promise<'settled'> {
@@ -153,21 +167,22 @@ export class ReceiptBook {
     return candidateKeys(id, this.learnt.pinnedIdRule);
   }
 
-  /** Whether the SMSC calls every message that: then the id names none. */
+  /** Whether that SMSC calls every message that: then the id names none. */
   async #isConstant(id: string, record: PartRecord, ttlMs: number): Promise<boolean> {
-    if (this.learnt.isConstant(id)) return true;
-    const last = this.#last;
-    this.#last = { key: partKey(id), record, ttlMs };
-    const isOther = last && (last.record.e !== record.e || last.record.i !== record.i);
-    if (!isOther || last.key !== partKey(id) || this.#hasSeveralHosts) return false;
-    await this.learnt.noteConstant(id);
-    await this.#state.delete(last.key);
+    const { h: host = '' } = record;
+    if (this.learnt.isConstant(host, id)) return true;
+    const key = partKey(id, host);
+    const last = this.#last.get(host);
+    this.#last.set(host, { key, record, ttlMs });
+    if (last?.key !== key || (last.record.e === record.e && last.record.i === record.i)) return false;
+    await this.learnt.noteConstant(host, id);
+    await this.#state.delete(key);
     await this.#keepNameless(last.record, last.ttlMs);
     return true;
   }
 
   async #keep(key: string, messageId: string, record: PartRecord, ttlMs: number): Promise<void> {
-    const named = key === partKey(messageId) ? record : { ...record, m: messageId };
+    const named = key === partKey(messageId, record.h) ? record : { ...record, m: messageId };
     await this.#state.set(key, JSON.stringify(named), ttlMs);
   }
 
@@ -183,38 +198,47 @@ export class ReceiptBook {
     });
   }
 
-  async #find(receipt: ParsedReceipt, numbers: readonly string[], host: string): Promise<Hit | undefined> {
+  /**
+   * At the SMS centre whose link it came by. At the others only where that has given such an id to another number, gives
+   * none, or had time to give it (`isLate`): it may yet answer.
+   */
+  async #find(receipt: ParsedReceipt, numbers: readonly string[], host: string, isLate = false) {
     for (const id of receipt.ids) {
       const candidates = this.#keysOf(id);
       const learnt = candidates.find(([rule]) => rule === this.learnt.idRule(host));
-      const first = learnt && (await this.#read(learnt, numbers));
-      if (first) return first;
-      const others = candidates.filter((candidate) => candidate !== learnt);
-      const found = await Promise.all(others.map((candidate) => this.#read(candidate, numbers)));
-      const hits = found.filter((hit) => hit !== undefined);
-      const hit = hits.find(({ record }) => isOneOf(record.d, numbers)) ?? hits[0];
+      const first = learnt && (await this.#read(learnt, host));
+      if (first && isOneOf(first.record.d, numbers)) return first;
+      // An id that was converted, or that another SMS centre gave, may be another message's by chance: the number decides.
+      const isAgreeing = ({ record }: Hit) => isOneOf(record.d, numbers);
+      const near = await this.#readAll(candidates, [host]);
+      const same = near.find(({ rule }) => rule === 'same');
+      const isElsewhere = same !== undefined || isLate || !this.learnt.isNaming(host);
+      const others = isElsewhere && !near.some(isAgreeing) ? await this.#readAll(candidates, this.#others(host)) : [];
+      const agreeing = [...near, ...others].filter(isAgreeing);
+      const hit = agreeing[0] ?? same;
       if (!hit) continue;
       // `9` is the same in every radix: it teaches nothing.
       const isTelling = candidates.length > 1 || !/^[0-9a-f]+$/.test(idKey(id));
-      if (hits.length === 1 && isTelling) await this.#learn(host, hit.rule, id, hit.record);
+      if (agreeing.length < 2 && isTelling) await this.#learn(host, hit.rule, id, hit.record);
       return hit;
     }
     return undefined;
   }
 
-  get #hasSeveralHosts(): boolean {
-    return this.#hooks.hasSeveralHosts?.() ?? false;
+  /** The other SMS centres; last of all what was kept before they were told apart. */
+  #others(host: string): string[] {
+    return [...this.learnt.naming, ''].filter((other) => other !== host);
   }
 
-  // An id that was converted, or that another SMS centre gave as well, may be another message's by chance: then the number
-  // has to agree.
-  async #read([rule, id]: Candidate, numbers: readonly string[]): Promise<Hit | undefined> {
-    const key = partKey(id);
+  async #readAll(candidates: readonly Candidate[], hosts: readonly string[]): Promise<Hit[]> {
+    const reads = hosts.flatMap((host) => candidates.map((candidate) => this.#read(candidate, host)));
+    return (await Promise.all(reads)).filter((hit) => hit !== undefined);
+  }
+
+  async #read([rule, id]: Candidate, host: string): Promise<Hit | undefined> {
+    const key = partKey(id, host);
     const found = await this.#state.get(key);
-    if (found === undefined) return undefined;
-    const record = JSON.parse(found) as PartRecord;
-    const isIts = isOneOf(record.d, numbers) || (rule === 'same' && !this.#hasSeveralHosts);
-    return isIts ? { rule, key, record } : undefined;
+    return found === undefined ? undefined : { rule, key, record: JSON.parse(found) as PartRecord };
   }
 
   async #learn(host: string, rule: IdRule, written: string, record: PartRecord): Promise<void> {
@@ -260,7 +284,7 @@ export class ReceiptBook {
   async #askAbout(key: string, event: string): Promise<void> {
     const record = await this.#record({ k: key, e: event });
     if (!record) return;
-    const messageId = record.m ?? key.slice(partKey('').length);
+    const messageId = record.m ?? key.slice(partKey('', record.h).length);
     const outcome = await this.#hooks.ask?.(messageId, record);
     if (outcome !== undefined && outcome !== 'on its way') await this.#settle({ rule: 'same', key, record }, outcome);
   }

@@ -13,6 +13,8 @@ export interface Pins {
 
 /** How one SMS centre names messages and writes receipts; the rule that fitted last stands first. */
 interface HostFacts {
+  /** It takes our messages, and names them. */
+  names?: true;
   idRules?: IdRule[];
   /** What had to be overlooked between the two ids: `exact`, `without case`. */
   ids?: string[];
@@ -23,13 +25,13 @@ interface HostFacts {
   numbers?: string[];
   /** data_coding of its messages, and what in them speaks against `alphabet0`. */
   codings?: string[];
+  /** Keys of ids that it gives to every message. */
+  constants?: string[];
 }
 
 /** Of the account as a whole: a message's receipts may come from several hosts. */
 interface Facts {
   parts?: PartDialect;
-  /** Keys of ids that are given to every message. */
-  constants?: string[];
 }
 
 const key = 'learnt/carrier';
@@ -67,6 +69,19 @@ export class Learnt {
     return [...this.#hosts.keys()].sort();
   }
 
+  /** Those that gave us ids. */
+  get naming(): string[] {
+    return this.hosts.filter((host) => this.isNaming(host));
+  }
+
+  isNaming(host: string): boolean {
+    return this.#hosts.get(host)?.names === true;
+  }
+
+  async noteNaming(host: string): Promise<void> {
+    if (!this.isNaming(host)) await this.#noteHost(host, { names: true });
+  }
+
   /** What to try first with a receipt that came from there. */
   idRule(host: string): IdRule | undefined {
     return this.pinnedIdRule ?? this.#hosts.get(host)?.idRules?.[0];
@@ -80,8 +95,8 @@ export class Learnt {
     return this.#pins.partReceipts === 'auto' ? (this.#facts.parts ?? 'every') : this.#pins.partReceipts;
   }
 
-  isConstant(id: string): boolean {
-    return this.#facts.constants?.includes(id) ?? false;
+  isConstant(host: string, id: string): boolean {
+    return this.#hosts.get(host)?.constants?.includes(id) ?? false;
   }
 
   /** That rule fitted a receipt from there; `ids` says how the two ids differed. */
@@ -95,15 +110,15 @@ export class Learnt {
   }
 
   /** One more of a kind; what is known already costs nothing. */
-  async noteOne(host: string, kind: Exclude<keyof HostFacts, 'idRules'>, value: string): Promise<void> {
+  async noteOne(host: string, kind: Exclude<keyof HostFacts, 'idRules' | 'names'>, value: string): Promise<void> {
     const known = this.#hosts.get(host)?.[kind] ?? [];
     if (known.includes(value) || known.length >= mostOfEach) return;
     await this.#noteHost(host, { [kind]: [...known, value] });
   }
 
-  async noteConstant(id: string): Promise<void> {
-    const known = this.#facts.constants ?? [];
-    if (!known.includes(id)) await this.#note({ constants: [...known, id].slice(-mostOfEach) });
+  async noteConstant(host: string, id: string): Promise<void> {
+    const known = this.#hosts.get(host)?.constants ?? [];
+    if (!known.includes(id)) await this.#noteHost(host, { constants: [...known, id].slice(-mostOfEach) });
   }
 
   async #noteHost(host: string, news: HostFacts): Promise<void> {
@@ -142,7 +157,7 @@ export class Learnt {
   /** For operators: of one SMS centre, and what holds for all. */
   row(host: string): Readonly<Record<string, string>> {
     const { receiptIds, partReceipts } = this.#pins;
-    const { idRules: rules, ids, dialects, dates, numbers, codings } = this.#hosts.get(host) ?? {};
+    const { idRules: rules, ids, dialects, dates, numbers, codings, constants } = this.#hosts.get(host) ?? {};
     const pinned = (value: string, isPinned: boolean) => (isPinned ? `${value} (pinned)` : value);
     const seen = (values: readonly string[] | undefined) => values?.join('; ') ?? 'not seen yet';
     return {
@@ -151,7 +166,7 @@ export class Learnt {
       receipts: seen(dialects),
       dates: seen(dates),
       partReceipts: pinned(this.parts, partReceipts !== 'auto'),
-      constantIds: this.#facts.constants?.join(' ') ?? '',
+      constantIds: constants?.join(' ') ?? '',
       numbers: seen(numbers),
       codings: seen(codings),
     };

@@ -4,6 +4,8 @@ import type { IdRule } from './ids.ts';
 
 /** An accepted part, under the id that the SMSC gave it. */
 export interface PartRecord {
+  /** The SMS centre that gave the id. */
+  readonly h?: string;
   /** The event, its sender and recipient. */
   readonly e: string;
   readonly f: string;
@@ -33,8 +35,16 @@ export interface Hit {
 /** Says how a message (or a part of one) stands, when the SMSC is asked; undefined when it cannot say. */
 export type Ask = (messageId: string, record: PartRecord) => Promise<Outcome | 'on its way' | undefined>;
 
-export function partKey(id: string): string {
-  return `part/${id}`;
+// What is left of a key for it beside the longest id.
+const longestHost = 100;
+
+/** Two SMS centres may give the same id. Without a centre: as kept before centres were told apart. */
+export function partKey(id: string, host = ''): string {
+  return `part/${hostKey(host)}${id}`;
+}
+
+export function hostKey(host: string): string {
+  return host === '' ? '' : `${host.slice(-longestHost)}/`;
 }
 
 /** The first final outcome counts; only `unknown` may be bettered. */

@@ -60,9 +60,12 @@ export class Unsure {
   }
 
   /** A response came after all, or a receipt that can only be its. */
-  async named(messageId: string, { e: event, i }: PartRecord): Promise<void> {
+  async named(messageId: string, record: PartRecord): Promise<void> {
+    const { e: event, i } = record;
     const doubt = this.#doubts.get(event);
-    if (doubt && messageId !== '') await this.#write(event, { ...doubt, ids: { ...doubt.ids, [i]: messageId } });
+    if (!doubt || messageId === '') return;
+    const records = doubt.records.map((known) => (known.i === i ? record : known));
+    await this.#write(event, { ...doubt, records, ids: { ...doubt.ids, [i]: messageId } });
   }
 
   /** The one part without an id between the two numbers; undefined when there is none, or a choice. */

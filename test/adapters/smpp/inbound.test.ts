@@ -85,7 +85,7 @@ describe('in', () => {
   test('the name that an SMSC repeats with a message makes the repeat known', async (t) => {
     const { smsc, hub } = await open(t);
     await smsc.tell('deliver_sm', mo('hi', { receipted_message_id: 'abc' }));
-    assert.equal(hub.drafts[0]?.dedupeKey, 'id/abc');
+    assert.equal(hub.drafts[0]?.dedupeKey, `id/127.0.0.1:${smsc.port}/abc`);
     await smsc.tell('deliver_sm', mo('hi'));
     assert.equal(hub.drafts[1]?.dedupeKey, undefined);
   });

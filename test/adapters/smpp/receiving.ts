@@ -30,18 +30,18 @@ export async function receiving(more: Record<string, unknown> = {}, hooks: BookH
   const rules = { shortCodeContext: 'carrier.invalid' };
   const inbound = new Inbound({ options: settings, rules, hub, book, rejoin, repeats: new Repeats(0, now) });
   await Promise.all([book.open(), rejoin.open()]);
-  /** The SMSC took part `i` of `n` of that event. */
-  const accepted = (messageId: string, event = 'e1', i = 0, n = 1) => {
-    const record: PartRecord = { e: event, f: ours, t: theirs, d: phoneNumber, o: [1, 1, ownNumber], i, n };
+  /** The SMSC `h` took part `i` of `n` of that event. */
+  const accepted = (messageId: string, event = 'e1', i = 0, n = 1, h = '') => {
+    const record: PartRecord = { h, e: event, f: ours, t: theirs, d: phoneNumber, o: [1, 1, ownNumber], i, n };
     return book.accepted(messageId, record, 3_600_000);
   };
-  const hear = (pdu: Omit<Heard, 'sequence_number'>) => {
+  const hear = (pdu: Omit<Heard, 'sequence_number'>, host = '') => {
     const numbers = { source_addr: phoneNumber, destination_addr: ownNumber, source_addr_ton: 1, dest_addr_ton: 1 };
     const body = { ...numbers, ...pdu.body };
     const frame = encode({ ...pdu, sequence_number: 1, body });
     const decoded = decode(frame);
     if (isFault(decoded)) throw new Error(decoded.fault);
-    return inbound.request(decoded as RequestPdu, frame, {});
+    return inbound.request(decoded as RequestPdu, frame, { host });
   };
   /** `e1 delivered`, in the order in which it was told. */
   const told = () => hub.draftsOf('receipt').map(({ of, state }) => `${of} ${state}`);
