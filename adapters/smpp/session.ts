@@ -115,11 +115,10 @@ export class Session {
   tick(): void {
     if (this.state === 'closed') return;
     const now = this.#now();
+    const { enquireLinkMs, responseTimeoutMs } = this.#limits;
     this.#expire(now);
-    if (this.#stuckSince !== undefined && now - this.#stuckSince > this.#limits.responseTimeoutMs)
-      return this.close('the peer does not read');
-    if (this.#farewell && now - this.#farewell.askedAt >= this.#limits.responseTimeoutMs) this.#part();
-    const { enquireLinkMs } = this.#limits;
+    if (now - (this.#stuckSince ?? now) > responseTimeoutMs) this.close('the peer does not read');
+    else if (this.#farewell && now - this.#farewell.askedAt >= responseTimeoutMs) this.#part();
     const isQuiet = enquireLinkMs > 0 && now - this.#heardAt >= enquireLinkMs;
     if (this.state !== 'bound' || this.#isAsking || !isQuiet) return;
     this.#isAsking = true;
