@@ -42,17 +42,18 @@ export class Dispatch {
   }
 
   /** Throws GatewayError unless somebody answered 2xx. `to` is the next target, where it is not the recipient. */
-  async send(event: GatewayEvent, signal: AbortSignal, exchange: Exchange, to: Address = event.to): Promise<void> {
+  send(event: GatewayEvent, signal: AbortSignal, exchange: Exchange, to: Address = event.to): Promise<void> {
     // RFC 3428 s.8
-    await this.#turns.take(bareAddress(to), async () => {
+    return this.#turns.take(bareAddress(to), async () => {
       signal.throwIfAborted();
       const directions = await this.#parts.directions.find(to);
-      const outcomes = directions.map(async (direction) => {
-        const response = await exchange(this.#attempt(event, direction, signal), direction.peer);
-        if (response && response.status >= 300) throw errorOf(response);
-      });
-      await firstTaken(outcomes);
+      await firstTaken(directions.map((direction) => this.#sendBy(direction, event, signal, exchange)));
     });
+  }
+
+  async #sendBy(direction: Direction, event: GatewayEvent, signal: AbortSignal, exchange: Exchange): Promise<void> {
+    const response = await exchange(this.#attempt(event, direction, signal), direction.peer);
+    if (response && response.status >= 300) throw errorOf(response);
   }
 
   #attempt(event: GatewayEvent, direction: Direction, signal: AbortSignal): Attempt {
@@ -61,7 +62,7 @@ export class Dispatch {
     return async (build) => {
       const request = build({ now: hub.now(), domains, target, showAs });
       for (const hop of through) request.headers.add('Route', hop);
-      assertSender(request.headers, uriOf(event.from, domains), direction);
+      if (direction.asserts !== undefined) assertSender(request.headers, uriOf(event.from, domains), direction);
       const response = await requester.send({
         request,
         route,
@@ -85,6 +86,7 @@ export function assertSender(headers: Headers, sender: string, { asserts }: Pick
 
 /** Resolves with the first that was taken; rejects with the failure that is most worth another try. */
 async function firstTaken(outcomes: readonly Promise<void>[]): Promise<void> {
+  if (outcomes.length === 1) return outcomes[0];
   try {
     await Promise.any(outcomes);
   } catch (error) {

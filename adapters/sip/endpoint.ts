@@ -2,7 +2,6 @@
 import { GatewayError } from '../../src/contract/index.ts';
 import { type Rate, TokenBuckets } from '../../src/guards/token-buckets.ts';
 import { createResponse, SipParseError, type SipRequest } from './codec/message.ts';
-import { parseNameAddr, tagOf } from './codec/name-addr.ts';
 import type { DigestServer } from './digest/index.ts';
 import { statusOf } from './errors.ts';
 import { newTag, tagFor } from './tokens.ts';
@@ -157,7 +156,7 @@ export class Endpoint {
     const missing = headers.all('Require').filter((tag) => tag !== '' && !supported.includes(tag.toLowerCase()));
     if (missing.length > 0) return { status: 420, headers: [['Unsupported', missing.join(', ')]] };
     // s.12.2.2: in a dialog that we have never had.
-    if (method === 'MESSAGE' && tagOf(headers.get('To')) !== undefined) return { status: 481 };
+    if (method === 'MESSAGE' && headers.to().parameters.get('tag') !== undefined) return { status: 481 };
     return this.#isFull(source) ? { status: 503, headers: [['Retry-After', '5']] } : undefined;
   }
 
@@ -214,7 +213,7 @@ export class Endpoint {
 }
 
 function isForSips({ uri, headers }: SipRequest): boolean {
-  return [uri, parseNameAddr(headers.get('To') ?? '').uri].some((named) => /^sips:/i.test(named));
+  return [uri, headers.to().uri].some((named) => /^sips:/i.test(named));
 }
 
 // s.8.2.7: strangers cost no state, and libpurple answers a challenge with the branch and CSeq it was challenged on.

@@ -90,14 +90,14 @@ export class Inbox {
     const nativeId = draft.nativeId ?? '';
     if (asked && !isAnonymous(draft.from)) await store.keep(draft.from, nativeId, asked);
     if (holdMs > 0 && !draft.wants.includes('delivered')) draft.wants.push('delivered');
-    const hold = holds.open(holdKey(draft.from, nativeId));
+    const hold = holdMs > 0 ? holds.open(holdKey(draft.from, nativeId)) : undefined;
     try {
       const { id, isRepeat } = await hub.publish(draft);
       traceMessage(hub, id, 'inbound', request);
-      const receipt = isRepeat || holdMs === 0 ? undefined : await hold.wait(holdMs);
+      const receipt = isRepeat ? undefined : await hold?.wait(holdMs);
       return { ...(receipt ? answerOf(receipt, draft.to) : { status: force200 ? 200 : 202 }), event: id };
     } finally {
-      hold.close();
+      hold?.close();
     }
   }
 

@@ -52,7 +52,14 @@ export class NextHop {
     if (allowed.length === 0)
       throw new GatewayError('unsupported', `no transport ${transport ?? ''} towards ${uri.host}`);
     const name = bareHost(uri.parameters.get('maddr') ?? uri.host);
-    const targets = await this.#targets(name, uri.port, allowed, isSecure || asked !== undefined);
+    const isChosen = isSecure || asked !== undefined;
+    const first = plainTransport(allowed, isChosen);
+    // s.4.2: nothing to ask anybody.
+    if (isIP(name) !== 0) return [{ transport: first, address: name, port: uri.port ?? defaultPort(first), name }];
+    const targets =
+      uri.port === undefined
+        ? await this.#services(name, allowed, isChosen)
+        : await this.#addressesOf(name, name, uri.port, first);
     if (targets.length === 0) throw new GatewayError('unreachable', `${name} has no address that can be reached`);
     return this.#bestFirst(targets).slice(0, maxTargets);
   }
@@ -64,18 +71,10 @@ export class NextHop {
   }
 
   unblock(target: Target): void {
-    this.#blockedUntil.delete(keyOf(target));
+    if (this.#blockedUntil.size > 0) this.#blockedUntil.delete(keyOf(target));
   }
 
-  async #targets(
-    name: string,
-    port: number | undefined,
-    allowed: readonly HopTransport[],
-    isChosen: boolean,
-  ): Promise<Target[]> {
-    const first = this.#plainTransport(allowed, isChosen);
-    if (isIP(name) !== 0) return [{ transport: first, address: name, port: port ?? defaultPort(first), name }];
-    if (port !== undefined) return this.#addressesOf(name, name, port, first);
+  async #services(name: string, allowed: readonly HopTransport[], isChosen: boolean): Promise<Target[]> {
     const services = isChosen ? [] : await this.#naptr(name, allowed);
     const wanted =
       services.length > 0 ? services : allowed.map((one) => ({ transport: one, srv: srvPrefixes[one] + name }));
@@ -83,13 +82,8 @@ export class NextHop {
       const found = await this.#srv(srv, name, transport);
       if (found.length > 0) return found;
     }
+    const first = plainTransport(allowed, isChosen);
     return this.#addressesOf(name, name, defaultPort(first), first);
-  }
-
-  // s.4.1: UDP for sip: when nothing else is said.
-  #plainTransport(allowed: readonly HopTransport[], isChosen: boolean): HopTransport {
-    if (!isChosen && allowed.includes('UDP')) return 'UDP';
-    return (isChosen ? allowed[0] : (allowed.find((one) => one !== 'TLS') ?? allowed[0])) as HopTransport;
   }
 
   async #naptr(
@@ -143,6 +137,12 @@ export class NextHop {
     for (const [key, until] of this.#blockedUntil) if (until <= now) this.#blockedUntil.delete(key);
     if (this.#blockedUntil.size >= maxBlocked) this.#blockedUntil.clear();
   }
+}
+
+// s.4.1: UDP for sip: when nothing else is said.
+function plainTransport(allowed: readonly HopTransport[], isChosen: boolean): HopTransport {
+  if (!isChosen && allowed.includes('UDP')) return 'UDP';
+  return (isChosen ? allowed[0] : (allowed.find((one) => one !== 'TLS') ?? allowed[0])) as HopTransport;
 }
 
 export function defaultPort(transport: HopTransport): number {

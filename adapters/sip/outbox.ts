@@ -37,7 +37,7 @@ export class Outbox {
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
     signal.throwIfAborted();
     try {
-      await this.#deliver(event, signal);
+      await this.#send(event, signal);
     } catch (error) {
       if (!(error instanceof SipParseError || error instanceof MimeError)) throw error;
       throw new GatewayError('malformed', `SIP cannot say this: ${error.message}`, { cause: error });
@@ -46,7 +46,7 @@ export class Outbox {
     return { state: 'sent' };
   }
 
-  async #deliver(event: GatewayEvent, signal: AbortSignal): Promise<void> {
+  #send(event: GatewayEvent, signal: AbortSignal): Promise<void> {
     switch (event.type) {
       case 'message':
         return this.#message(event, signal);
@@ -67,29 +67,27 @@ export class Outbox {
 
   /** Down from the richest form until one is taken; what made the difference is remembered. */
   async #inSomeForm(event: EventOf<'message'>, attempt: Attempt, peer: string): Promise<SipResponse> {
-    let form = await this.#richest(event, peer);
-    let refusal: { of: Form; response: SipResponse } | undefined;
+    let form = saysMoreThanText(event) ? await this.#richest(event, peer) : plainForm;
+    let refusal: Refusal | undefined;
     for (;;) {
       const simpler = simplerThan(form);
-      const response = await attempt((context) => fromMessage(event, form, context)).catch((error: unknown) => {
-        // RFC 3428 s.8: too long for UDP where TCP is refused; without markup and envelope it may fit.
-        if (simpler && error instanceof GatewayError && error.reason === 'too-large') return undefined;
-        throw error;
-      });
-      const isRefused =
-        response === undefined || isTypeRefused(response) || response.status === 413 || response.status === 513;
-      if (isRefused && simpler) {
-        if (response) this.#parts.refused.add(event.id);
-        if (response && isTypeRefused(response)) refusal = { of: form, response };
-        form = simpler;
-        continue;
-      }
-      if (response === undefined) throw new GatewayError('internal', 'no response and no failure');
-      const sent = refusal && response.status < 300 ? countedOn(refusal.of, form) : [];
-      const said = saidInRefusal(refusal?.response ?? response, 'MESSAGE', sent);
-      await this.#parts.peers.learn(peer, said, String((refusal?.response ?? response).status));
-      return response;
+      const answer = attempt((context) => fromMessage(event, form, context));
+      if (!simpler) return this.#learnt(peer, await answer, form, refusal);
+      const response = await answer.catch(noneWhenTooLarge);
+      if (response && !isFormRefused(response)) return this.#learnt(peer, response, form, refusal);
+      if (response) this.#parts.refused.add(event.id);
+      if (response && isTypeRefused(response)) refusal = { of: form, response };
+      form = simpler;
     }
+  }
+
+  /** Only a refusal teaches anything: that of the richer form, where there was one. */
+  async #learnt(peer: string, response: SipResponse, form: Form, refusal?: Refusal): Promise<SipResponse> {
+    const telling = refusal?.response ?? response;
+    if (telling.status < 300) return response;
+    const sent = refusal && response.status < 300 ? countedOn(refusal.of, form) : [];
+    await this.#parts.peers.learn(peer, saidInRefusal(telling, 'MESSAGE', sent), String(telling.status));
+    return response;
   }
 
   async #richest(event: EventOf<'message'>, peer: string): Promise<Form> {
@@ -101,6 +99,24 @@ export class Outbox {
     if (!takesHtml) return { ...plainForm, cpim: takesCpim };
     return { cpim: takesCpim, html: (await peers.takes(peer, 'multipart')) === true ? 'alternative' : 'only' };
   }
+}
+
+interface Refusal {
+  of: Form;
+  response: SipResponse;
+}
+
+function saysMoreThanText(event: EventOf<'message'>): boolean {
+  return event.html !== undefined || asksReceipts(event);
+}
+
+function isFormRefused(response: SipResponse): boolean {
+  return isTypeRefused(response) || response.status === 413 || response.status === 513;
+}
+
+// RFC 3428 s.8: too long for UDP where TCP is refused; without markup and envelope it may fit.
+function noneWhenTooLarge(error: unknown): undefined {
+  if (!(error instanceof GatewayError && error.reason === 'too-large')) throw error;
 }
 
 /** What stands in the one form and no longer in the next. */

@@ -1,7 +1,6 @@
 // Asks a peer what it takes (OPTIONS, RFC 3261 s.11), once in a while, behind a message that it took: nobody waits for it.
 import type { Log } from '../../src/contract/index.ts';
 import type { SipRequest } from './codec/message.ts';
-import { parseNameAddr } from './codec/name-addr.ts';
 import type { Direction } from './directions.ts';
 import type { Peers } from './peers.ts';
 import { plainRequest } from './plain-request.ts';
@@ -45,8 +44,7 @@ export class PeerQuestions {
   async #ask({ peer, route, through, credentials }: Direction, { uri, headers }: SipRequest): Promise<void> {
     const { peers, requester, rememberMs } = this.#parts;
     if (!(await peers.isTimeToAsk(peer, rememberMs))) return;
-    const [from, to] = (['From', 'To'] as const).map((name) => parseNameAddr(headers.get(name) ?? '').uri);
-    const request = plainRequest({ method: 'OPTIONS', uri, from: from ?? uri, to: to ?? uri });
+    const request = plainRequest({ method: 'OPTIONS', uri, from: headers.from().uri, to: headers.to().uri });
     request.headers.add('Accept', 'application/sdp');
     for (const hop of through) request.headers.add('Route', hop);
     const response = await requester.send({

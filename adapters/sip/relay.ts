@@ -1,6 +1,6 @@
 // A MESSAGE between two phones that are registered with us: passed on as a proxy does (RFC 3261 s.16), octet for octet.
 import { type Address, GatewayError, type Hub } from '../../src/contract/index.ts';
-import { Headers, type SipRequest, type SipResponse } from './codec/message.ts';
+import type { SipRequest, SipResponse } from './codec/message.ts';
 import type { Direction, Directions } from './directions.ts';
 import type { Answer, Inbound } from './endpoint.ts';
 import type { Requester } from './requester.ts';
@@ -52,14 +52,14 @@ export class Relay {
 }
 
 function copyFor({ request, isTrusted }: Inbound, { target, through }: Direction, breadth: number): SipRequest {
-  const headers = new Headers();
-  for (const [name, value] of request.headers.entries()) headers.add(name, value);
+  const { kind, method, uri, body } = request;
+  const headers = request.headers.copy();
   for (const name of consumed) headers.remove(name);
   if (!isTrusted) headers.remove('P-Asserted-Identity');
   headers.set('Max-Forwards', String(Number(headers.get('Max-Forwards') ?? 71) - 1));
   headers.set('Max-Breadth', String(breadth));
   for (const hop of through) headers.add('Route', hop);
-  return { ...request, uri: target ?? request.uri, headers };
+  return { kind, method, uri: target ?? uri, headers, body };
 }
 
 function breadthOf({ headers }: SipRequest): number {

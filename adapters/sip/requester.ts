@@ -2,7 +2,7 @@
 // digest (RFC 3261 s.22), one redirection.
 import { GatewayError } from '../../src/contract/index.ts';
 import { formatCSeq, parseCSeq } from './codec/cseq.ts';
-import { Headers, type SipRequest, type SipResponse } from './codec/message.ts';
+import type { SipRequest, SipResponse } from './codec/message.ts';
 import { parseNameAddr } from './codec/name-addr.ts';
 import { parseUri, type SipUri } from './codec/uri.ts';
 import { answerChallenge, type Credentials, NonceCounts } from './digest/index.ts';
@@ -54,21 +54,21 @@ export class Requester {
    */
   async send(outgoing: Outgoing): Promise<SipResponse> {
     let { request, route } = outgoing;
-    let response = await this.#exchange({ ...outgoing, request, route });
+    let response = await this.#exchange(request, route, outgoing);
     for (let attempt = 0; attempt < 2; attempt++) {
       const signed = this.#signed(request, response, outgoing.credentials ?? this.#parts.credentials);
       if (!signed) break;
       // s.22.2: a nonce that has gone stale is worth one more answer, a wrong password is not.
       if (attempt === 1 && !/stale\s*=\s*"?true/i.test(challengesOf(response).join())) break;
       request = signed;
-      response = await this.#exchange({ ...outgoing, request, route });
+      response = await this.#exchange(request, route, outgoing);
     }
     const contact = redirection(response);
     if (contact === undefined) return response;
     request = next(request);
     request.uri = contact;
     route = { uri: parseUri(contact) };
-    return this.#exchange({ ...outgoing, request, route });
+    return this.#exchange(request, route, outgoing);
   }
 
   #signed(request: SipRequest, response: SipResponse, credentials: readonly Credentials[]): SipRequest | undefined {
@@ -83,33 +83,29 @@ export class Requester {
     return signed;
   }
 
-  async #exchange({ request, route, signal, prepare, onSent }: Outgoing): Promise<SipResponse> {
-    const send = (flow: Flow) => {
-      const copy = copyOf(request);
-      prepare?.(copy, flow);
-      return this.#transact(copy, flow, signal, (bytes) => onSent?.(copy, bytes));
-    };
-    if ('flow' in route) {
-      const outcome = await send(route.flow);
-      if ('response' in outcome) return outcome.response;
-      throw unreachable(outcome.failure, route.flow.remote.address, outcome.cause);
-    }
-    return this.#failover(request, await this.#parts.nextHop.resolve(route.uri), send);
+  #exchange(request: SipRequest, route: Route, by: Outgoing): Promise<SipResponse> {
+    return 'flow' in route ? this.#over(route.flow, request, by) : this.#failover(request, route.uri, by);
+  }
+
+  async #over(flow: Flow, request: SipRequest, by: Outgoing): Promise<SipResponse> {
+    const outcome = await this.#transact(request, flow, by);
+    if ('response' in outcome) return outcome.response;
+    throw unreachable(outcome.failure, flow.remote.address, outcome.cause);
   }
 
   // RFC 3263 s.4.3: the next one after 503, silence or a broken connection, each time with a branch of its own.
-  async #failover(request: SipRequest, targets: readonly Target[], send: Send): Promise<SipResponse> {
+  async #failover(request: SipRequest, uri: SipUri, by: Outgoing): Promise<SipResponse> {
     const { nextHop } = this.#parts;
     let failure: GatewayError | undefined;
     let refusal: SipResponse | undefined;
-    for (const target of targets) {
-      const opened = await this.#open(request, target);
+    for (const target of await nextHop.resolve(uri)) {
+      const opened = this.#openFlow(request, target) ?? (await this.#open(request, target));
       if (opened instanceof GatewayError) {
         failure = opened;
         if (!opened.isFinal) nextHop.block(target, unreachableMs);
         continue;
       }
-      const outcome = await send(opened);
+      const outcome = await this.#transact(request, opened, by);
       if ('failure' in outcome) {
         failure = unreachable(outcome.failure, `${target.address}:${target.port}`, outcome.cause);
         nextHop.block(target, unreachableMs);
@@ -125,15 +121,20 @@ export class Requester {
     throw failure ?? new GatewayError('unreachable', 'no target');
   }
 
+  /** Where nothing has to be opened first. */
+  #openFlow(request: SipRequest, target: Target): Flow | undefined {
+    return isTooLong(request, target) ? undefined : this.#parts.transports.openFlowTo(target);
+  }
+
   async #open(request: SipRequest, target: Target): Promise<Flow | GatewayError> {
     const { transports } = this.#parts;
-    const isTooLong = target.transport === 'UDP' && sizeOf(request) + viaBytes > datagramBytes;
+    const needsTcp = isTooLong(request, target);
     try {
-      return await transports.flowTo(isTooLong ? { ...target, transport: 'TCP' } : target);
+      return await transports.flowTo(needsTcp ? { ...target, transport: 'TCP' } : target);
     } catch (error) {
       const where = `${target.address}:${target.port}`;
       const isRefused = (error as { code?: unknown }).code === 'ECONNREFUSED';
-      if (!isTooLong || !isRefused) {
+      if (!needsTcp || !isRefused) {
         const why = error instanceof Error ? error.message : String(error);
         return new GatewayError('unreachable', `${where}: ${why}`, { cause: error });
       }
@@ -146,7 +147,10 @@ export class Requester {
     }
   }
 
-  #transact(request: SipRequest, flow: Flow, signal: AbortSignal, sent: (bytes: Uint8Array) => void): Promise<Outcome> {
+  #transact(request: SipRequest, flow: Flow, { signal, prepare, onSent }: Outgoing): Promise<Outcome> {
+    // Via and Contact are those of one try.
+    const copy = copyOf(request);
+    prepare?.(copy, flow);
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(givenUp(signal));
@@ -160,20 +164,19 @@ export class Requester {
         transaction.end();
         reject(givenUp(signal));
       };
-      const transaction = this.#parts.transactions.request(request, flow, {
+      const transaction = this.#parts.transactions.request(copy, flow, {
         onResponse: (response) => {
           if (response.status >= 200) settle({ response });
         },
         onFailure: (failure, cause) => settle({ failure, cause }),
       });
       signal.addEventListener('abort', abort, { once: true });
-      sent(transaction.bytes);
+      onSent?.(copy, transaction.bytes);
     });
   }
 }
 
 type Outcome = { response: SipResponse } | { failure: 'timeout' | 'transport'; cause: Error | undefined };
-type Send = (flow: Flow) => Promise<Outcome>;
 
 /** The same request as a new one: s.8.1.3.5 and s.22.2 raise the CSeq. */
 function next(request: SipRequest): SipRequest {
@@ -184,9 +187,8 @@ function next(request: SipRequest): SipRequest {
 }
 
 function copyOf(request: SipRequest): SipRequest {
-  const headers = new Headers();
-  for (const [name, value] of request.headers.entries()) headers.add(name, value);
-  return { ...request, headers };
+  const { kind, method, uri, headers, body } = request;
+  return { kind, method, uri, headers: headers.copy(), body };
 }
 
 function challengesOf({ status, headers }: SipResponse): string[] {
@@ -202,9 +204,16 @@ function redirection({ status, headers }: SipResponse): string | undefined {
   return /^sips?:/i.test(uri) ? uri.replace(/\?.*$/s, '') : undefined;
 }
 
+function isTooLong(request: SipRequest, { transport }: Target): boolean {
+  return transport === 'UDP' && sizeOf(request) + viaBytes > datagramBytes;
+}
+
 function sizeOf(request: SipRequest): number {
-  let bytes = request.method.length + request.uri.length + request.body.length + 40;
-  for (const [name, value] of request.headers.entries()) bytes += name.length + value.length + 4;
+  const { method, uri, headers, body } = request;
+  let bytes = method.length + uri.length + body.length + 40;
+  for (let line = 0; line < headers.size; line++) {
+    bytes += headers.nameAt(line).length + Buffer.byteLength(headers.valueAt(line)) + 4;
+  }
   return bytes;
 }
 

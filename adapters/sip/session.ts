@@ -14,7 +14,6 @@ import { Requester } from './requester.ts';
 import { realAlarm, TimerWheel } from './timer-wheel.ts';
 import { newTag } from './tokens.ts';
 import type { TimerValues } from './transaction/clockwork.ts';
-import { topVia } from './transaction/keys.ts';
 import type { ServerTransaction } from './transaction/server.ts';
 import { Transactions } from './transaction/transactions.ts';
 import type { Flow, TransportUser } from './transport/flow.ts';
@@ -123,7 +122,7 @@ export class Session {
 
   // RFC 3261 s.18.2.2: the connection is gone; the answer goes to where the top Via says, once.
   async #flowBack({ headers }: SipRequest): Promise<Flow> {
-    const { transport, received, host, port } = topVia(headers);
+    const { transport, received, host, port } = headers.topVia();
     const isSecure = transport === 'TLS';
     const target: Target = {
       transport: isSecure ? 'TLS' : 'TCP',

@@ -39,6 +39,7 @@ export class TypingOut {
 
   /** s.3.2: content says that nobody composes any more. */
   ended(event: GatewayEvent): void {
+    if (this.#composing.size === 0 && this.#parts.watch.size === 0) return;
     const pair = pairOf(event);
     this.#composing.delete(pair);
     this.#parts.watch.forget(pair);

@@ -12,7 +12,7 @@ export function traceMessage(
   event: string,
   direction: TraceHop['direction'],
   message: SipMessage,
-  bytes?: Uint8Array,
+  bytes = message.wire,
 ): void {
   const what = message.kind === 'request' ? message.method : `${message.status} ${message.reason}`;
   const shown = withoutSecrets(message);

@@ -2,7 +2,7 @@
 import { parseCSeq, parseUint32 } from './cseq.ts';
 import type { Headers } from './headers.ts';
 import type { SipMessage } from './message.ts';
-import { parseNameAddr } from './name-addr.ts';
+import { type NameAddr, parseNameAddr } from './name-addr.ts';
 import { excerpt, SipParseError } from './parse-error.ts';
 import { parseUri } from './uri.ts';
 import { parseVia } from './via.ts';
@@ -17,9 +17,10 @@ export function checkMessage(message: SipMessage): void {
     if (count !== 1) throw new SipParseError(count === 0 ? `${name} is missing` : `${name} ${count} times`);
   }
   if (!headers.has('Via')) throw new SipParseError('Via is missing');
-  for (const via of headers.all('Via')) parseVia(via);
-  checkAddress(headers.get('From')!);
-  checkAddress(headers.get('To')!);
+  headers.topVia();
+  for (const via of headers.all('Via').slice(1)) parseVia(via);
+  checkUri(headers.from());
+  checkUri(headers.to());
   checkCallId(headers.get('Call-ID')!);
   checkContacts(headers);
   checkMaxForwards(headers);
@@ -32,14 +33,13 @@ export function checkMessage(message: SipMessage): void {
     throw new SipParseError('headers in the Request-URI');
 }
 
-function checkAddress(text: string): void {
-  const { uri } = parseNameAddr(text);
+function checkUri({ uri }: Readonly<NameAddr>): void {
   if (isSip(uri)) parseUri(uri);
 }
 
 function checkContacts(headers: Headers): void {
   if (!headers.has('Contact')) return;
-  for (const contact of headers.all('Contact')) if (contact !== '*') checkAddress(contact);
+  for (const contact of headers.all('Contact')) if (contact !== '*') checkUri(parseNameAddr(contact));
 }
 
 // s.20.8 has word [@ word]; peers are freer, so only what breaks a line or a list is refused.

@@ -24,6 +24,7 @@ export function decodeMessage(bytes: Uint8Array, limits: Limits = defaultLimits)
     const length = contentLength(message.headers) ?? body.length;
     if (length > body.length) throw new SipParseError(`Content-Length ${length}, but ${body.length} bytes came`);
     message.body = body.subarray(0, length);
+    message.wire = buffer.subarray(start, end + 4 + length);
     checkMessage(message);
     return message;
   } catch (error) {

@@ -7,10 +7,12 @@ import { isToken, isUriText } from './scan.ts';
 /** Content-Length is ours to say. Throws SipParseError for a name, value or URI that cannot stand on its line. */
 export function encodeMessage(message: SipMessage): Buffer {
   let head = startLine(message);
-  for (const [name, value] of message.headers.entries()) {
+  const { headers } = message;
+  for (let line = 0; line < headers.size; line++) {
+    const name = headers.nameAt(line);
     if (name === 'Content-Length') continue;
     if (!isToken(name)) throw new SipParseError(`header name ${excerpt(name)}`);
-    head += `${name}: ${singleLine(value, name)}\r\n`;
+    head += `${name}: ${singleLine(headers.valueAt(line), name)}\r\n`;
   }
   const bytes = bytesOf(`${head}Content-Length: ${message.body.length}\r\n\r\n`);
   return message.body.length === 0 ? bytes : Buffer.concat([bytes, message.body]);

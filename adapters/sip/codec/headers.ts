@@ -1,16 +1,29 @@
 // The header table: order kept, names without case and in either form, values raw until somebody asks.
 import { headerName } from './header-names.ts';
+import { type NameAddr, parseNameAddr } from './name-addr.ts';
 import { splitList } from './scan.ts';
+import { parseVia, type Via } from './via.ts';
+
+/** A value that was read, and from what. */
+interface Read<T> {
+  text: string;
+  value: T;
+}
 
 /**
  * Values are text decoded from UTF-8. A byte that is no UTF-8 is kept as the lone surrogate U+DC00 + byte, and written
  * back as that byte: use `toWellFormed()` on what leaves SIP.
  */
 export class Headers {
-  readonly #keys: string[] = [];
-  readonly #names: string[] = [];
-  readonly #values: string[] = [];
+  #keys: string[] = [];
+  #names: string[] = [];
+  #values: string[] = [];
+  // Everybody asks for these: the check, the transaction, the mapping.
+  #from: Read<Readonly<NameAddr>> | undefined;
+  #to: Read<Readonly<NameAddr>> | undefined;
+  #topVia: Read<Readonly<Via>> | undefined;
 
+  /** Lines. */
   get size(): number {
     return this.#keys.length;
   }
@@ -34,6 +47,23 @@ export class Headers {
       else for (const part of splitList(value)) values.push(part);
     }
     return values;
+  }
+
+  /** From, taken apart once. Throws SipParseError(400), as the next two. */
+  from(): Readonly<NameAddr> {
+    this.#from = readOnce(this.#from, this.get('From'), parseNameAddr);
+    return this.#from.value;
+  }
+
+  to(): Readonly<NameAddr> {
+    this.#to = readOnce(this.#to, this.get('To'), parseNameAddr);
+    return this.#to.value;
+  }
+
+  /** Who sent it here last. */
+  topVia(): Readonly<Via> {
+    this.#topVia = readOnce(this.#topVia, this.all('Via')[0], parseVia);
+    return this.#topVia.value;
   }
 
   has(name: string): boolean {
@@ -93,7 +123,29 @@ export class Headers {
     return this;
   }
 
+  /** A table of its own with the same lines. */
+  copy(): Headers {
+    const copy = new Headers();
+    copy.#keys = this.#keys.slice();
+    copy.#names = this.#names.slice();
+    copy.#values = this.#values.slice();
+    return copy;
+  }
+
+  /** Of a line below `size`: an index costs less than an iterator, and every message is written by it. */
+  nameAt(line: number): string {
+    return this.#names[line]!;
+  }
+
+  valueAt(line: number): string {
+    return this.#values[line]!;
+  }
+
   *entries(): Generator<[name: string, value: string]> {
     for (let at = 0; at < this.#names.length; at++) yield [this.#names[at]!, this.#values[at]!];
   }
+}
+
+function readOnce<T>(before: Read<T> | undefined, text = '', read: (text: string) => T): Read<T> {
+  return before?.text === text ? before : { text, value: read(text) };
 }

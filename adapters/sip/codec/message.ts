@@ -9,6 +9,8 @@ export interface SipRequest {
   headers: Headers;
   /** The octets as they came; of a datagram, a view into it. */
   body: Uint8Array;
+  /** All of a datagram, as it came. */
+  wire?: Uint8Array;
 }
 
 export interface SipResponse {
@@ -17,6 +19,7 @@ export interface SipResponse {
   reason: string;
   headers: Headers;
   body: Uint8Array;
+  wire?: Uint8Array;
 }
 
 export type SipMessage = SipRequest | SipResponse;

@@ -40,11 +40,13 @@ function parameterValue(value: string): string {
 
 export function formatParameters(parameters: Parameters): string {
   let text = '';
-  for (const [name, value] of parameters) {
-    if (!isToken(name)) throw new SipParseError(`parameter name ${excerpt(name)}`);
-    text += value === undefined ? `;${name}` : `;${name}=${parameterValue(value)}`;
-  }
+  for (const [name, value] of parameters) text += formatParameter(name, value);
   return text;
+}
+
+export function formatParameter(name: string, value: string | undefined): string {
+  if (!isToken(name)) throw new SipParseError(`parameter name ${excerpt(name)}`);
+  return value === undefined ? `;${name}` : `;${name}=${parameterValue(value)}`;
 }
 
 /** Event, Subscription-State, Content-Disposition, Accept, Allow-Events, Reason, Supported ... */

@@ -82,8 +82,10 @@ export function createResponse(
   detail: { reason?: string; toTag?: string } = {},
 ): SipResponse {
   const headers = new Headers();
-  for (const [name, value] of request.headers.entries()) {
+  for (let line = 0; line < request.headers.size; line++) {
+    const name = request.headers.nameAt(line);
     if (!copied.includes(name)) continue;
+    const value = request.headers.valueAt(line);
     const wantsTag = name === 'To' && detail.toTag !== undefined && !hasTag(value);
     headers.add(name, wantsTag ? `${value};tag=${detail.toTag}` : value);
   }

@@ -1,6 +1,6 @@
 // Via (RFC 3261 s.20.42, RFC 3581).
 import { formatHostPort, type HostPort, parseHostPort } from './host.ts';
-import { formatParameters, type Parameters, parseParameters } from './parameters.ts';
+import { formatParameter, formatParameters, type Parameters, parseParameters } from './parameters.ts';
 import { excerpt, SipParseError } from './parse-error.ts';
 import { isToken, trimmed } from './scan.ts';
 
@@ -30,14 +30,14 @@ export function parseVia(text: string): Via {
   return via;
 }
 
-export function formatVia({ transport, branch, received, rport, parameters, ...sentBy }: Via): string {
+export function formatVia(via: Via): string {
+  const { transport, branch, received, rport, parameters } = via;
   if (!isToken(transport)) throw new SipParseError(`transport ${excerpt(transport)}`);
-  const all: Parameters = new Map();
-  if (branch !== undefined) all.set('branch', branch);
-  if (received !== undefined) all.set('received', received);
-  if (rport !== undefined) all.set('rport', rport === true ? undefined : String(rport));
-  for (const [name, value] of parameters) all.set(name, value);
-  return `SIP/2.0/${transport} ${formatHostPort(sentBy)}${formatParameters(all)}`;
+  let text = `SIP/2.0/${transport} ${formatHostPort(via)}`;
+  if (branch !== undefined) text += formatParameter('branch', branch);
+  if (received !== undefined) text += formatParameter('received', received);
+  if (rport !== undefined) text += rport === true ? ';rport' : `;rport=${rport}`;
+  return text + formatParameters(parameters);
 }
 
 const usual = /^SIP\/2\.0\/([A-Za-z]+) ([A-Za-z0-9.:-]+)$/;

@@ -49,11 +49,11 @@ export interface PeopleOptions {
 /** Throws SipParseError and GatewayError. */
 export function peopleOf({ uri, headers }: SipRequest, options: PeopleOptions): { from: Address; to: Address } {
   const asserted = options.isTrusted ? headers.all('P-Asserted-Identity')[0] : undefined;
-  const from = addressOf(parseNameAddr(asserted ?? headers.get('From') ?? '').uri);
+  const from = addressOf((asserted === undefined ? headers.from() : parseNameAddr(asserted)).uri);
   const isOurs = (address: Address) => options.domains.has(splitAddress(address).domain);
   // Elsewhere im: and pres: may be people of any network.
   const meantBy = (named: string) => (isOurs(addressOf(named)) ? addressOf(named) : parseAddress(named));
-  const named = meantBy(parseNameAddr(headers.get('To') ?? '').uri);
+  const named = meantBy(headers.to().uri);
   if (options.recipient === 'to') return { from, to: named };
   const requested = meantBy(uri);
   // A trunk's proxy addresses our Contact; whom it is for stands in To.

@@ -20,7 +20,6 @@ import {
 } from '../../../src/formats/mime.ts';
 import { parseCSeq } from '../codec/cseq.ts';
 import { type Headers, SipParseError, type SipRequest } from '../codec/message.ts';
-import { tagOf } from '../codec/name-addr.ts';
 import { composingType, defaultRefreshMs, parseComposing } from '../composing.ts';
 import {
   decodeContentEncoding,
@@ -177,7 +176,9 @@ function messageFrom(request: SipRequest, people: People, now: number, { plain, 
 /** RFC 3428 s.8 through the reference: a copy that comes after a restart has the same Call-ID, tag and CSeq. */
 function dedupeKey(headers: Headers, messageId: string | undefined): string {
   const { number } = parseCSeq(headers.get('CSeq') ?? '');
-  return [headers.get('Call-ID'), tagOf(headers.get('From')) ?? '', number, messageId ?? ''].join('|').toWellFormed();
+  return [headers.get('Call-ID'), headers.from().parameters.get('tag') ?? '', number, messageId ?? '']
+    .join('|')
+    .toWellFormed();
 }
 
 const priorities: Readonly<Record<string, NonNullable<Message['priority']>>> = {

@@ -55,21 +55,18 @@ export class NonInviteClient extends ClientTransaction {
 
   start(): void {
     const { t1 } = this.parts.timers;
-    this.endIn(64 * t1); // Timer F
     if (!this.flow.isReliable) this.repeatIn(t1); // Timer E
+    this.endIn(64 * t1); // Timer F
     this.send();
   }
 
+  // Timer K is not waited for: it keeps copies of the final response from whoever asked, and so does a branch that nobody knows.
   receive(response: SipResponse): void {
-    if (this.#state === 'completed') return;
-    if (response.status < 200) {
-      this.#state = 'proceeding';
-      this.user.onResponse(response);
-      return;
+    if (response.status < 200) this.#state = 'proceeding';
+    else {
+      this.#state = 'completed';
+      this.end();
     }
-    this.#state = 'completed';
-    this.stopRepeating();
-    this.endIn(this.flow.isReliable ? 0 : this.parts.timers.t4); // Timer K
     this.user.onResponse(response);
   }
 

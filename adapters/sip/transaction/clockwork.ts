@@ -28,6 +28,8 @@ export abstract class Clockwork extends Timed {
   protected readonly parts: TransactionParts;
   #repeatAt = never;
   #endAt = never;
+  /** What the wheel has been told. */
+  #armedAt = never;
   #pauseMs = 0;
 
   constructor(parts: TransactionParts) {
@@ -71,7 +73,7 @@ export abstract class Clockwork extends Timed {
 
   /** Out of the index, silently. */
   end(): void {
-    this.#repeatAt = this.#endAt = never;
+    this.#repeatAt = this.#endAt = this.#armedAt = never;
     this.parts.wheel.cancel(this);
     this.parts.ended(this);
   }
@@ -81,6 +83,7 @@ export abstract class Clockwork extends Timed {
   }
 
   override fire(): void {
+    this.#armedAt = never;
     const now = this.#now();
     if (now >= this.#endAt) {
       this.end();
@@ -97,6 +100,8 @@ export abstract class Clockwork extends Timed {
 
   #arm(): void {
     const at = Math.min(this.#repeatAt, this.#endAt);
+    if (at === this.#armedAt) return;
+    this.#armedAt = at;
     if (at === never) this.parts.wheel.cancel(this);
     else this.parts.wheel.set(this, at - this.#now());
   }

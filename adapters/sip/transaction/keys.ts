@@ -1,19 +1,14 @@
 // What a message is matched to its transaction by (RFC 3261 s.17.1.3, 17.2.3, 8.2.2.2).
 import { crc32 } from 'node:zlib';
 import { parseCSeq } from '../codec/cseq.ts';
-import type { Headers, SipRequest, SipResponse } from '../codec/message.ts';
-import { tagOf } from '../codec/name-addr.ts';
+import type { SipRequest, SipResponse } from '../codec/message.ts';
 import { parseVia, type Via } from '../codec/via.ts';
 import { newTag } from '../tokens.ts';
 
 const cookie = 'z9hG4bK';
 
-export function topVia(headers: Headers): Via {
-  return parseVia(headers.all('Via')[0] ?? '');
-}
-
 /** Branch, sent-by and method; for peers of RFC 2543 all that they keep the same. An ACK has the key of its INVITE. */
-export function serverKey(request: SipRequest, via = topVia(request.headers)): string {
+export function serverKey(request: SipRequest, via: Readonly<Via> = request.headers.topVia()): string {
   const method = request.method === 'ACK' ? 'INVITE' : request.method;
   const { branch, host, port } = via;
   if (branch?.startsWith(cookie) && branch.length > cookie.length) {
@@ -22,14 +17,16 @@ export function serverKey(request: SipRequest, via = topVia(request.headers)): s
   const { headers, uri } = request;
   const { number } = parseCSeq(headers.get('CSeq') ?? '');
   return flat(
-    [uri, tagOf(headers.get('From')), headers.get('Call-ID'), number, headers.all('Via')[0], method].join('|'),
+    [uri, headers.from().parameters.get('tag'), headers.get('Call-ID'), number, headers.all('Via')[0], method].join(
+      '|',
+    ),
   );
 }
 
 const answered = ['INVITE', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'PUBLISH', 'REGISTER', 'OPTIONS'];
 
 /** Of what a CANCEL may be for: it does not say the method (s.9.1). */
-export function cancelledKeys(request: SipRequest, via = topVia(request.headers)): string[] {
+export function cancelledKeys(request: SipRequest, via = request.headers.topVia()): string[] {
   return answered.map((method) => serverKey({ ...request, method }, via));
 }
 
@@ -39,13 +36,13 @@ export function clientKey(branch: string, method: string): string {
 }
 
 export function responseKey({ headers }: SipResponse): string {
-  return clientKey(topVia(headers).branch ?? '', parseCSeq(headers.get('CSeq') ?? '').method);
+  return clientKey(headers.topVia().branch ?? '', parseCSeq(headers.get('CSeq') ?? '').method);
 }
 
 /** The same request that came by two ways has the same of this and different branches. Undefined inside a dialog. */
 export function mergedKey({ headers }: SipRequest): string | undefined {
-  if (tagOf(headers.get('To')) !== undefined) return undefined;
-  return flat(`${headers.get('Call-ID')}|${tagOf(headers.get('From')) ?? ''}|${headers.get('CSeq')}`);
+  if (headers.to().parameters.get('tag') !== undefined) return undefined;
+  return flat(`${headers.get('Call-ID')}|${headers.from().parameters.get('tag') ?? ''}|${headers.get('CSeq')}`);
 }
 
 const ofThisProcess = newTag();

@@ -76,9 +76,9 @@ export class NonInviteServer extends ServerTransaction {
     if (response.status < 200) return this.sendNew(response);
     this.#isAnswered = true;
     this.#request = undefined;
-    this.stopRepeating();
     const bytes = this.sendNew(response);
     this.endIn(this.way.isReliable ? 0 : 64 * this.parts.timers.t1); // Timer J
+    this.stopRepeating();
     return bytes;
   }
 

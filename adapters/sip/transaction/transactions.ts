@@ -6,7 +6,7 @@ import { newBranch, newTag } from '../tokens.ts';
 import type { Flow } from '../transport/flow.ts';
 import { type ClientTransaction, type ClientUser, InviteClient, NonInviteClient } from './client.ts';
 import type { TimerValues, TransactionParts } from './clockwork.ts';
-import { cancelledKeys, clientKey, loopMark, mergedKey, responseKey, serverKey, topVia } from './keys.ts';
+import { cancelledKeys, clientKey, loopMark, mergedKey, responseKey, serverKey } from './keys.ts';
 import { InviteServer, NonInviteServer, type ReplyWay, type ServerTransaction } from './server.ts';
 
 export interface TransactionUser {
@@ -100,7 +100,7 @@ export class Transactions {
     transaction.receive(response);
   }
 
-  #receiveRequest(request: SipRequest, flow: Flow, via = topVia(request.headers)): void {
+  #receiveRequest(request: SipRequest, flow: Flow, via: Readonly<Via> | undefined): void {
     const key = serverKey(request, via);
     const known = this.#servers.get(key);
     if (known) {

@@ -103,15 +103,26 @@ export class Transports {
     return this.#connections.get(id);
   }
 
-  /** Re-uses a connection (RFC 3261 s.18.1.1, RFC 5923). Rejects when none can be opened in time. */
+  /** A flow for which nothing has to be opened: a socket of ours, or a connection (RFC 3261 s.18.1.1, RFC 5923). */
+  openFlowTo(target: Target): Flow | undefined {
+    if (this.#isStopped) return undefined;
+    const { transport, address, port, name } = target;
+    if (transport === 'UDP') {
+      const isSix = address.includes(':');
+      return this.#udp.find((one) => one.isOpen && one.isIPv6 === isSix)?.flowTo({ address, port });
+    }
+    const open = this.#byTarget.get(keyOf(target));
+    if (open?.isOpen) return open;
+    return transport === 'TLS' ? this.#aliases.find(target, name) : undefined;
+  }
+
+  /** The same, opened where there is none. Rejects when that takes too long. */
   async flowTo(target: Target): Promise<Flow> {
     if (this.#isStopped) throw new Error('stopped');
-    if (target.transport === 'UDP') return this.#udpFlowTo(target);
-    const key = `${target.transport}/${target.address}/${target.port}/${target.transport === 'TLS' ? target.name : ''}`;
-    const open = this.#byTarget.get(key);
-    if (open?.isOpen) return open;
-    const theirs = target.transport === 'TLS' ? this.#aliases.find(target, target.name) : undefined;
-    if (theirs) return theirs;
+    const open = this.openFlowTo(target);
+    if (open) return open;
+    if (target.transport === 'UDP') return this.#unboundFlowTo(target);
+    const key = keyOf(target);
     let opening = this.#opening.get(key);
     if (!opening) {
       opening = this.#connect(target, key).finally(() => this.#opening.delete(key));
@@ -133,10 +144,7 @@ export class Transports {
   }
 
   // Where nobody listens over UDP and somebody must be reached over it, a socket on a port of the system's choice will do.
-  async #udpFlowTo({ address, port }: Endpoint): Promise<Flow> {
-    const isSix = isIPv6(address);
-    const listener = this.#udp.find((one) => one.isOpen && one.isIPv6 === isSix);
-    if (listener) return listener.flowTo({ address, port });
+  async #unboundFlowTo({ address, port }: Endpoint): Promise<Flow> {
     const local = await localAddressTowards(address);
     return (await this.#bindUdp(local, 0, undefined)).flowTo({ address, port });
   }
@@ -196,6 +204,10 @@ export class Transports {
       throw patience.aborted ? new Error(`no connection to ${address}:${port} in time`) : error;
     }
   }
+}
+
+function keyOf({ transport, address, port, name }: Target): string {
+  return `${transport}/${address}/${port}/${transport === 'TLS' ? name : ''}`;
 }
 
 /** The address of ours from which the system would reach `address`. */

@@ -2,7 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns';
 import { once } from 'node:events';
-import { isIP, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { sipHost } from '../codec/host.ts';
 import { decodeMessage, type Limits, SipParseError } from '../codec/message.ts';
 import { isStun } from '../codec/stun.ts';
@@ -35,8 +35,9 @@ export class UdpListener {
     this.#socket = createSocket({
       type: this.isIPv6 ? 'udp6' : 'udp4',
       recvBufferSize: receiveBufferBytes,
-      // Whatever is sent to is an address already: no way round by the resolver, and no turn lost.
-      lookup: (name, options, done) => (isIP(name) === 0 ? lookup(name, options, done) : done(null, name, isIP(name))),
+      // Only what we listen on may be a name. What is sent to is an address: no way round by the resolver, no turn lost.
+      lookup: (name, options, done) =>
+        this.sentBy.port === 0 ? lookup(name, options, done) : done(null, name, this.isIPv6 ? 6 : 4),
     });
     this.#socket.on('message', (bytes, { address, port }) => this.#receive(bytes, { address, port }));
   }

@@ -38,7 +38,8 @@ test('golden messages decode to what is written beside them and encode to the sa
   for (const file of golden) {
     const bytes = readFileSync(join(wireFolder, file));
     const expected = JSON.parse(readFileSync(join(wireFolder, file.replace('.sip', '.json')), 'utf8'));
-    const { body, headers, ...line } = decodeMessage(bytes);
+    const { body, headers, wire = Buffer.alloc(0), ...line } = decodeMessage(bytes);
+    assert.ok(bytes.equals(wire), 'the trace shows what came');
     assert.deepEqual({ ...line, headers: [...headers.entries()], body: Buffer.from(body).toString() }, expected, file);
     const message = { ...line, body: Buffer.from(expected.body), headers: new Headers() } as SipRequest;
     for (const [name, value] of expected.headers) message.headers.add(name, value);

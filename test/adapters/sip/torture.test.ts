@@ -161,7 +161,7 @@ const readers: Record<string, Reader> = {
     Object.fromEntries(Object.keys(expected as object).map((name) => [name, message.headers.all(name)])),
 };
 
-function withoutLength(message: SipMessage): unknown {
+function withoutLength({ wire: _, ...message }: SipMessage): unknown {
   const headers = [...message.headers.entries()].filter(([name]) => name !== 'Content-Length');
   return { ...message, body: Buffer.from(message.body).toString('hex'), headers };
 }
