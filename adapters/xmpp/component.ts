@@ -12,6 +12,7 @@ import {
 } from '../../src/contract/index.ts';
 import { serializeXml, type XmlElement } from '../../src/formats/xml.ts';
 import type { StanzaHead } from '../../src/formats/xml-stream.ts';
+import { SparingLog } from '../../src/guards/sparing-log.ts';
 import type { Clock } from './clock.ts';
 import { ns } from './codec/namespaces.ts';
 import { encodeStanza } from './codec/stream.ts';
@@ -34,6 +35,7 @@ export class Component {
   readonly options: ComponentOptions;
   readonly session: Session;
   readonly #hub: Hub;
+  readonly #log: SparingLog;
   readonly #inbox: Inbox;
   readonly #presence: PresenceDesk;
   readonly watches: Watches;
@@ -48,11 +50,12 @@ export class Component {
   ) {
     this.options = component;
     this.#hub = hub;
+    this.#log = new SparingLog(hub.log, () => hub.now());
     this.session = new Session(
       { ...connectionOptions(options, component), ...options, barrierPeer: barrierPeer(options, component.domain) },
       {
         onStanza: (stanza) => this.#onStanza(stanza),
-        onSkipped: (stanza, why) => this.#refuse(stanza, new GatewayError('too-large', why.message)),
+        onSkipped: (stanza, why) => this.#refuseUnread(stanza, new GatewayError('too-large', why.message)),
         onState: (state, why) => {
           onState(state, why);
           if (state === 'up') this.#onUp();
@@ -111,8 +114,16 @@ export class Component {
       this.#read(stanza);
     } catch (error) {
       if (!(error instanceof GatewayError)) this.#hub.log.error({ error, stanza: stanza.name }, 'a stanza we fail at');
-      this.#refuse(stanza, asGatewayError(error));
+      this.#refuseUnread(stanza, asGatewayError(error));
     }
+  }
+
+  /** What the hub never saw, and so says nothing of. */
+  #refuseUnread(stanza: StanzaHead, error: GatewayError): void {
+    const { reason, message: why } = error;
+    const from = stanza.attributes.from?.slice(0, 100);
+    this.#log.warn(reason, { component: this.options.domain, stanza: stanza.name, from, reason, why }, 'refused');
+    this.#refuse(stanza, error);
   }
 
   #read(stanza: XmlElement): void {

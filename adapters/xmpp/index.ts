@@ -25,6 +25,8 @@ export class Xmpp implements Adapter {
   readonly #options: XmppOptions;
   readonly #components = new Map<string, Component>();
   readonly #states = new Map<string, { state: SessionState; why: string | undefined }>();
+  /** Why each is down, since it was up: a server that stays away is told of once. */
+  readonly #told = new Map<string, string>();
   #hub: Hub | undefined;
 
   constructor(options: XmppOptions) {
@@ -99,7 +101,12 @@ export class Xmpp implements Adapter {
   #report(domain: string, state: SessionState, why: string | undefined): void {
     const hub = this.#hub;
     if (!hub) return;
-    if (why !== undefined) hub.log.warn({ component: domain, why }, 'component is down');
+    if (state === 'up') this.#told.delete(domain);
+    if (why !== undefined) {
+      const level = this.#told.get(domain) === why ? 'debug' : 'warn';
+      hub.log[level]({ component: domain, why }, 'component is down');
+      this.#told.set(domain, why);
+    }
     this.#states.set(domain, { state, why });
     const away = [...this.#states].filter(([, one]) => one.state !== 'up');
     hub.metrics.gauge('components_up', this.#states.size - away.length);

@@ -111,6 +111,36 @@ test('stanzas that make no sense are survived, and answered where there is someb
   assert.equal(hub.drafts.length, 1);
 });
 
+test('a stanza that the hub never sees is one line in the log, with the reason and without its words', async (t) => {
+  const { server, hub } = await open(t, {}, { maxStanzaBytes: 10_000 });
+  server.write(
+    `<message from='a b@c' to='${bobJid}' id='1'><body>private</body></message><message from='a@b' to='${bobJid}' id='2'><body>${'private '.repeat(2000)}</body></message>`,
+  );
+  await server.hears(({ attrs }) => attrs.id === '2', 'an error');
+  const said = hub.logs.filter(({ message }) => message === 'refused');
+  assert.deepEqual(
+    said.map(({ level, fields }) => [level, fields.reason, fields.from]),
+    [
+      ['warn', 'malformed', 'a b@c'],
+      ['warn', 'too-large', 'a@b'],
+    ],
+  );
+  assert.doesNotMatch(JSON.stringify(hub.logs), /private/);
+});
+
+test('a server that stays away is told of once, and again when it was back in between', async (t) => {
+  const { server, hub } = await open(t, {}, { reconnect: { firstMs: 1, maxMs: 10 } });
+  const told = (level: string) =>
+    hub.logs.filter(({ message, ...line }) => message === 'component is down' && line.level === level).length;
+  server.script.secret = 'changed';
+  server.drop();
+  await until(() => told('debug') >= 2, 'some tries');
+  const before = told('warn');
+  server.script.secret = 'secret';
+  await until(() => hub.statuses.at(-1)?.state === 'up', 'up again');
+  assert.equal(before, 2, 'the lost link and the refusal');
+});
+
 test('a receipt that nobody wants is not answered with an error', async (t) => {
   const { server, hub } = await open(t);
   hub.onPublish = () => {

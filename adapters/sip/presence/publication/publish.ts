@@ -28,7 +28,7 @@ export interface Publish {
 export function readPublish(request: SipRequest): Publish {
   const { headers } = request;
   const etags = headers.all('SIP-If-Match');
-  if (etags.length > 1) throw new SipParseError('more than one SIP-If-Match');
+  if (etags.length > 1 || etags[0]?.includes(',')) throw new SipParseError('more than one SIP-If-Match');
   const event = parseParameterised(headers.get('Event') ?? 'none').value.toLowerCase();
   const expires = headers.get('Expires');
   const callId = headers.get('Call-ID') ?? '';
