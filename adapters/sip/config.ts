@@ -37,9 +37,20 @@ const listener = z.strictObject({
 const trunk = z.strictObject({
   aor: sipUri.describe('the account: sip:user@provider.example'),
   registrar: sipUri.optional().describe('where to register; default: the domain of the account'),
+  outboundProxies: z
+    .array(sipUri)
+    .max(4)
+    .default([])
+    .describe(
+      'ways to it, each registered and kept by itself (RFC 5626), one that lives is enough; `;lr` adds a Route',
+    ),
   user: z.string().optional().describe("digest user; default: the account's"),
   password: z.string().describe('digest password'),
   expires: z.number().int().min(60).max(86_400).default(3600).describe('seconds a registration lasts'),
+  watchRegistration: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe('hear from the provider when it ends the registration (RFC 3680); auto: where it tells'),
   domains: z.array(z.string()).default([]).describe("further domains reached through it; the account's always is"),
   showAs: z.enum(['sender', 'account']).default('sender').describe('what From says of messages that leave through it'),
   asserts: z
@@ -70,6 +81,7 @@ const pin = z.strictObject({
   multipart: takes('multipart/alternative'),
   typing: takes('isComposing'),
   imdn: takes('disposition notifications'),
+  reg: takes('SUBSCRIBE to the registration of a trunk (RFC 3680)'),
   bareImdn: z.boolean().optional().describe('whether they want notifications unasked, without CPIM (Linphone)'),
 });
 

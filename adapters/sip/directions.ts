@@ -3,10 +3,11 @@ import { type Address, bareAddress, GatewayError, splitAddress } from '../../src
 import { formatUri, parseUri, type SipUri } from './codec/uri.ts';
 import type { Credentials } from './digest/index.ts';
 import { type Binding, type Registrar, wayTo } from './registrar.ts';
-import type { Registration } from './registration.ts';
 import type { Route } from './requester.ts';
 import type { Flow } from './transport/flow.ts';
 import type { Transports } from './transport/transports.ts';
+import type { Trunk } from './trunk/trunk.ts';
+import type { Trunks } from './trunk/trunks.ts';
 
 export interface Direction {
   /** Whose abilities count there: a trunk's account, or the recipient. */
@@ -41,7 +42,7 @@ export interface DirectionsParts {
   /** The outbound proxy is told who the sender is. */
   isProxyTold: boolean;
   registrar: Registrar;
-  trunks: readonly Registration[];
+  trunks: Pick<Trunks, 'all'>;
   transports: Transports;
 }
 
@@ -85,23 +86,17 @@ export class Directions {
     return this.#parts.outboundProxy?.host ?? domain;
   }
 
-  #trunkFor(to: Address): Registration | undefined {
+  #trunkFor(to: Address): Trunk | undefined {
     const { scheme, domain } = splitAddress(to);
     const { trunks, outboundProxy } = this.#parts;
-    const own = trunks.find((trunk) => trunk.domains.includes(domain));
-    return own ?? (scheme === 'tel' && !outboundProxy ? trunks[0] : undefined);
+    const own = trunks.all.find((trunk) => trunk.domains.includes(domain));
+    return own ?? (scheme === 'tel' && !outboundProxy ? trunks.all[0] : undefined);
   }
 
-  #through(trunk: Registration, to: Address): Direction {
+  #through(trunk: Trunk, to: Address): Direction {
     if (!trunk.isRegistered) throw new GatewayError('unavailable', trunk.why);
     const { scheme, local } = splitAddress(to);
-    const direction: Direction = {
-      peer: trunk.options.aor,
-      route: { uri: trunk.registrar },
-      through: trunk.serviceRoute,
-      credentials: trunk.credentials,
-    };
-    if (trunk.contact !== undefined) direction.contact = trunk.contact;
+    const { direction } = trunk;
     if (trunk.options.showAs === 'account') direction.showAs = trunk.options.aor;
     if (trunk.options.asserts !== 'none') {
       direction.asserts = trunk.options.asserts === 'account' ? trunk.options.aor : 'sender';

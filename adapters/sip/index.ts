@@ -9,16 +9,15 @@ import {
   type Hub,
   splitAddress,
 } from '../../src/contract/index.ts';
-import { Networks } from '../../src/guards/networks.ts';
 import { SparingLog } from '../../src/guards/sparing-log.ts';
 import { AskedStore } from './asked.ts';
 import { reasonPhrase, type SipRequest } from './codec/message.ts';
 import { parseUri } from './codec/uri.ts';
 import { options, type SipOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
-import { baseAlgorithms, DigestServer } from './digest/index.ts';
 import { Directions } from './directions.ts';
-import { type Answer, Endpoint, type Method } from './endpoint.ts';
+import { Door, doorOptions } from './door.ts';
+import { type Answer, Endpoint, type Inbound, type Method } from './endpoint.ts';
 import { Guard } from './guard.ts';
 import { Holds } from './holds.ts';
 import { Inbox } from './inbox.ts';
@@ -30,10 +29,10 @@ import { Presence } from './presence/index.ts';
 import { ProxyWatch, type Way } from './proxy-watch.ts';
 import { Recent } from './recent.ts';
 import { Registrar } from './registrar.ts';
-import { Registration } from './registration.ts';
 import { Relay } from './relay.ts';
 import { Session } from './session.ts';
 import { sessionOptions } from './session-options.ts';
+import { Trunks } from './trunk/trunks.ts';
 import { TypingWatch } from './typing-watch.ts';
 import { wayOut } from './way-out.ts';
 
@@ -46,14 +45,13 @@ interface Running {
   directions: Directions;
   registrar: Registrar;
   peers: Peers;
-  ways: readonly Way[];
+  door: Door;
+  trunks: Trunks;
+  watches: readonly Way[];
 }
 
 /** What requests are handed to. */
-type Answering = { inbox: Inbox; trunks: readonly Registration[]; log: SparingLog } & Pick<
-  Running,
-  'presence' | 'registrar'
->;
+type Answering = { inbox: Inbox; log: SparingLog } & Pick<Running, 'presence' | 'registrar' | 'door' | 'trunks'>;
 
 export class SipAdapter implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set<EventType>([
@@ -63,7 +61,9 @@ export class SipAdapter implements Adapter {
     'presence',
     'subscription',
   ]);
-  readonly #options: SipOptions;
+  /** The others are those of sockets, or of what peers were told. */
+  readonly reconfigurable: ReadonlySet<keyof SipOptions> = new Set(['trunks', ...doorOptions]);
+  #options: SipOptions;
   readonly #proxyCheckMs: number;
   #running: Running | undefined;
   readonly #stopping = new AbortController();
@@ -81,7 +81,16 @@ export class SipAdapter implements Adapter {
     if (this.#stopping.signal.aborted) return running.session.stop();
     this.#running = running;
     this.#report();
-    for (const way of running.ways) way.start();
+    for (const way of waysOf(running)) way.start();
+  }
+
+  async reconfigure(settings: SipOptions): Promise<void> {
+    this.#options = settings;
+    const running = this.#running;
+    if (!running) return;
+    const gone = running.door.goneWith(settings);
+    running.door.reconfigure(settings);
+    await Promise.all([running.registrar.forget(gone), running.trunks.reconfigure(settings.trunks)]);
   }
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {
@@ -98,7 +107,7 @@ export class SipAdapter implements Adapter {
     this.#running = undefined;
     if (!running) return;
     running.presence.stop();
-    await Promise.all(running.ways.map((way) => way.stop()));
+    await Promise.all(waysOf(running).map((way) => way.stop()));
     await running.session.stop();
     running.hub.status('down', 'stopped');
   }
@@ -121,12 +130,13 @@ export class SipAdapter implements Adapter {
     const now = () => performance.now();
     const settings = this.#options;
     const log = new SparingLog(hub.log, () => hub.now());
+    const door = new Door(settings);
     const session = new Session(
-      sessionOptions(settings, now),
+      { ...sessionOptions(settings, now), credentials: () => door.credentials },
       {
         onRequest: (request, transaction) => void endpoint.receive(request, transaction),
         onClosed: (flow) => {
-          for (const trunk of trunks) trunk.closed(flow);
+          trunks.closed(flow);
           registrar.closed(flow).catch((error: Error) => hub.log.warn({ why: error.message }, 'a binding stays'));
         },
         onBroken: ({ message: why, status }, { transport, remote }) => {
@@ -145,29 +155,30 @@ export class SipAdapter implements Adapter {
       changed: (person) => presence.registered(person),
     });
     const changed = () => this.#report();
-    const instanceId = instanceIdIn(hub.state);
-    const trunks = settings.trunks.map((trunk) => new Registration(trunk, { requester, wheel, changed, instanceId }));
+    const peers = peersOf(hub, settings);
+    const trunks = new Trunks(settings.trunks, {
+      ...{ requester, wheel, changed, peers, log: hub.log, t1Ms: settings.t1Ms },
+      instanceId: instanceIdIn(hub.state),
+    });
     const outboundProxy = settings.outboundProxy === undefined ? undefined : parseUri(settings.outboundProxy);
     const proxyCheckMs = this.#proxyCheckMs;
     const watches =
       outboundProxy && proxyCheckMs > 0
         ? [new ProxyWatch(outboundProxy, proxyCheckMs, { requester, wheel, changed })]
         : [];
-    const ways: Way[] = [...trunks, ...watches];
     const isProxyTold = settings.assertIdentity;
     const directions = new Directions({ nativeDomains, outboundProxy, isProxyTold, registrar, trunks, transports });
     const holds = new Holds(wheel);
     const asked = new AskedStore(hub.state);
-    const peers = peersOf(hub, settings);
     const refused = new Recent();
     const domains = new Set([...nativeDomains, ...settings.domains.map(({ domain }) => domain)]);
     const inbox = new Inbox(
-      { ...settings, domains, nativeDomains, isOurContact: (uri) => trunks.some((trunk) => trunk.isContact(uri)) },
+      { ...settings, domains, nativeDomains, isOurContact: (uri) => trunks.isContact(uri) },
       {
         ...{ hub, holds, asked, peers, refused },
         typing: new TypingWatch(wheel),
         peerOf: (address) => directions.peerOf(address),
-        guard: new Guard({ ...settings, domains, now: () => hub.now() }),
+        guard: new Guard({ ...settings, rates: door.rates, domains, now: () => hub.now() }),
         relay: new Relay({ hub, requester, directions, patienceMs: 50 * settings.t1Ms }),
       },
     );
@@ -180,17 +191,18 @@ export class SipAdapter implements Adapter {
       { ...settings, ...settings.watchers, domains, nativeDomains, gatewayDomains: gatewayDomains(settings) },
       { hub, requester, transports, directions, peers, wheel, bindings: (aor) => registrar.bindings(aor) },
     );
-    const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar, trunks, log });
-    return { hub, session, endpoint, outbox, presence, directions, registrar, peers, ways };
+    const endpoint = this.#endpoint(hub, session, { inbox, presence, registrar, door, trunks, log });
+    return { hub, session, endpoint, outbox, presence, directions, registrar, peers, door, trunks, watches };
   }
 
-  #endpoint(hub: Hub, session: Session, { inbox, presence, registrar, trunks, log }: Answering): Endpoint {
-    const { auth, trusted, nativeDomains, acceptSips, maxPending, maxPendingPerSource, rates } = this.#options;
-    const proxies = new Networks(trusted);
+  #endpoint(hub: Hub, session: Session, { inbox, presence, registrar, door, trunks, log }: Answering): Endpoint {
+    const { nativeDomains, acceptSips } = this.#options;
     const methods = new Map<string, Method>([
       ['MESSAGE', { handle: (inbound) => inbox.handle(inbound), isPassedOn: true, wantsProof: true }],
       ...presence.methods(),
     ]);
+    const notify = async (inbound: Inbound) => (await trunks.handleNotify(inbound)) ?? presence.handleNotify(inbound);
+    methods.set('NOTIFY', { handle: notify, isPassedOn: true, wantsProof: false });
     if (nativeDomains.length > 0) {
       methods.set('REGISTER', { handle: (inbound) => registrar.handle(inbound), isPassedOn: false, wantsProof: true });
     }
@@ -200,18 +212,20 @@ export class SipAdapter implements Adapter {
       supported: [...presence.extensions, ...(nativeDomains.length > 0 ? ['path', 'outbound', 'gruu'] : [])],
       acceptSips,
       events: presence.events,
-      isTrusted: (address) => proxies.has(address) || trunks.some((trunk) => trunk.isTrusted(address)),
-      digest:
-        auth &&
-        new DigestServer({
-          realm: auth.realm,
-          algorithms: auth.algorithms.filter((name) => baseAlgorithms.includes(name)),
-          users: (user) => (Object.hasOwn(auth.users, user) ? auth.users[user] : undefined),
-        }),
-      isProxy: auth?.asProxy,
-      maxPending,
-      maxPendingPerSource,
-      rates,
+      isTrusted: (address) => door.isTrusted(address) || trunks.isTrusted(address),
+      get digest() {
+        return door.digest;
+      },
+      get isProxy() {
+        return door.isProxy;
+      },
+      get maxPending() {
+        return door.maxPending;
+      },
+      get maxPendingPerSource() {
+        return door.maxPendingPerSource;
+      },
+      rates: door.rates,
       now: () => hub.now(),
       answered: (request, answer, bytes) => answered(hub, session, request, answer, bytes),
       refused: ({ method }, { message: why, status }, from) =>
@@ -224,7 +238,8 @@ export class SipAdapter implements Adapter {
   #report(): void {
     const running = this.#running;
     if (!running) return;
-    const { hub, ways } = running;
+    const { hub } = running;
+    const ways = waysOf(running);
     const closed = ways.filter((way) => !way.isOpen);
     const failed = closed.filter((way) => way.hasFailed);
     for (const { name, why } of failed) hub.log.warn({ way: name, why }, 'no way out here');
@@ -232,6 +247,10 @@ export class SipAdapter implements Adapter {
     else if (failed.length < closed.length) hub.status('connecting');
     else hub.status('down', failed.map(({ why }) => why).join('; '));
   }
+}
+
+function waysOf({ trunks, watches }: Running): Way[] {
+  return [...trunks.all, ...watches];
 }
 
 function answered(

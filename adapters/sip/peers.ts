@@ -12,6 +12,7 @@ export const abilities = [
   'presence',
   'publish',
   'winfo',
+  'reg',
 ] as const;
 /** `bareImdn`: it sends notifications unasked and without CPIM, as Linphone does, and so wants them. */
 export type Ability = (typeof abilities)[number];

@@ -81,6 +81,17 @@ export class Registrar {
     }
   }
 
+  /** Users who are no more, or prove themselves otherwise now: `bob`, of each domain of ours, or `bob@example.org`. */
+  async forget(users: readonly string[]): Promise<void> {
+    const names = users.flatMap((user) =>
+      user.includes('@') ? [user] : [...this.#options.domains].map((domain) => `${user}@${domain}`),
+    );
+    for (const name of names) {
+      const aor = bareAddress(addressOf(`sip:${encodeURI(name)}`));
+      await this.#turns.take(aor, () => this.#store(aor, []));
+    }
+  }
+
   async #register(aor: Address, request: SipRequest, flow: Flow): Promise<Answer> {
     const { headers } = request;
     const before = await this.bindings(aor);

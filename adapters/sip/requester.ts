@@ -30,7 +30,7 @@ export interface RequesterParts {
   transports: Transports;
   transactions: Transactions;
   nextHop: NextHop;
-  credentials: readonly Credentials[];
+  credentials: () => readonly Credentials[];
 }
 
 // RFC 3261 s.18.1.1, for a path whose MTU nobody knows.
@@ -56,7 +56,7 @@ export class Requester {
     let { request, route } = outgoing;
     let response = await this.#exchange(request, route, outgoing);
     for (let attempt = 0; attempt < 2; attempt++) {
-      const signed = this.#signed(request, response, outgoing.credentials ?? this.#parts.credentials);
+      const signed = this.#signed(request, response, outgoing.credentials ?? this.#parts.credentials());
       if (!signed) break;
       // s.22.2: a nonce that has gone stale is worth one more answer, a wrong password is not.
       if (attempt === 1 && !/stale\s*=\s*"?true/i.test(challengesOf(response).join())) break;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { defaultLimits } from './codec/message.ts';
 import type { SipOptions } from './config.ts';
+import type { Credentials } from './digest/index.ts';
 import { systemResolver } from './resolver.ts';
 import type { SessionOptions } from './session.ts';
 import type { TlsIdentity } from './transport/tls.ts';
@@ -21,11 +22,14 @@ export function sessionOptions(options: SipOptions, now: () => number): SessionO
     connectTimeoutMs: options.connectTimeoutMs,
     timers: { t1: options.t1Ms, t2: options.t2Ms, t4: options.t4Ms },
     maxServerTransactions: options.maxServerTransactions,
-    credentials: options.credentials.map(({ realm, ...credentials }) => {
-      return realm === undefined ? credentials : { ...credentials, realm };
-    }),
+    credentials: () => credentialsOf(options),
     resolver: systemResolver(options.dns.servers, now),
   };
+}
+
+/** For whoever challenges us. */
+export function credentialsOf({ credentials }: Pick<SipOptions, 'credentials'>): Credentials[] {
+  return credentials.map(({ realm, ...rest }) => (realm === undefined ? rest : { ...rest, realm }));
 }
 
 function identity({ cert, key, ca }: TlsIdentity): TlsIdentity {

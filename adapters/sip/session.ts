@@ -24,7 +24,8 @@ import { type Target, type TransportOptions, Transports } from './transport/tran
 export interface SessionOptions extends TransportOptions {
   timers: TimerValues;
   maxServerTransactions: number;
-  credentials: readonly Credentials[];
+  /** For whoever challenges us, as of now. */
+  credentials: () => readonly Credentials[];
   resolver: Resolver;
   limits: Limits;
 }

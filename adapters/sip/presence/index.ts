@@ -98,7 +98,7 @@ export class Presence {
     const methods = new Map<string, Method>([
       ['SUBSCRIBE', { handle: (inbound) => this.#notifier.handle(inbound), isPassedOn: true, wantsProof: true }],
       // Whoever knows the tags of a dialog of ours has proved enough.
-      ['NOTIFY', { handle: (inbound) => this.#notify(inbound), isPassedOn: true, wantsProof: false }],
+      ['NOTIFY', { handle: (inbound) => this.handleNotify(inbound), isPassedOn: true, wantsProof: false }],
     ]);
     if (this.#native) methods.set('PUBLISH', this.#native.method);
     return methods;
@@ -163,7 +163,8 @@ export class Presence {
     if (this.#native) yield* this.#native.watchers();
   }
 
-  async #notify(inbound: Inbound): Promise<Answer> {
+  /** NOTIFY: 481 when it is of no subscription. Throws SipParseError. */
+  async handleNotify(inbound: Inbound): Promise<Answer> {
     const own = (await this.#waiting.handleNotify(inbound)) ?? (await this.#native?.handleNotify(inbound));
     return own ?? this.#subscriber.handleNotify(inbound);
   }

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { createResponse, type SipResponse } from '../../../adapters/sip/codec/message.ts';
 import { options } from '../../../adapters/sip/config.ts';
 import { instanceIdIn } from '../../../adapters/sip/instance-id.ts';
-import { Registration } from '../../../adapters/sip/registration.ts';
 import type { Outgoing, Requester } from '../../../adapters/sip/requester.ts';
+import { Registration } from '../../../adapters/sip/trunk/registration.ts';
 import { GatewayError } from '../../../src/contract/index.ts';
 import { fakeHub } from '../../peers/hub.ts';
 import { type PeerMessage, requestText, responseTo, startSipPeer } from '../../peers/sip-peer.ts';
@@ -263,7 +263,13 @@ test('RFC 3608 s.6.1: a trunk registers with digest, carries messages by its Ser
   const hub = fakeHub();
   const sip = create({
     trunks: [
-      { aor: 'sip:gw@provider.example', registrar: `sip:127.0.0.1:${peer.port}`, password: 'x', showAs: 'account' },
+      {
+        aor: 'sip:gw@provider.example',
+        registrar: `sip:127.0.0.1:${peer.port}`,
+        password: 'x',
+        showAs: 'account',
+        watchRegistration: 'off',
+      },
     ],
   });
   await sip.start(hub);
@@ -337,7 +343,7 @@ test('RFC 3261 s.22.2: a nonce that has gone stale is answered once more, a pass
   const start = async () => {
     const hub = fakeHub();
     const trunk = { aor: 'sip:gw@provider.example', registrar: `sip:127.0.0.1:${peer.port}`, password: 'x' };
-    const sip = create({ trunks: [trunk], t1Ms: 500, t2Ms: 4000 });
+    const sip = create({ trunks: [{ ...trunk, watchRegistration: 'off' }], t1Ms: 500, t2Ms: 4000 });
     t.after(() => sip.stop());
     await sip.start(hub);
     return hub;

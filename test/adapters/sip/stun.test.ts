@@ -10,9 +10,9 @@ import {
   encodeBindingSuccess,
   isStun,
 } from '../../../adapters/sip/codec/stun.ts';
-import { KeepAlive } from '../../../adapters/sip/keep-alive.ts';
 import type { Endpoint, Flow } from '../../../adapters/sip/transport/flow.ts';
 import { StunAgent } from '../../../adapters/sip/transport/stun-agent.ts';
+import { KeepAlive } from '../../../adapters/sip/trunk/keep-alive.ts';
 import { open } from './adapter-fixtures.ts';
 import { FakeFlow, fakeClock } from './fixtures.ts';
 import { Mutator } from './mutants.ts';

@@ -1,5 +1,13 @@
-// application/reginfo+xml (RFC 3680 s.5), with the public GRUU of RFC 5628: which phones of a person are registered.
-import { serializeXml, type XmlElement, xml } from '../../../../src/formats/xml.ts';
+// application/reginfo+xml (RFC 3680 s.5), with the public GRUU of RFC 5628: which phones of a person are registered. Written and read.
+import {
+  childrenOf,
+  parseDocument,
+  serializeXml,
+  textOf,
+  type XmlElement,
+  XmlError,
+  xml,
+} from '../../../../src/formats/xml.ts';
 
 export const regInfoType = 'application/reginfo+xml';
 
@@ -49,4 +57,58 @@ function formatContact(aor: string, contact: RegContact, now: number): XmlElemen
           xml('pub-gruu', gruuNamespace, { uri: `${aor};gr=${instance}` }),
         ];
   return xml('contact', namespace, attributes, xml('uri', namespace, {}, uri), ...device);
+}
+
+/** Of a contact in somebody else's document. */
+export interface ContactNews {
+  uri: string;
+  isActive: boolean;
+  /** In its words. */
+  event: string;
+  callId: string | undefined;
+  cseq: number | undefined;
+  /** Seconds. */
+  expires: number | undefined;
+  /** Seconds that it asks to stay away. */
+  retryAfter: number | undefined;
+}
+
+export interface RegNews {
+  version: number;
+  isFull: boolean;
+  contacts: ContactNews[];
+}
+
+const limits = { maxLength: 64 * 1024, maxDepth: 8, maxAttributes: 16 };
+
+/** Elements and attributes nobody knows are left out (s.5.4). Throws XmlError. */
+export function parseRegInfo(bytes: string | Uint8Array): RegNews {
+  const root = parseDocument(bytes, limits);
+  const version = numberIn(root.attributes.version);
+  if (root.name !== 'reginfo' || version === undefined) {
+    throw new XmlError('not-well-formed', 'no reginfo with a version');
+  }
+  return {
+    version,
+    isFull: root.attributes.state !== 'partial',
+    contacts: childrenOf(root, 'registration').flatMap((one) => childrenOf(one, 'contact').map(readContact)),
+  };
+}
+
+function readContact(contact: XmlElement): ContactNews {
+  const { state, event = '', callid, cseq, expires, 'retry-after': retryAfter } = contact.attributes;
+  const [uri] = childrenOf(contact, 'uri').map(textOf);
+  return {
+    uri: uri?.trim() ?? '',
+    isActive: state !== 'terminated',
+    event,
+    callId: callid,
+    cseq: numberIn(cseq),
+    expires: numberIn(expires),
+    retryAfter: numberIn(retryAfter),
+  };
+}
+
+function numberIn(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }

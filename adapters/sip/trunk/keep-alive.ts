@@ -1,7 +1,7 @@
 // Keeps the flow of a registration open, and notices when it is not (RFC 5626 s.4.4): CRLF, or STUN over UDP where the registrar
 // speaks Outbound.
-import { Timer, type TimerWheel } from './timer-wheel.ts';
-import type { Endpoint, Flow } from './transport/flow.ts';
+import { Timer, type TimerWheel } from '../timer-wheel.ts';
+import type { Endpoint, Flow } from '../transport/flow.ts';
 
 const crlf = Buffer.from('\r\n\r\n');
 /** RFC 5389 s.7.2.1: seven requests, each after twice the pause; after the last one sixteen times the first. */

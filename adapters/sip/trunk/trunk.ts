@@ -1,0 +1,119 @@
+// An account at a provider: registered by one flow, or by several through proxies of its own, of which one that lives is enough
+// (RFC 5626 s.4.2.1); and told by the provider what becomes of it (RFC 3680).
+import { parseUri } from '../codec/uri.ts';
+import type { TrunkOptions } from '../config.ts';
+import type { Direction } from '../directions.ts';
+import type { Answer, Inbound } from '../endpoint.ts';
+import type { Way } from '../proxy-watch.ts';
+import type { Flow } from '../transport/flow.ts';
+import { RegWatch, type RegWatchParts } from './reg-watch.ts';
+import { Registration, type RegistrationParts } from './registration.ts';
+
+export type TrunkParts = RegistrationParts & RegWatchParts;
+
+export class Trunk implements Way {
+  readonly options: TrunkOptions;
+  readonly domains: readonly string[];
+  readonly #flows: readonly Registration[];
+  readonly #watch: RegWatch | undefined;
+  readonly #changed: () => void;
+  #isStopped = false;
+
+  constructor(options: TrunkOptions, parts: TrunkParts) {
+    const { aor, domains, outboundProxies } = options;
+    this.options = options;
+    this.domains = [parseUri(aor).host, ...domains];
+    this.#changed = parts.changed;
+    const places = outboundProxies.map((proxy, index) => ({ regId: index + 1, proxy: parseUri(proxy) }));
+    this.#flows = (places.length > 0 ? places : [{ regId: 1 }]).map((place) => {
+      const hasOther = () => this.#flows.some((flow) => flow.isRegistered && flow.place !== place);
+      return new Registration(options, { ...parts, hasOther, changed: () => this.#balance() }, place);
+    });
+    if (options.watchRegistration === 'auto') this.#watch = new RegWatch(this, this.#flows, parts);
+  }
+
+  get name(): string {
+    return this.options.aor;
+  }
+
+  get isOpen(): boolean {
+    return this.isRegistered;
+  }
+
+  get isRegistered(): boolean {
+    return this.#flows.some(({ isRegistered }) => isRegistered);
+  }
+
+  get hasFailed(): boolean {
+    const started = this.#flows.filter(({ isStarted }) => isStarted);
+    return started.length > 0 && started.every(({ hasFailed }) => hasFailed);
+  }
+
+  get why(): string {
+    return this.#flows.flatMap(({ why, isStarted }) => (isStarted && why !== '' ? [why] : [])).join('; ');
+  }
+
+  /** The way to the provider. */
+  get direction(): Direction {
+    const { firstHop, proxyRoute, serviceRoute, credentials, contact } = this.#current;
+    const through = [...proxyRoute, ...serviceRoute];
+    const direction = { peer: this.options.aor, route: { uri: firstHop }, through, credentials };
+    return contact === undefined ? direction : { ...direction, contact };
+  }
+
+  get address(): string | undefined {
+    return this.#current.address;
+  }
+
+  isContact(uri: string): boolean {
+    return this.#flows.some((flow) => flow.isContact(uri));
+  }
+
+  isTrusted(address: string): boolean {
+    return this.#flows.some((flow) => flow.isTrusted(address));
+  }
+
+  closed(flow: Flow): void {
+    for (const own of this.#flows) own.closed(flow);
+  }
+
+  start(): void {
+    this.#flows[0]?.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#watch?.stop();
+    await Promise.all(this.#flows.map((flow) => flow.stop()));
+  }
+
+  /** NOTIFY of its own subscription; undefined when it is somebody else's. Throws SipParseError. */
+  async handleNotify(inbound: Pick<Inbound, 'request'>): Promise<Answer | undefined> {
+    return this.#watch?.handleNotify(inbound);
+  }
+
+  get #current(): Registration {
+    return this.#flows.find(({ isRegistered }) => isRegistered) ?? (this.#flows[0] as Registration);
+  }
+
+  #balance(): void {
+    if (this.#isStopped) return;
+    const open = this.#flows.find(({ isRegistered }) => isRegistered);
+    const spare = this.#flows.find(({ isStarted }) => !isStarted);
+    if (this.#flows.some(({ isRegistered, usesOutbound }) => isRegistered && usesOutbound)) this.#startAll();
+    else if (open) this.#leaveOnly(open);
+    else if (this.hasFailed) spare?.start();
+    if (open) this.#watch?.begin();
+    this.#changed();
+  }
+
+  #startAll(): void {
+    for (const flow of this.#flows) if (!flow.isStarted) flow.start();
+  }
+
+  // Where the registrar does not know flows apart (no Outbound), a second one would be a second phone: it only stands in.
+  #leaveOnly(open: Registration): void {
+    const later = this.#flows.slice(this.#flows.indexOf(open) + 1);
+    for (const other of later) if (other.isStarted) void other.stop();
+  }
+}
