@@ -1,7 +1,7 @@
 // The two doors over HTTP: Kannel's sendsms, and POST /messages as JSON. Errors become answers here and nowhere else.
 import { readFileSync } from 'node:fs';
 import type { ServerOptions } from 'node:https';
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { asGatewayError, GatewayError, type Hub } from '../../src/contract/index.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { decodeForm } from './codec.ts';
@@ -34,6 +34,10 @@ export async function listen({ options, hub, accounts, inbox }: ServerParts): Pr
     requestTimeout: requestTimeoutMs,
     logger: false,
     forceCloseConnections: true,
+    // RFC 9110 s.9.2.1: HEAD is safe, and sendsms sends.
+    exposeHeadRoutes: false,
+    frameworkErrors: (error, _request, reply) =>
+      void (reply as FastifyReply).code(400).send({ reason: 'malformed', text: error.message }),
     trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
     // Its own reading of queries is not needed: sendsms has octets in them.
     routerOptions: { querystringParser: () => ({}) },
@@ -60,8 +64,10 @@ function addJson(app: FastifyInstance, hub: Hub, accounts: Accounts, inbox: Inbo
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     const { reason, message, retryAfterMs } = errorOf(error, hub);
     if (retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterMs / 1000)));
-    if (reason === 'not-allowed') reply.header('www-authenticate', 'Basic realm="dragoman", Bearer');
-    reply.code(statusOf(reason)).send({ reason, text: message });
+    // RFC 9110 s.15.5.2: who asks is not known; 403 is for those who are and may not.
+    const isStranger = error instanceof Stranger;
+    if (isStranger) reply.header('www-authenticate', 'Basic realm="dragoman", Bearer');
+    reply.code(isStranger ? 401 : statusOf(reason)).send({ reason, text: message });
   });
   app.post('/messages', async (request, reply) => {
     const account = proven(request, accounts);
@@ -127,8 +133,24 @@ function authorised(prove: () => Account): Account {
   }
 }
 
+/** Nobody we know: no credentials, or wrong ones. */
+class Stranger extends GatewayError {
+  constructor(why: string) {
+    super('not-allowed', why);
+  }
+}
+
 /** RFC 6750 s.2.1 bearer token, or RFC 7617 Basic. */
-function proven({ headers, ip }: FastifyRequest, accounts: Accounts): Account {
+function proven(request: FastifyRequest, accounts: Accounts): Account {
+  try {
+    return accountOf(request, accounts);
+  } catch (error) {
+    const { reason, message } = asGatewayError(error);
+    throw reason === 'not-allowed' ? new Stranger(message) : error;
+  }
+}
+
+function accountOf({ headers, ip }: FastifyRequest, accounts: Accounts): Account {
   const [scheme = '', credentials = ''] = (headers.authorization ?? '').split(' ', 2);
   if (/^bearer$/i.test(scheme)) return accounts.byToken(credentials, ip);
   const decoded = /^basic$/i.test(scheme) ? Buffer.from(credentials, 'base64').toString() : '';

@@ -1,6 +1,6 @@
 // What a session says to its owner and hears from it: requests, answers, exchanges, and why there was none.
 import type { Hub, Trace } from '../../src/contract/index.ts';
-import type { RequestPdu, ResponsePdu, StatusName, Tlv } from './codec/index.ts';
+import type { CommandName, RequestPdu, ResponsePdu, StatusName, Tlv } from './codec/index.ts';
 
 /** `isSent` tells whether the request may have reached the peer: if so, nobody knows what became of it. */
 export class SessionError extends Error {
@@ -55,4 +55,15 @@ export interface Exchange {
 export function measure({ bind, tookMs, inFlight }: Exchange, { metrics }: Pick<Hub, 'metrics'>): void {
   metrics.observe('response_ms', tookMs, { bind });
   metrics.observe('window_use', inFlight, { bind });
+}
+
+/** A request that waits for its response. */
+export interface Pending {
+  readonly command: CommandName;
+  readonly request: Buffer;
+  readonly sentAt: number;
+  readonly inFlight: number;
+  readonly context: unknown;
+  resolve(exchange: Exchange): void;
+  reject(error: SessionError): void;
 }

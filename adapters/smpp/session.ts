@@ -19,24 +19,23 @@ import {
   statuses,
   type Tlv,
 } from './codec/index.ts';
-import { type Answer, type Exchange, SessionError, type SessionHandler, type SessionLimits } from './exchange.ts';
+import {
+  type Answer,
+  type Exchange,
+  type Pending,
+  SessionError,
+  type SessionHandler,
+  type SessionLimits,
+} from './exchange.ts';
 import { wireUnit } from './wire-trace.ts';
 
 export type SessionState = 'open' | 'bound' | 'unbinding' | 'closed';
 
-interface Pending {
-  readonly command: CommandName;
-  readonly request: Buffer;
-  readonly sentAt: number;
-  readonly inFlight: number;
-  readonly context: unknown;
-  resolve(exchange: Exchange): void;
-  reject(error: SessionError): void;
-}
-
 const maxWritableBytes = 256 * 1024;
 const defaultInboundWindow = 500;
 const maxLate = 1000;
+// How long a peer that has unbound may take to answer what it was asked before.
+const lastResponsesMs = 2000;
 const maxSequence = 0x7fffffff;
 
 export class Session {
@@ -118,7 +117,7 @@ export class Session {
     const { enquireLinkMs, responseTimeoutMs } = this.#limits;
     this.#expire(now);
     if (now - (this.#stuckSince ?? now) > responseTimeoutMs) this.close('the peer does not read');
-    else if (this.#farewell && now - this.#farewell.askedAt >= responseTimeoutMs) this.#part();
+    this.#part();
     const isQuiet = enquireLinkMs > 0 && now - this.#heardAt >= enquireLinkMs;
     if (this.state !== 'bound' || this.#isAsking || !isQuiet) return;
     this.#isAsking = true;
@@ -191,7 +190,7 @@ export class Session {
       // s.4.2: nothing new from here on; what was asked before has its answer first.
       this.state = 'unbinding';
       this.#farewell = { sequence: sequence_number, askedAt: this.#now() };
-      if (this.#answering === 0) this.#part();
+      this.#part();
     } else if (this.#farewell) {
       const response = responseTo(command);
       if (response) this.#respond(response, sequence_number, { status: 'ESME_RINVBNDSTS' });
@@ -214,11 +213,16 @@ export class Session {
     if (this.#answering < this.#inboundWindow && this.#stuckSince === undefined) this.#socket.resume();
     const response = responseTo(pdu.command);
     if (answer !== 'silent' && response) this.#respond(response, pdu.sequence_number, answer);
-    if (this.#farewell && this.#answering === 0) this.#part();
+    this.#part();
   }
 
+  // Once it has our answers and we have its own, or too late for them.
   #part(): void {
-    if (this.#farewell) this.#respond('unbind_resp', this.#farewell.sequence, { status: 'ESME_ROK' });
+    if (!this.#farewell || this.#isClosed()) return;
+    const waitedMs = this.#now() - this.#farewell.askedAt;
+    const isWaiting = this.#answering > 0 || (this.#pending.size > 0 && waitedMs < lastResponsesMs);
+    if (isWaiting && waitedMs < this.#limits.responseTimeoutMs) return;
+    this.#respond('unbind_resp', this.#farewell.sequence, { status: 'ESME_ROK' });
     this.close('the peer unbound');
   }
 
@@ -232,6 +236,7 @@ export class Session {
       const { request, sentAt, inFlight } = pending;
       const { host, bind } = this;
       pending.resolve({ host, bind, response, request, frame, tookMs: this.#now() - sentAt, inFlight });
+      this.#part();
     } else if (this.#late.has(sequence)) {
       const context = this.#late.get(sequence);
       this.#late.delete(sequence);

@@ -7,13 +7,16 @@ const instant = z.iso.datetime({ offset: true }).transform((text) => new Date(te
 
 const body = z.strictObject({
   from: z.string().max(200).optional(),
-  to: z.union([
-    z
-      .string()
-      .max(2000)
-      .transform((one) => [one]),
-    z.array(z.string().max(2000)).min(1),
-  ]),
+  to: z.union(
+    [
+      z
+        .string()
+        .max(2000)
+        .transform((one) => [one]),
+      z.array(z.string().max(2000)).min(1),
+    ],
+    'write a recipient, or a list of them',
+  ),
   text: z.string().default(''),
   /** BCP 47. */
   language: z.string().max(35).default(''),

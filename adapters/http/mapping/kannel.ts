@@ -48,6 +48,7 @@ export function formOfHeaders(
   const form = new Map([...query, ['text', body] as const]);
   const [, charset] = /;\s*charset="?([^";]+)/i.exec(contentType) ?? [];
   if (charset !== undefined) form.set('charset', Buffer.from(charset.trim()));
+  if (/^application\/octet-stream\b/i.test(contentType) && !form.has('coding')) form.set('coding', Buffer.from('1'));
   for (const [name, value] of Object.entries(headers)) {
     if (!name.startsWith('x-kannel-') || typeof value !== 'string') continue;
     const parameter = name.slice('x-kannel-'.length);

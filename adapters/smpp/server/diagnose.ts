@@ -7,16 +7,10 @@ const shortPassword = 8;
 
 export async function* diagnose(options: ServerOptions): AsyncIterable<Finding> {
   yield* lookAtListeners(options);
-  const owners = new Map<string, string>();
   for (const [name, account] of Object.entries(options.accounts)) {
     if (account.password.length < shortPassword && account.allow.length === 0) {
       const what = `account ${name}: a short password is all that keeps strangers out`;
       yield { state: 'warning', what, advice: 'set allow to the addresses that it binds from' };
-    }
-    for (const number of account.numbers) {
-      const other = owners.get(number);
-      if (other === undefined) owners.set(number, name);
-      else yield { state: 'failed', what: `${number} belongs to ${other} and to ${name}`, advice: 'leave it to one' };
     }
     if (account.numbers.length + account.senders.length === 0 && account.defaultSender === undefined) {
       const what = `account ${name} may send as nobody`;

@@ -138,6 +138,27 @@ test('Kannel POST: the text is the body, the rest X-Kannel headers', async (t) =
   assert.equal(hub.draftsOf('message')[0]?.sms?.binary?.udh, '050415820000');
 });
 
+test('Kannel POST: octets are octets without a coding, and text with one that says so', async (t) => {
+  const { hub, ask } = await open(t);
+  const headers = {
+    'x-kannel-username': 'shop',
+    'x-kannel-password': password,
+    'x-kannel-to': '+447700900123',
+    'content-type': 'application/octet-stream',
+  };
+  await ask('/cgi-bin/sendsms', { method: 'POST', headers, body: Buffer.from([1, 0xff]) });
+  await ask('/cgi-bin/sendsms', { method: 'POST', headers: { ...headers, 'x-kannel-coding': '0' }, body: 'ring' });
+  const [octets, text] = hub.draftsOf('message');
+  assert.equal(octets?.sms?.binary?.data, 'Af8=');
+  assert.deepEqual(text?.text, { '': 'ring' });
+});
+
+test('RFC 9110 s.9.2.1: HEAD sends nothing', async (t) => {
+  const { hub, ask } = await open(t);
+  const { status } = await ask(`/cgi-bin/sendsms?${login}&to=%2B447700900123&text=hi`, { method: 'HEAD' });
+  assert.deepEqual([status, hub.drafts.length], [404, 0]);
+});
+
 async function reported(t: Parameters<typeof open>[0], mask: number, receipts: Array<Partial<EventOf<'receipt'>>>) {
   const { adapter, hub, app, sendsms } = await open(t, { getUrl: 'http://127.0.0.1:9/never' });
   const dlrUrl = encodeURIComponent(`${app.url}/dlr?d=%d&p=%p&P=%P&A=%A`);

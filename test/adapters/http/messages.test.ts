@@ -48,7 +48,7 @@ test('what is refused for one recipient is said of that one', async (t) => {
 test('each wrong member is named', async (t) => {
   const { post, ask } = await open(t);
   for (const [value, what] of [
-    [{ text: 'hi' }, /^to: /],
+    [{ text: 'hi' }, /^to: write a recipient, or a list of them$/],
     [{ to: '+447700900123' }, /^text: is missing/],
     [{ to: '+447700900123', text: 'x', txt: 'y' }, /txt/],
     [{ to: '+447700900123', text: 'x', expiresAt: 'soon' }, /^expiresAt: /],
@@ -68,18 +68,29 @@ test('RFC 6750, RFC 7617: a token or a password, and neither from elsewhere', as
   const status = async (authorization: string) => (await ask('/messages/none', { headers: { authorization } })).status;
   const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
   assert.equal(await status(basic(`shop:${password}`)), 404);
-  assert.equal(await status(basic('shop:wrong')), 403);
-  assert.equal(await status('Bearer of bad news'), 403);
-  assert.equal(await status(''), 403);
+  assert.equal(await status(basic('shop:wrong')), 401);
+  assert.equal(await status('Bearer of bad news'), 401);
+  assert.equal(await status(''), 401);
   const { ask: elsewhere } = await open(t, { allowFrom: ['192.0.2.0/24'] });
-  assert.equal((await elsewhere('/messages/none')).status, 403);
+  assert.equal((await elsewhere('/messages/none')).status, 401);
+});
+
+test('RFC 9110 s.15.5.2: who shows no credentials is asked for them, who is known and may not is refused', async (t) => {
+  const { ask, post } = await open(t);
+  const stranger = await ask('/messages/none', { headers: { authorization: '' } });
+  assert.deepEqual(
+    [stranger.status, stranger.headers.get('www-authenticate')],
+    [401, 'Basic realm="dragoman", Bearer'],
+  );
+  const refused = await post({ from: '+15551234567', to: '+447700900123', text: 'hi' });
+  assert.deepEqual([refused.status, refused.headers.get('www-authenticate')], [403, null]);
 });
 
 test('ten wrong passwords from one address, and it must wait', async (t) => {
   const { ask, hub } = await open(t);
   const wrong = { headers: { authorization: 'Bearer wrong' } };
   hub.clock = Date.UTC(2026, 0, 1);
-  for (let i = 0; i < 10; i++) assert.equal((await ask('/messages/none', wrong)).status, 403);
+  for (let i = 0; i < 10; i++) assert.equal((await ask('/messages/none', wrong)).status, 401);
   const waiting = await ask('/messages/none');
   assert.equal(waiting.status, 429);
   assert.equal(waiting.headers.get('retry-after'), '60');
@@ -187,6 +198,8 @@ test('requests that are too long, pages that are not there: an answer, and no me
   const { hub, post, ask } = await open(t, {}, { maxBodyBytes: 1024 });
   assert.equal((await post({ to: '+447700900123', text: 'x'.repeat(2000) })).status, 413);
   assert.equal((await ask('/nowhere')).status, 404);
+  const broken = await ask('/messages/%ff');
+  assert.deepEqual([broken.status, Object.keys((await broken.json()) as object)], [400, ['reason', 'text']]);
   assert.equal(
     (await post({ to: Array.from({ length: 101 }, (_, i) => `+4477009${i}`.padEnd(13, '0')), text: '' })).status,
     413,

@@ -16,7 +16,7 @@ test('hot reload: accounts that come, go or change hold from the next request on
   assert.equal(await say(), 429, 'what was used up stays used up');
   assert.equal(await say(asFresh), 202);
   await adapter.reconfigure(options.parse({ accounts: { fresh }, maxRecipients: 1 }));
-  assert.equal((await ask('/messages/x')).status, 403);
+  assert.equal((await ask('/messages/x')).status, 401);
   assert.equal((await post({ to: ['+447700900123', '+447700900124'], text: 'hi' }, asFresh)).status, 413);
   const said = { text: { '': 'hi' }, wants: [] };
   const event = sampleEvent('message', 'tel:+447700900123', 'tel:88222;phone-context=apps.invalid', said);

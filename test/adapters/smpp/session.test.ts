@@ -132,6 +132,24 @@ describe('session', () => {
     await peer.next('unbind_resp');
     await peer.ended();
   });
+  test('SMPP 3.4 s.4.2: what we asked before its unbind may still be answered, for two seconds', async () => {
+    const { session, peer, clock, closed } = await bound();
+    const asked = [1, 2].map((n) => session.request('submit_sm', submit(n).body));
+    const fates = Promise.allSettled(asked);
+    const [first] = [await peer.next('submit_sm'), await peer.next('submit_sm')];
+    peer.send({ command: 'unbind', sequence_number: 5 });
+    peer.answer(first, 0, { message_id: 'a' });
+    await turn();
+    assert.deepEqual(closed, []);
+    clock.now += 2000;
+    session.tick();
+    await peer.next('unbind_resp');
+    await peer.ended();
+    assert.deepEqual(
+      (await fates).map(({ status }) => status),
+      ['fulfilled', 'rejected'],
+    );
+  });
   test('SMPP 3.4 s.4.2: an answer that does not come holds up no unbind for longer than a response may take', async () => {
     const { session, peer, clock, answerWith } = await bound();
     answerWith(() => new Promise(() => {}));

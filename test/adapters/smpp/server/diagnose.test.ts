@@ -25,18 +25,17 @@ test('doctor: accounts that are in order', async () => {
   assert.deepEqual(await findings({ accounts: { shop: good } }), ['ok: 1 accounts']);
 });
 
-test('doctor: a number of two, an account without a sender, a short password, passwords in the clear, no certificate', async () => {
+test('doctor: an account without a sender, a short password, passwords in the clear, no certificate', async () => {
   const found = await findings({
     listen: [{ host: '0.0.0.0' }, { tls: { cert: '/nonexistent', key: '/nonexistent' } }],
-    accounts: { shop: good, other: good, mute: { password: 'x' } },
+    accounts: { shop: good, mute: { password: 'x' } },
   });
   const expected = [
     /^warning: 0\.0\.0\.0:2775: passwords and texts travel in the clear$/,
     /^failed: 127\.0\.0\.1:2775: ENOENT/,
-    /^failed: \+447700900100 belongs to shop and to other$/,
     /^warning: account mute: a short password/,
     /^failed: account mute may send as nobody$/,
-    /^ok: 3 accounts$/,
+    /^ok: 2 accounts$/,
   ];
   assert.equal(found.length, expected.length);
   for (const [index, pattern] of expected.entries()) assert.match(found[index] ?? '', pattern);
