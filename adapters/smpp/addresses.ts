@@ -22,7 +22,7 @@ export interface SmeAddress {
 
 export type AddressRules = PhoneRules;
 
-const ton = { unknown: 0, international: 1, national: 2, networkSpecific: 3, alphanumeric: 5 } as const;
+export const ton = { unknown: 0, international: 1, national: 2, networkSpecific: 3, alphanumeric: 5 } as const;
 const npi = { unknown: 0, isdn: 1 } as const;
 
 /** What a PDU says about somebody. Throws GatewayError `malformed` when it says nothing. */

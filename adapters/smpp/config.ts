@@ -80,6 +80,10 @@ const fields = z.strictObject({
     .describe('51 (0x33), 52 (0x34) or 80 (0x50): SMPP 3.3, 3.4 or 5.0; lowered to what the SMS centre says it speaks'),
   source: typeOf.optional().describe('TON and NPI of senders; default: by the form of the number'),
   destination: typeOf.optional().describe('TON and NPI of recipients; default: by the form of the number'),
+  adapt: z
+    .array(z.enum(['numbering']))
+    .default(['numbering'])
+    .describe('what may change once the SMS centre refuses it: TON and NPI (never those configured above)'),
   addressRange: z.string().max(40).default('').describe('numbers whose messages the SMS centre should send here'),
   serviceType: z.string().max(5).default('').describe('service_type of what we submit'),
   window: z.number().int().min(1).max(1000).default(10).describe('requests without a response at once, over all binds'),

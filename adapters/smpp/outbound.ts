@@ -10,6 +10,8 @@ import { type Exchange, measure } from './exchange.ts';
 import { type Fate, fateOf, lostWords, worstOf } from './fates.ts';
 import { ConfiguredTlvs, tlvsFor } from './hints.ts';
 import { fromEvent, noticeOf, planOf, type SubmitFields, toReceipt, toSubmission } from './mapping.ts';
+import { Numbering, type Writing } from './numbering.ts';
+import { nextReference, type Progress, Progresses } from './progress.ts';
 import type { ReceiptBook } from './receipts/book.ts';
 import type { PartRecord } from './receipts/records.ts';
 import type { Unsure } from './receipts/unsure.ts';
@@ -25,16 +27,6 @@ export interface OutboundParts {
   readonly version: () => number;
 }
 
-/** How far earlier attempts came. */
-interface Progress {
-  readonly reference: number;
-  /** Parts that the SMSC took, and parts of which nobody knows and which are not to be doubled. */
-  readonly taken: number[];
-  readonly assumed: number[];
-  /** What the SMSC called those that it took, in the order of its answers. */
-  readonly ids: string[];
-}
-
 /** What comes back with a response, late ones too. */
 interface Context {
   readonly record: PartRecord;
@@ -43,18 +35,23 @@ interface Context {
   readonly dueAt?: number;
   /** No receipt was asked for. */
   readonly isUntracked: boolean;
+  /** How its numbers are written where it goes. */
+  readonly writing: Writing;
   messageId?: string;
 }
-
-const referenceMs = 3 * 86_400_000;
 
 export class Outbound {
   readonly #parts: OutboundParts;
   readonly #tlvs: ConfiguredTlvs;
+  readonly #numbering: Numbering;
+  readonly #progresses: Progresses;
 
   constructor(parts: OutboundParts) {
     this.#parts = parts;
     this.#tlvs = new ConfiguredTlvs(parts.options);
+    const { options, book, hub } = parts;
+    this.#numbering = new Numbering({ options, learnt: book.learnt, log: hub.log, now: () => hub.now() });
+    this.#progresses = new Progresses(hub.state);
   }
 
   /** As the SMSC takes it now. */
@@ -68,7 +65,7 @@ export class Outbound {
     const plan = planOf(event, options);
     hub.trace.hop(event.id, { direction: 'outbound', what: plan.reason });
     const common = fromEvent(event, options, hub.now());
-    const progress = await this.#progress(event, common, plan);
+    const progress = await this.#progresses.of(event.id, common, plan.bodies.length, this.#lifeMs(event));
     const parts = toParts(plan, options.concat, progress.reference);
     const left = parts
       .map((_, index) => index)
@@ -93,10 +90,11 @@ export class Outbound {
     if (text === undefined) return {};
     const plan = this.#planNotice(receipt, text);
     const common = fromEvent(receipt, options, hub.now());
-    const parts = toParts(plan, 'udh8', plan.bodies.length > 1 ? await this.#reference(common) : 0);
+    const parts = toParts(plan, 'udh8', plan.bodies.length > 1 ? await nextReference(hub.state, common) : 0);
     refuseAborted(signal);
     const submissions = parts.map((part) => {
-      return { ...toSubmission(this.#options, common, plan, part, 0, this.#tlvs.between(receipt)), context: undefined };
+      const context = undefined;
+      return { ...toSubmission(this.#options, common, plan, part, 0, this.#tlvs.between(receipt)), context };
     });
     const fates = await this.#submit(submissions, receipt.id, signal);
     // A notice whose outcome is unknown is not worth a double.
@@ -131,23 +129,6 @@ export class Outbound {
     await this.#parts.unsure.named(response.body.message_id, { ...context.record, h: host });
   }
 
-  async #progress(event: Message, common: SubmitFields, plan: Plan): Promise<Progress> {
-    const { state } = this.#parts.hub;
-    if (plan.bodies.length === 1) return { reference: 0, taken: [], assumed: [], ids: [] };
-    const stored = await state.get(progressKey(event));
-    if (stored !== undefined) return JSON.parse(stored) as Progress;
-    const progress = { reference: await this.#reference(common), taken: [], assumed: [], ids: [] };
-    // Before anything is sent: a crash repeats parts under the same reference, and phones drop what they have.
-    await state.set(progressKey(event), JSON.stringify(progress), this.#lifeMs(event));
-    return progress;
-  }
-
-  /** TS 23.040 s.9.2.3.24.1: each text between two numbers has its own. */
-  #reference(common: SubmitFields): Promise<number> {
-    const { state } = this.#parts.hub;
-    return state.increment(`reference/${common.source_addr}/${common.destination_addr}`, 1, referenceMs);
-  }
-
   #submission(event: Message, common: SubmitFields, plan: Plan, parts: readonly Part[], index: number): Submission {
     const { receipts, passTlvs } = this.#parts.options;
     const part = parts[index] as Part;
@@ -155,23 +136,16 @@ export class Outbound {
     const isAsked = receipts === 'last-part' ? isLast : receipts !== 'none';
     const asked = isAsked ? (receipts === 'failure' ? 2 : 1) : 0;
     const record = this.#record(event, common, index, parts.length);
+    const writing = this.#numbering.of(common);
     const overdue = asked === 1 && event.wants.includes('delivered') ? this.#dueAt(event) : {};
-    const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked, ...overdue };
+    const context: Context = { record, ttlMs: this.#lifeMs(event), isUntracked: !isAsked, writing, ...overdue };
     const tlvs = tlvsFor(event.sms, passTlvs, this.#tlvs.between(event));
     return { ...toSubmission(this.#options, common, plan, part, asked, tlvs), context };
   }
 
-  #record(event: Message, { destination_addr = '', ...common }: SubmitFields, i: number, parts: number): PartRecord {
-    return {
-      e: event.id,
-      f: event.from,
-      t: event.to,
-      d: destination_addr,
-      o: [common.source_addr_ton ?? 0, common.source_addr_npi ?? 0, common.source_addr ?? ''],
-      i,
-      a: this.#parts.hub.now(),
-      n: this.#parts.options.receipts === 'last-part' ? 1 : parts,
-    };
+  #record(event: Message, common: SubmitFields, i: number, parts: number): PartRecord {
+    const n = this.#parts.options.receipts === 'last-part' ? 1 : parts;
+    return { e: event.id, f: event.from, t: event.to, ...numbersOf(common), i, a: this.#parts.hub.now(), n };
   }
 
   async #submit(submissions: readonly Submission[], message: string, signal: AbortSignal): Promise<Fate[]> {
@@ -180,15 +154,12 @@ export class Outbound {
       for (const ticket of tickets) ticket.cancel();
     };
     signal.addEventListener('abort', cancel, { once: true });
-    const { pacer, options } = this.#parts;
-    // The rest of a message that is refused for good would be a fragment.
-    const refused = (status: number) => {
-      if (statusError(status, options.statusReasons).isFinal) cancel();
-    };
+    const { pacer } = this.#parts;
     for (const submission of submissions) {
       const { source_addr, destination_addr } = submission.body;
       const lane = `${source_addr}/${destination_addr}`;
-      tickets.push(pacer.submit({ ...inVersion(this.#parts.version(), submission), lane, message, refused }));
+      const written = { ...inVersion(this.#parts.version(), submission), lane, message };
+      tickets.push(pacer.submit({ ...written, ...this.#inOtherWords(submission, message, cancel) }));
     }
     const fates = tickets.map(async ({ done }, at): Promise<Fate> => {
       try {
@@ -200,6 +171,23 @@ export class Outbound {
     const settled = await Promise.all(fates);
     signal.removeEventListener('abort', cancel);
     return settled;
+  }
+
+  /** What a refusal changes: the numbers are written otherwise, or the rest of the message is no more than a fragment. */
+  #inOtherWords({ body, context }: Submission, message: string, cancel: () => void) {
+    const { hub, options } = this.#parts;
+    const { writing } = (context as Context | undefined) ?? { writing: this.#numbering.of(body) };
+    const refused = (status: number, host: string) => {
+      if (writing.refused(status, host)) {
+        const what = `${options.submitWith}_resp ${statusName(status)}: the numbers are written otherwise`;
+        hub.trace.hop(message, { direction: 'inbound', what });
+        hub.metrics.count('rewritten_total', { status: statusName(status) });
+        return true;
+      }
+      if (statusError(status, options.statusReasons).isFinal) cancel();
+      return false;
+    };
+    return { refused, fieldsAt: (host: string) => writing.at(host) };
   }
 
   async #answered(exchange: Exchange, context: Context | undefined): Promise<Fate> {
@@ -222,7 +210,7 @@ export class Outbound {
       return statusError(response.command_status, options.statusReasons);
     if (context) {
       if ('message_id' in response.body) context.messageId = response.body.message_id;
-      await this.#remember(response, context, host).catch((error: Error) => {
+      await this.#took(response, context, host).catch((error: Error) => {
         // Sent is sent: to fail now would send it twice.
         hub.log.error({ event: context.record.e, why: error.message }, 'its receipt will not be understood');
       });
@@ -230,12 +218,16 @@ export class Outbound {
     return 'taken';
   }
 
+  async #took(response: ResponsePdu, context: Context, host: string): Promise<void> {
+    await Promise.all([context.writing.taken(host), this.#remember(response, context, host)]);
+  }
+
   async #remember(response: ResponsePdu, context: Context, host: string): Promise<void> {
-    const { record, ttlMs, isUntracked, dueAt } = context;
+    const { record, ttlMs, isUntracked, dueAt, writing } = context;
     if (isUntracked || !('message_id' in response.body)) return;
     const { message_id } = response.body;
     if (message_id === '') this.#parts.hub.metrics.count('empty_message_ids_total');
-    await this.#parts.book.accepted(message_id, { ...record, h: host }, ttlMs, dueAt);
+    await this.#parts.book.accepted(message_id, { ...record, ...numbersOf(writing.written), h: host }, ttlMs, dueAt);
   }
 
   /** Ends the attempt: returns when the SMSC has all parts, or may have; throws what stands in the way otherwise. */
@@ -249,7 +241,7 @@ export class Outbound {
     const { hub, options, unsure } = this.#parts;
     const { taken, assumed } = progress;
     if (taken.length + assumed.length < count) {
-      if (count > 1) await hub.state.set(progressKey(event), JSON.stringify(progress), this.#lifeMs(event));
+      if (count > 1) await this.#progresses.keep(event.id, progress, this.#lifeMs(event));
       throw worstOf(fates);
     }
     if (assumed.length > 0 && options.unknownOutcome === 'query') {
@@ -259,7 +251,7 @@ export class Outbound {
       const { id, from, to } = event;
       await hub.publish(toReceipt({ event: id, from, to, state: 'unknown', words: lostWords }));
     }
-    if (count > 1) await hub.state.delete(progressKey(event));
+    if (count > 1) await this.#progresses.forget(event.id);
   }
 
   #lifeMs(event: Message): number {
@@ -276,8 +268,10 @@ export class Outbound {
   }
 }
 
-function progressKey(event: Message): string {
-  return `progress/${event.id}`;
+/** As they are in the record of a part. */
+function numbersOf(fields: SubmitFields): Pick<PartRecord, 'd' | 'o'> {
+  const { source_addr_ton = 0, source_addr_npi = 0, source_addr = '', destination_addr = '' } = fields;
+  return { d: destination_addr, o: [source_addr_ton, source_addr_npi, source_addr] };
 }
 
 function took({ taken, ids }: Progress, index: number, submission: Submission | undefined): void {

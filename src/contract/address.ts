@@ -125,6 +125,12 @@ export function toE164(text: string, country?: string): string | undefined {
   return number?.isPossible() ? number.number : undefined;
 }
 
+/** `7700900123` for +447700900123 in GB, without a prefix; undefined for a number of another country. */
+export function nationalForm(number: string, country: string): string | undefined {
+  const found = parsePhoneNumberFromString(number);
+  return found?.country === country ? found.nationalNumber : undefined;
+}
+
 /** ISO 3166 code of a country whose numbering plan is known: `GB`. */
 export function isCountry(text: string): boolean {
   return isSupportedCountry(text);

@@ -16,8 +16,13 @@ export interface Submission extends Laned {
   readonly body: Partial<Body<'submit_sm'>>;
   readonly tlvs: readonly Tlv[];
   readonly context: unknown;
-  /** Called with a status that is neither good nor throttling, before anything more is sent. */
-  refused?(status: number): void;
+  /** What is written otherwise to that SMS centre. */
+  fieldsAt?(host: string): Partial<Body<'submit_sm'>> | undefined;
+  /**
+   * Called with a status that is neither good nor throttling, before anything more is sent. True: it goes out again, first
+   * of all, as `fieldsAt` now says.
+   */
+  refused?(status: number, host: string): boolean;
 }
 
 interface Item extends Laned {
@@ -202,7 +207,9 @@ export class Pacer {
     this.#sessions.delete(session);
     this.#sessions.set(session, load);
     this.flow.sent();
-    session.request<'submit_sm' | 'data_sm'>(command, body, tlvs, context).then(
+    const fields = item.submission.fieldsAt?.(session.host);
+    const said = fields ? { ...body, ...fields } : body;
+    session.request<'submit_sm' | 'data_sm'>(command, said, tlvs, context).then(
       (exchange) => this.#answered(item, exchange, session, epoch),
       (error: Error) => {
         if (item.state !== 'settled') {
@@ -223,13 +230,17 @@ export class Pacer {
       this.flow.answered(response, tookMs, epoch, this.#now());
     }
     if (item.state === 'settled') this.#limits.late(response, item.submission.context, host);
-    else if (isThrottled && this.#sessions.size > 0) this.#repeat(item);
+    else if (this.#sessions.size > 0 && (isThrottled || this.#isRewritten(item, exchange))) this.#repeat(item);
     else {
       this.#settled(item);
-      if (response.command_status !== 0) item.submission.refused?.(response.command_status);
       item.resolve(exchange);
     }
     this.#left(item, session);
+  }
+
+  #isRewritten({ submission, cancelledAt }: Item, { response, host }: Exchange): boolean {
+    if (response.command_status === 0 || cancelledAt !== undefined) return false;
+    return submission.refused?.(response.command_status, host) ?? false;
   }
 
   #repeat(item: Item): void {

@@ -27,12 +27,16 @@ interface HostFacts {
   codings?: string[];
   /** Keys of ids that it gives to every message. */
   constants?: string[];
+  /** TON and NPI that it takes where it refused ours: `to number` is `0/1`. */
+  numbering?: Record<string, string>;
 }
 
 /** Of the account as a whole: a message's receipts may come from several hosts. */
 interface Facts {
   parts?: PartDialect;
 }
+
+type ListKind = Exclude<keyof HostFacts, 'idRules' | 'names' | 'numbering'>;
 
 const key = 'learnt/carrier';
 const hostPrefix = 'learnt/host/';
@@ -110,10 +114,22 @@ export class Learnt {
   }
 
   /** One more of a kind; what is known already costs nothing. */
-  async noteOne(host: string, kind: Exclude<keyof HostFacts, 'idRules' | 'names'>, value: string): Promise<void> {
+  async noteOne(host: string, kind: ListKind, value: string): Promise<void> {
     const known = this.#hosts.get(host)?.[kind] ?? [];
     if (known.includes(value) || known.length >= mostOfEach) return;
     await this.#noteHost(host, { [kind]: [...known, value] });
+  }
+
+  hasNumbering(host: string): boolean {
+    return this.#hosts.get(host)?.numbering !== undefined;
+  }
+
+  numbering(host: string, kind: string): string | undefined {
+    return this.#hosts.get(host)?.numbering?.[kind];
+  }
+
+  async noteNumbering(host: string, kind: string, types: string): Promise<void> {
+    await this.#noteHost(host, { numbering: { ...this.#hosts.get(host)?.numbering, [kind]: types } });
   }
 
   async noteConstant(host: string, id: string): Promise<void> {
@@ -158,6 +174,7 @@ export class Learnt {
   row(host: string): Readonly<Record<string, string>> {
     const { receiptIds, partReceipts } = this.#pins;
     const { idRules: rules, ids, dialects, dates, numbers, codings, constants } = this.#hosts.get(host) ?? {};
+    const adopted = Object.entries(this.#hosts.get(host)?.numbering ?? {}).map(([kind, types]) => `${kind} ${types}`);
     const pinned = (value: string, isPinned: boolean) => (isPinned ? `${value} (pinned)` : value);
     const seen = (values: readonly string[] | undefined) => values?.join('; ') ?? 'not seen yet';
     return {
@@ -169,6 +186,7 @@ export class Learnt {
       constantIds: constants?.join(' ') ?? '',
       numbers: seen(numbers),
       codings: seen(codings),
+      adopted: adopted.join('; '),
     };
   }
 }
