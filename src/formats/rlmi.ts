@@ -91,16 +91,20 @@ function readInstance({ attributes }: XmlElement): RlmiInstance[] {
 
 /**
  * A whole body and its type. `boundary` is a token that stands in none of the contents, and is not quoted: Linphone takes the
- * quotes for a part of it. The root's Content-ID is `rlmi@` and the boundary.
+ * quotes for a part of it. The root's Content-ID is `rlmi@` and the boundary. `plainIds` are for Linphone too: it compares
+ * them, and the name of their header, octet for octet, and `cid` has no brackets.
  */
 export function formatListNotice(
   rlmi: Rlmi,
   contents: ReadonlyMap<string, { type: string; content: string }>,
-  boundary: string,
+  { boundary, plainIds = false }: { boundary: string; plainIds?: boolean },
 ): { type: string; content: string } {
   const root = `rlmi@${boundary}`;
-  let content = partText(boundary, root, `${rlmiType};charset="UTF-8"`, formatRlmi(rlmi));
-  for (const [cid, part] of contents) content += partText(boundary, cid, part.type, part.content);
+  const part = (cid: string, type: string, text: string) =>
+    `--${boundary}\r\nContent-Transfer-Encoding: binary\r\n${plainIds ? `Content-Id: ${cid}` : `Content-ID: <${cid}>`}\r\n` +
+    `Content-Type: ${type}\r\n\r\n${text}\r\n`;
+  let content = part(root, `${rlmiType};charset="UTF-8"`, formatRlmi(rlmi));
+  for (const [cid, { type, content: text }] of contents) content += part(cid, type, text);
   return {
     type: `${listType};type="${rlmiType}";start="<${root}>";boundary=${boundary}`,
     content: `${content}--${boundary}--\r\n`,
@@ -122,10 +126,6 @@ export function formatRlmi({ uri, version, fullState, resources }: Rlmi): string
   }
   const attributes = `uri="${escapeValue(uri)}" version="${version}" fullState="${fullState}"`;
   return `<?xml version="1.0" encoding="UTF-8"?>\n<list xmlns="${namespace}" ${attributes}>${body}</list>\n`;
-}
-
-function partText(boundary: string, cid: string, type: string, content: string): string {
-  return `--${boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <${cid}>\r\nContent-Type: ${type}\r\n\r\n${content}\r\n`;
 }
 
 function contentIdOf(part: MimePart): string {

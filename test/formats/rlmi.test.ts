@@ -87,7 +87,9 @@ test('RFC 4662 s.5: what is written reads as it was, whatever stands in names an
       { uri: 'sip:b@h', instances: [{ id: 'j', state: 'active', cid: 'c@h' }] },
     ],
   };
-  const written = formatListNotice(rlmi, new Map([['c@h', { type: 'application/pidf+xml', content: 'doc' }]]), 'b1');
+  const written = formatListNotice(rlmi, new Map([['c@h', { type: 'application/pidf+xml', content: 'doc' }]]), {
+    boundary: 'b1',
+  });
   const read = readListNotice(whole(written.content, written.type));
   assert.deepEqual(read.rlmi, rlmi);
   assert.deepEqual([...read.parts.keys()], ['c@h']);

@@ -27,6 +27,7 @@ const packages = {
   baresip: { program: '/usr/bin/baresip', packages: ['baresip-core'] },
   sipp: { program: '/usr/bin/sipp', packages: ['sip-tester'] },
   linphone: { program: '/usr/bin/linphone-daemon', packages: ['linphone-cli'] },
+  python: { program: '/usr/bin/python3', packages: ['python3'] },
   ofono: { program: '/usr/sbin/ofonod', packages: ['ofono', 'dbus'] },
   kannel: { program: '/usr/sbin/bearerbox', packages: ['kannel'] },
   'net-smpp': { program: '/usr/share/perl5/Net/SMPP.pm', packages: ['libnet-smpp-perl'] },

@@ -72,7 +72,8 @@ export class ListPackage implements EventPackage {
   }
 
   async begin(watch: Watch, asked: Asked): Promise<'active'> {
-    const list = this.#open(watch, this.#urisFor(watch, asked));
+    const isLinphone = /linphone/i.test(asked.request?.headers.get('User-Agent') ?? '');
+    const list = this.#open(watch, this.#urisFor(watch, asked), isLinphone);
     if (asked.expiresMs === 0) this.#polled.set(watch, list);
     else this.#enter(list);
     await Promise.all(list.members.map((member) => this.#begin(member, asked)));
@@ -93,8 +94,9 @@ export class ListPackage implements EventPackage {
   }
 
   resume(watch: Watch): void {
-    const uris = this.#configured.get(watch.presentity.toLowerCase())?.members ?? readNote(watch.note).members ?? [];
-    const list = this.#open(watch, uris);
+    const { members = [], isLinphone = false } = readNote(watch.note);
+    const uris = this.#configured.get(watch.presentity.toLowerCase())?.members ?? members;
+    const list = this.#open(watch, uris, isLinphone);
     this.#live.set(watch, list);
     for (const { watcher } of list.members) this.#watchers.enter(watcher);
   }
@@ -115,6 +117,10 @@ export class ListPackage implements EventPackage {
     return (this.#live.get(watch) ?? this.#polled.get(watch))?.body(isFull);
   }
 
+  nameFor(watch: Watch): string {
+    return (this.#live.get(watch) ?? this.#polled.get(watch))?.isLinphone ? 'Presence' : this.name;
+  }
+
   /** For operators: the members. */
   *rows(): Iterable<ViewRow> {
     for (const [{ watcher, presentity: list }, { members }] of this.#live) {
@@ -131,12 +137,13 @@ export class ListPackage implements EventPackage {
     }
   }
 
-  #open(watch: Watch, uris: readonly string[]): ServedList {
+  #open(watch: Watch, uris: readonly string[], isLinphone: boolean): ServedList {
     const isConfigured = this.#configured.has(watch.presentity.toLowerCase());
     return new ServedList(
       watch,
       { uris, isConfigured },
       {
+        isLinphone,
         packageOf: (presentity) => this.#parts.packages.find((one) => one.takes?.(presentity) ?? true),
         ended: (member) => {
           void this.#end(member);

@@ -10,11 +10,15 @@ import { type ListOfMembers, Member } from './member.ts';
 export interface ListNote {
   /** Absent where the configuration says it. */
   members?: readonly string[];
+  /** See ServedListParts. */
+  isLinphone?: boolean;
   /** Whom the watcher may not see, or who is nobody: not asked again. */
   ended: Readonly<Record<string, EndReason>>;
 }
 
 export interface ServedListParts {
+  /** Its watcher is Linphone, which shows nobody unless Content-IDs are plain and the event is `Presence`. */
+  isLinphone: boolean;
   packageOf(presentity: Address): EventPackage | undefined;
   /** A member has ended, for good. */
   ended(member: Member): void;
@@ -48,6 +52,10 @@ export class ServedList implements ListOfMembers {
     });
   }
 
+  get isLinphone(): boolean {
+    return this.#parts.isLinphone;
+  }
+
   ended(member: Member): void {
     this.#parts.ended(member);
   }
@@ -56,7 +64,8 @@ export class ServedList implements ListOfMembers {
   note(): string {
     const ended = this.members.flatMap(({ uri, reason }) => (reason === undefined ? [] : [[uri, reason] as const]));
     const members = this.#isConfigured ? {} : { members: this.members.map(({ uri }) => uri) };
-    return JSON.stringify({ ...members, ended: Object.fromEntries(ended) } satisfies ListNote);
+    const dialect = this.isLinphone ? { isLinphone: true } : {};
+    return JSON.stringify({ ...members, ...dialect, ended: Object.fromEntries(ended) } satisfies ListNote);
   }
 
   /** s.4.5: the first is whole, as is the answer to each refresh; the others name those alone with whom something is new. */
@@ -77,7 +86,9 @@ export class ServedList implements ListOfMembers {
     this.#isTold = true;
     if (!fullState && resources.length === 0) return undefined;
     const { presentity, version } = this.watch;
-    return formatListNotice({ uri: presentity, version, fullState, resources }, contents, boundary);
+    return formatListNotice({ uri: presentity, version, fullState, resources }, contents, {
+      ...{ boundary, plainIds: this.isLinphone },
+    });
   }
 }
 

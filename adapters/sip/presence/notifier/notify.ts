@@ -42,8 +42,10 @@ export function etagOf({ type, content, headers = [] }: Body): string {
   return createHash('sha1').update(type).update(headers.join()).update(content).digest('base64url').slice(0, 16);
 }
 
-function eventOf({ eventPackage, eventId }: Subscription): string {
-  return eventId === undefined ? eventPackage.name : `${eventPackage.name};id=${eventId}`;
+function eventOf(subscription: Subscription): string {
+  const { eventPackage, eventId } = subscription;
+  const name = eventPackage.nameFor?.(subscription) ?? eventPackage.name;
+  return eventId === undefined ? name : `${name};id=${eventId}`;
 }
 
 function stateOf(subscription: Subscription, now: number): string {

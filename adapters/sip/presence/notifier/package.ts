@@ -50,6 +50,8 @@ export interface EventPackage {
   readonly extension?: string;
   /** Seconds. Wishes below `least` are 423, above `most` are shortened, and without a number they are `usual`. */
   readonly expires: { readonly least: number; readonly usual: number; readonly most: number };
+  /** What NOTIFY calls it, where a watcher knows it by another spelling. */
+  nameFor?(watch: Watch): string;
   /** At least so long between two NOTIFY that tell of changes. */
   readonly pauseMs: number;
   /**

@@ -21,7 +21,9 @@ function notifyList(
     contents.set(`${name}@cid`, { type: 'application/pidf+xml', content });
     return { uri: `sip:${name}@h`, instances: [{ id: '1', state: 'active', cid: `${name}@cid` }] };
   });
-  const { type, content } = formatListNotice({ uri: 'sip:list@h', version, fullState, resources }, contents, 'b1');
+  const { type, content } = formatListNotice({ uri: 'sip:list@h', version, fullState, resources }, contents, {
+    boundary: 'b1',
+  });
   return made.notify(`${state};expires=3600`, { type, body: content, more: ['Require: eventlist'] });
 }
 

@@ -57,8 +57,11 @@ const tellOf = (site: Site, from: string, availability: 'available' | 'away' | '
   site.tell({ from: parseAddress(`${from};gr=phone`), availability, ...more });
 
 /** Both have said yes and are there; the last NOTIFY said so. */
-async function watched(site = new Site()): Promise<{ site: Site; first: Answer & { callId: string } }> {
-  const first = await site.subscribe(asksFor([alice, dave]));
+async function watched(
+  site = new Site(),
+  asking: Asking = {},
+): Promise<{ site: Site; first: Answer & { callId: string } }> {
+  const first = await site.subscribe(asksFor([alice, dave], asking));
   for (const from of [alice, dave]) {
     await site.approve('approve', from);
     await tellOf(site, from, 'available');
@@ -316,4 +319,23 @@ test('reference sip 2: operators see the members of a list, each with its own st
     rows.map(({ presentity, state }) => `${presentity} ${state}`),
     [`${alice} active`, `${dave} terminated`],
   );
+});
+
+test('reference sip 2: Linphone is told of a list in its own dialect, after a restart too, and nobody else is', async () => {
+  const userAgent = ['User-Agent', 'LinphoneAndroid/5.2 (Pixel) LinphoneSDK/5.3'] as const;
+  const { site } = await watched(new Site(), { more: [userAgent] });
+  const said = () => [
+    site.last.request.headers.get('Event'),
+    [...site.last.body.matchAll(/Content-Id: (\S+)/g)].every(([, id]) => !id?.includes('<')),
+    site.last.body.includes('Content-ID'),
+  ];
+  assert.deepEqual(said(), ['Presence', true, false]);
+  assert.match(told(site), /alice active open/, 'it reads as the standard has it');
+  await site.restart();
+  await tellOf(site, alice, 'away');
+  await site.advance(10_000);
+  assert.deepEqual(said(), ['Presence', true, false]);
+  const { site: other } = await watched(new Site(), { more: [['User-Agent', 'baresip v1.0.0']] });
+  assert.equal(other.last.request.headers.get('Event'), 'presence');
+  assert.match(other.last.body, /Content-ID: </);
 });

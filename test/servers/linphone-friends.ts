@@ -1,4 +1,5 @@
-// linphonec (Debian linphone-cli): the same phone with a list of friends, all watched with one SUBSCRIBE (RFC 5367).
+// liblinphone (Debian linphone-cli) with a list of friends, all watched with one SUBSCRIBE (RFC 5367). Linphone's own programs
+// without a screen do not say how friends are; `linphone-friends.py` says what its windows show: `sip:... online Online: note`.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
@@ -10,19 +11,24 @@ export interface FriendsOptions {
   /** UDP, on loopback. */
   registrar: number;
   friends: readonly string[];
-  /** Where the list is subscribed to. */
-  listServer: string;
+  /** Where the list is subscribed to; without it each friend is. */
+  listServer?: string;
+  /** The list lies there, and is not sent along. */
+  isListKnown?: boolean;
 }
 
 /** It registers and subscribes by itself. */
-export async function startLinphonec(options: FriendsOptions): Promise<ServerProcess> {
-  const { user, domain, password, registrar, friends, listServer } = options;
+export async function startLinphoneFriends(options: FriendsOptions): Promise<ServerProcess> {
+  const { user, domain, password, registrar, friends, listServer, isListKnown = false } = options;
   const [port = 0] = await freePorts(1);
-  const folder = temporaryFolder('linphonec');
+  const folder = temporaryFolder('linphone-friends');
   mkdirSync(join(folder.path, '.local/share/linphone'), { recursive: true });
   const config = join(folder.path, 'linphonerc');
   const sections = {
-    sip: { sip_port: port, sip_tcp_port: 0, sip_tls_port: 0, guess_hostname: 0, default_proxy: 0, rls_uri: listServer },
+    sip: {
+      ...{ sip_port: port, sip_tcp_port: 0, sip_tls_port: 0, guess_hostname: 0, default_proxy: 0 },
+      ...(listServer === undefined ? {} : { rls_uri: listServer }),
+    },
     net: { friendlist_subscription_enabled: 1 },
     auth_info_0: { username: user, passwd: password, realm: `"${domain}"`, domain, algorithm: 'SHA-256' },
     proxy_0: {
@@ -38,11 +44,11 @@ export async function startLinphonec(options: FriendsOptions): Promise<ServerPro
   ]);
   writeFileSync(config, `${lines.join('\n')}\n`);
   const env = { HOME: folder.path, XDG_DATA_HOME: join(folder.path, '.local/share') };
-  const phone = await startServer('/usr/bin/linphonec', {
-    args: ['-c', config],
+  const script = join(import.meta.dirname, 'linphone-friends.py');
+  const phone = await startServer('/usr/bin/python3', {
+    args: [script, config, ...(isListKnown ? ['bodyless'] : [])],
     env,
-    hasInput: true,
-    readyLine: /linphonec/,
+    readyLine: /^ready$/m,
   });
   return {
     ...phone,
