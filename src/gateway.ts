@@ -7,6 +7,7 @@ import {
   type Address,
   asGatewayError,
   GatewayError,
+  type People,
   parseAddress,
   parseEvent,
   schemeOf,
@@ -81,6 +82,7 @@ export class Gateway implements GatewayView {
     for (const { name, module, options } of config.instances) {
       const parts = { name, module, options, hub: this.#hub, queue: stores.queue, store: stores.state, correlation };
       const own = {
+        people: this.#people,
         traces: this.#traces,
         captures: this.#captures,
         records: this.#recordsOf(name, config),
@@ -228,6 +230,13 @@ export class Gateway implements GatewayView {
     const named = new Set(instances.map(({ name }) => name));
     for (const name of this.#instances.keys()) if (!named.has(name)) said.push(`${name}: goes with a restart`);
     return said;
+  }
+
+  get #people(): People {
+    return {
+      enter: (addresses) => this.#directory.enter({ addresses }),
+      remove: (addresses) => this.#directory.remove({ addresses }),
+    };
   }
 
   #recordsOf(name: string, { cdr }: Config): CallRecords | undefined {

@@ -1,5 +1,5 @@
 // What an instance stands on, and what of it it lends to its adapter and to the courier that delivers.
-import type { Adapter, Hub as AdapterHub, AdapterModule, Log, Metrics } from './contract/index.ts';
+import type { Adapter, Hub as AdapterHub, AdapterModule, Log, Metrics, People } from './contract/index.ts';
 import type { CallRecords } from './hub/call-records.ts';
 import type { Captures } from './hub/capture.ts';
 import type { Correlation } from './hub/correlation.ts';
@@ -15,6 +15,7 @@ export interface InstanceParts {
   readonly module: AdapterModule;
   readonly options: unknown;
   readonly hub: Hub;
+  readonly people: People;
   readonly queue: Queue;
   readonly store: StateStore;
   readonly correlation: Correlation;
@@ -27,12 +28,13 @@ export interface InstanceParts {
 }
 
 export function adapterHub(parts: InstanceParts, schedule: Schedule, status: AdapterHub['status']): AdapterHub {
-  const { name, hub, store, traces, captures, log, metrics, now } = parts;
+  const { name, hub, people, store, traces, captures, log, metrics, now } = parts;
   return {
     instance: name,
     publish: (draft) =>
       draft.type === 'message' && schedule.isEarly(draft) ? schedule.keep(draft) : hub.publish(name, draft),
     withdraw: (id) => schedule.withdraw(id),
+    people,
     status,
     state: store.namespace(`instance/${name}`),
     trace: {

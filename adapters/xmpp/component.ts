@@ -20,10 +20,12 @@ import { barrierPeer, type ComponentOptions, type XmppOptions } from './config.t
 import type { ConnectionOptions } from './connection.ts';
 import { readError } from './errors.ts';
 import { Inbox } from './inbox.ts';
+import { oneEach } from './mapping/multicast.ts';
 import { peopleOf } from './mapping/people.ts';
 import { fromPresence, fromSubscription } from './mapping/presence.ts';
 import { toEvents } from './mapping/to-events.ts';
 import { PresenceDesk } from './presence.ts';
+import { Registrations } from './registration.ts';
 import { errorReply } from './replies.ts';
 import { answerIq } from './services.ts';
 import { Session, type SessionState } from './session.ts';
@@ -36,9 +38,11 @@ export class Component {
   readonly session: Session;
   readonly #hub: Hub;
   readonly #log: SparingLog;
+  readonly #maxRecipients: number;
   readonly #inbox: Inbox;
   readonly #presence: PresenceDesk;
   readonly watches: Watches;
+  readonly registrations: Registrations;
   readonly #shown: Shown;
 
   constructor(
@@ -51,6 +55,8 @@ export class Component {
     this.options = component;
     this.#hub = hub;
     this.#log = new SparingLog(hub.log, () => hub.now());
+    this.#maxRecipients = options.maxRecipients;
+    this.registrations = new Registrations(component.domain, hub, () => component.registration);
     this.session = new Session(
       { ...connectionOptions(options, component), ...options, barrierPeer: barrierPeer(options, component.domain) },
       {
@@ -110,8 +116,13 @@ export class Component {
   }
 
   #onStanza(stanza: XmlElement): void {
+    this.#guarded(stanza, () => this.#read(stanza));
+  }
+
+  /** Whatever a stanza does to us, its sender hears of it and the next one is read. */
+  #guarded(stanza: XmlElement, read: () => void): void {
     try {
-      this.#read(stanza);
+      read();
     } catch (error) {
       if (!(error instanceof GatewayError)) this.#hub.log.error({ error, stanza: stanza.name }, 'a stanza we fail at');
       this.#refuseUnread(stanza, asGatewayError(error));
@@ -133,13 +144,33 @@ export class Component {
       else this.#onMessage(stanza);
     } else if (name === 'presence') {
       this.#presence.take(stanza);
-    } else if (name === 'iq') {
-      const answer = answerIq(stanza, this.options, this.#hub.now());
-      if (answer) this.session.answer(answer);
+    } else if (name === 'iq') this.#onQuestion(stanza);
+  }
+
+  #onQuestion(iq: XmlElement): void {
+    if (this.registrations.concerns(iq)) {
+      const answer = async () => this.#answer(await this.registrations.answer(iq));
+      this.#inbox.take('registrations', answer, (error) => this.#refuse(iq, error));
+      return;
     }
+    const offers = [
+      ...(this.registrations.isOffered ? [ns.register] : []),
+      ...(this.#maxRecipients > 0 ? [ns.addresses] : []),
+    ];
+    this.#answer(answerIq(iq, { ...this.options, offers }, this.#hub.now()));
+  }
+
+  #answer(answer: XmlElement | undefined): void {
+    if (answer) this.session.answer(answer);
   }
 
   #onMessage(stanza: XmlElement): void {
+    for (const one of oneEach(stanza, this.options, this.#maxRecipients)) {
+      this.#guarded(one, () => this.#onMessageTo(one));
+    }
+  }
+
+  #onMessageTo(stanza: XmlElement): void {
     const drafts = toEvents(stanza, this.#hub.now());
     const [first] = drafts;
     if (!first) return;
@@ -183,9 +214,9 @@ export class Component {
   }
 
   #refuse(stanza: StanzaHead, error: GatewayError): void {
-    const { reason, message } = error;
+    const { reason, message, fault } = error;
     this.#hub.metrics.count('stanzas_refused_total', { reason });
-    const answer = errorReply(stanza, reason, message);
+    const answer = errorReply(stanza, reason, message, fault);
     if (!answer) return;
     if (stanza.name === 'message') this.session.owe(answer);
     else this.session.answer(answer);

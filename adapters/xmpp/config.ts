@@ -15,10 +15,23 @@ const tls = z.strictObject({
   key: z.string().optional().describe('PEM key of cert'),
 });
 
+const registration = z.strictObject({
+  numbers: z
+    .record(
+      z.string().regex(/^\+[1-9]\d{6,14}$/, 'write numbers as +447700900123'),
+      z.string().min(8, 'a code of 8 characters or more'),
+    )
+    .describe("what somebody must know to have it: { '+447700900123': its code }"),
+  from: z.array(domainName).default([]).describe('XMPP domains whose people may register; default: any'),
+});
+
 const component = z.strictObject({
   domain: domainName.describe('the component, as the XMPP server names it'),
   secret: z.string().min(1).describe('its password there; any Unicode text'),
   shows: z.array(z.enum(schemes)).min(1).describe('whose people live at it: tel, sip, wv, ...'),
+  registration: registration
+    .optional()
+    .describe('people register for a number of theirs (XEP-0077, Cheogram); default: nobody can'),
   home: domainName.optional().describe('a name with no \\40 in it belongs to this domain of the other network'),
 });
 
@@ -42,6 +55,7 @@ export const xmppOptions = z.strictObject({
   keepaliveMs: milliseconds.default(60_000).describe('an idle link is pinged this often'),
   window: z.number().int().min(1).default(1024).describe('stanzas under way without proof; more wait'),
   highWater: z.number().int().min(1).default(512).describe('inbound stanzas not yet durable; more pause the socket'),
+  maxRecipients: z.number().int().min(0).max(1000).default(20).describe('of one stanza (XEP-0033); 0: none'),
   holdMs: milliseconds.default(30_000).describe('how long a stanza waits for our own store before its sender is told'),
   reconnect: z
     .strictObject({
@@ -52,6 +66,7 @@ export const xmppOptions = z.strictObject({
 });
 
 export type XmppOptions = z.output<typeof xmppOptions>;
+export type RegistrationOptions = z.output<typeof registration>;
 export type ComponentOptions = XmppOptions['domains'][number];
 
 export function gatewayDomains({ domains }: XmppOptions): readonly GatewayDomain[] {

@@ -21,7 +21,7 @@ import { hiddenIn } from './trace.ts';
 
 export class Xmpp implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing', 'presence', 'subscription']);
-  readonly views = { subscriptions: () => this.#subscriptions() };
+  readonly views = { subscriptions: () => this.#subscriptions(), registrations: () => this.#registrations() };
   readonly #options: XmppOptions;
   readonly #components = new Map<string, Component>();
   readonly #states = new Map<string, { state: SessionState; why: string | undefined }>();
@@ -46,6 +46,7 @@ export class Xmpp implements Adapter {
       this.#components.set(component.domain, opened);
       return promise;
     });
+    await Promise.all([...this.#components.values()].map(({ registrations }) => registrations.open()));
     for (const { session } of this.#components.values()) session.start();
     await Promise.all(first);
   }
@@ -87,6 +88,10 @@ export class Xmpp implements Adapter {
 
   async *#subscriptions(): AsyncIterable<ViewRow> {
     for (const { watches } of this.#components.values()) yield* watches.rows();
+  }
+
+  async *#registrations(): AsyncIterable<ViewRow> {
+    for (const { registrations } of this.#components.values()) yield* registrations.rows();
   }
 
   #componentOf({ from }: GatewayEvent): Component {

@@ -38,7 +38,8 @@ function answerTo(
   }
 }
 
-type Shown = Pick<GatewayDomain, 'domain' | 'shows'>;
+/** `offers`: the features of the domain itself that an operator may switch off. */
+type Shown = Pick<GatewayDomain, 'domain' | 'shows'> & { readonly offers?: readonly string[] };
 
 interface Entity {
   identities: ReadonlyArray<readonly [category: string, type: string]>;
@@ -49,9 +50,13 @@ interface Entity {
 const own = [ns.discoInfo, ns.discoItems, ns.ping, ns.version, ns.time];
 
 /** XEP-0100 s.4.1: what kind of gateway; the types are those of the XMPP registrar, which has none for IMPS. */
-function gateway({ domain, shows }: Shown): Entity {
+function gateway({ domain, shows, offers = [] }: Shown): Entity {
   const types = new Set(shows.map((scheme) => (scheme === 'tel' ? 'sms' : scheme === 'wv' ? 'imps' : 'simple')));
-  return { identities: [...types].map((type) => ['gateway', type] as const), name: domain, features: own };
+  return {
+    identities: [...types].map((type) => ['gateway', type] as const),
+    name: domain,
+    features: [...own, ...offers],
+  };
 }
 
 /** A person of another network, with what that network can carry. */

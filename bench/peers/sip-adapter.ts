@@ -22,6 +22,7 @@ const hub: Hub = {
   ...{ instance: 'bench', state: new MemoryState(), status: nothing, withdraw: async () => false, now: Date.now },
   log: { debug: nothing, info: nothing, warn: nothing, error: (fields) => process.stderr.write(`${fields.error}\n`) },
   trace: { hop: nothing },
+  people: { enter: async () => {}, remove: async () => {} },
   metrics: { count: nothing, gauge: nothing, observe: nothing },
   publish: async (draft) => {
     const id = newId();

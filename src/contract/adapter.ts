@@ -1,7 +1,7 @@
 // The adapter contract: what an adapter is, and what the hub lends it. Together with events.ts, address.ts and errors.ts
 // this is all that an adapter may import from the gateway (besides src/formats).
 import type { z } from 'zod';
-import type { Scheme } from './address.ts';
+import type { Address, Scheme } from './address.ts';
 import type { Draft, EventType, GatewayEvent } from './events.ts';
 
 /**
@@ -68,6 +68,7 @@ export interface Hub {
   publish(draft: Draft): Promise<Published>;
   /** Takes back a message of ours that waits for its `notBefore`. False when it is not (any longer) waiting. */
   withdraw(id: string): Promise<boolean>;
+  readonly people: People;
   /** `up` when events can be delivered; `down` with the reason an operator would want to read. */
   status(state: AdapterStatus, why?: string): void;
   /** Durable, and this instance's own. */
@@ -77,6 +78,16 @@ export interface Hub {
   readonly metrics: Metrics;
   /** Milliseconds since 1970. Adapters take the time from here, never from Date.now. */
   now(): number;
+}
+
+/** The directory as its adapters may change it: what people say of themselves. The configuration comes first. */
+export interface People {
+  /**
+   * These are one person's addresses, from now on, in place of what any of them was before. Durable; other processes know it
+   * within half a minute. Throws GatewayError `not-allowed` when the configuration says whose one of them is.
+   */
+  enter(addresses: readonly Address[]): Promise<void>;
+  remove(addresses: readonly Address[]): Promise<void>;
 }
 
 export type AdapterStatus = 'connecting' | 'up' | 'down';

@@ -1,6 +1,14 @@
 // One person, many addresses: the people of the configuration, those entered at run time, and the numbers lent to people
 // who have none.
-import { type Address, bareAddress, formatAddress, type Scheme, type State, schemeOf } from '../contract/index.ts';
+import {
+  type Address,
+  bareAddress,
+  formatAddress,
+  GatewayError,
+  type Scheme,
+  type State,
+  schemeOf,
+} from '../contract/index.ts';
 
 export interface Person {
   readonly name?: string | undefined;
@@ -65,8 +73,17 @@ export class Directory {
     return (await this.personOf(person))?.addresses.find((address) => schemeOf(address) === scheme);
   }
 
-  /** Enters a person at run time; other processes see it within half a minute. */
+  /**
+   * Enters a person at run time, in place of those whose addresses these were. Other processes see it within half a minute.
+   * Throws GatewayError `not-allowed` for an address of the configuration.
+   */
   async enter(person: Person): Promise<void> {
+    const taken = person.addresses.find((address) => this.#people.has(bareAddress(address)));
+    if (taken) throw new GatewayError('not-allowed', `${bareAddress(taken)} is somebody's in the configuration`);
+    for (const address of person.addresses) {
+      const former = await this.#state.get(`person/${bareAddress(address)}`);
+      if (former !== undefined) await this.remove(JSON.parse(former) as Person);
+    }
     for (const address of person.addresses) {
       await this.#state.set(`person/${bareAddress(address)}`, JSON.stringify(person));
       this.#cache.delete(bareAddress(address));

@@ -434,6 +434,20 @@ test('people entered at run time are found, and are gone when removed', async (t
   assert.match(last().event.from, /^tel:\+44770090010[01]$/);
 });
 
+test('whoever is entered takes the place of those whose addresses these were; the configuration is never overruled', async (t) => {
+  const { directory } = await setUp(t);
+  const [zoe, yan] = [parseAddress('xmpp:zoe@a.example'), parseAddress('xmpp:yan@a.example')];
+  const [number, other] = [parseAddress('tel:+447700900077'), parseAddress('tel:+447700900078')];
+  await directory.enter({ addresses: [zoe, number] });
+  await directory.enter({ addresses: [yan, number] });
+  assert.equal(await directory.personOf(zoe), undefined);
+  assert.deepEqual((await directory.personOf(number))?.addresses, [yan, number]);
+  await directory.enter({ addresses: [yan, other] });
+  assert.equal(await directory.personOf(number), undefined);
+  const taken = parseAddress('xmpp:alice@example.org');
+  await assert.rejects(directory.enter({ addresses: [taken, number] }), refusedAs('not-allowed'));
+});
+
 test('reference smpp 1.1: MO routing: a keyword at a short code means the person that the rule names', async (t) => {
   const { say, last } = await setUp(t);
   await say('carrier-a', 'tel:+447700900123', 'tel:88222;phone-context=a.invalid', { text: { '': 'Info please' } });

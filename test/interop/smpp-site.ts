@@ -1,4 +1,4 @@
-// Where telephones and XMPP meet in the tests of SMS as a whole: Prosody with Alice on it, carriers of Net::SMPP, and the gateway
+// Where telephones and XMPP meet in the tests of SMS as a whole: an XMPP server with Alice on it, carriers of Net::SMPP, and the gateway
 // between them as a process, its store in Redis or embedded.
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -7,6 +7,7 @@ import { startXmppUser } from '../../demo/xmpp-user.ts';
 import { GatewayProcess } from '../scenarios/gateway-process.ts';
 import { aliceJid, aliceNumber, atEnd, host, type StoreKind } from '../scenarios/site.ts';
 import { needs } from '../servers/debian.ts';
+import { startEjabberd } from '../servers/ejabberd.ts';
 import { type PerlCarrier, startPerlCarrier } from '../servers/net-smpp-carrier.ts';
 import { temporaryFolder, until } from '../servers/process.ts';
 import { startProsody } from '../servers/prosody.ts';
@@ -20,6 +21,8 @@ export interface SmsSite {
   readonly folder: string;
   readonly gateway: GatewayProcess;
   readonly carriers: readonly PerlCarrier[];
+  /** Where XMPP users log in: Alice, and Carol with `carol-secret`. */
+  readonly xmppPort: number;
   readonly alice: Person;
   /** Alice comes back after `alice.stop()`; `alice` is then another. */
   comeBack(): Promise<void>;
@@ -31,6 +34,9 @@ export interface SmsSite {
 export interface SmsSiteOptions {
   readonly store?: StoreKind;
   readonly carriers?: number;
+  readonly xmpp?: 'prosody' | 'ejabberd';
+  /** Over the usual options of the component. */
+  readonly component?: Record<string, unknown>;
   /** Over the usual configuration; `instances` are added to the usual ones. */
   settings?(folder: string): Record<string, unknown> & { instances?: Record<string, unknown> };
   /** Over the usual options of a carrier. */
@@ -44,19 +50,23 @@ export function phoneJid(number: string): string {
 
 /** Undefined when a peer is missing and the test was skipped. */
 export async function openSmsSite(t: TestContext, options: SmsSiteOptions = {}): Promise<SmsSite | undefined> {
-  const { store = 'embedded' } = options;
-  if (!needs(t, 'prosody', 'net-smpp', ...(store === 'redis' ? (['redis-server'] as const) : []))) return undefined;
+  const { store = 'embedded', xmpp = 'prosody' } = options;
+  if (!needs(t, xmpp, 'net-smpp', ...(store === 'redis' ? (['redis-server'] as const) : []))) return undefined;
   const folder = temporaryFolder('sms-site');
   atEnd(t, () => folder.remove());
   const components = [{ domain: smsDomain, secret }];
-  const prosody = await startProsody({ host, users: [{ username: 'alice', password }], components });
-  atEnd(t, () => prosody.stop());
+  const users = [
+    { username: 'alice', password },
+    { username: 'carol', password: 'carol-secret' },
+  ];
+  const server = await { prosody: startProsody, ejabberd: startEjabberd }[xmpp]({ host, users, components });
+  atEnd(t, () => server.stop());
   const redis = store === 'redis' ? await startRedis({ aof: true }) : undefined;
   atEnd(t, () => redis?.stop());
   const carriers = await Promise.all(Array.from({ length: options.carriers ?? 1 }, () => startPerlCarrier()));
   for (const carrier of carriers) atEnd(t, () => carrier.stop());
   const { instances, ...more } = options.settings?.(folder.path) ?? {};
-  const domains = [{ domain: smsDomain, secret, shows: ['tel'] }];
+  const domains = [{ domain: smsDomain, secret, shows: ['tel'], ...options.component }];
   const carrierOptions = {
     protocol: 'smpp',
     systemId: 'dragoman',
@@ -75,7 +85,7 @@ export async function openSmsSite(t: TestContext, options: SmsSiteOptions = {}):
       { to: 'xmpp:*', via: 'jabber' },
     ],
     instances: {
-      jabber: { protocol: 'xmpp', host: '127.0.0.1', port: prosody.componentPort, domains },
+      jabber: { protocol: 'xmpp', host: '127.0.0.1', port: server.componentPort, domains },
       ...Object.fromEntries(carriers.map(({ port }, at) => [`carrier-${at + 1}`, { ...carrierOptions, port }])),
       ...instances,
     },
@@ -86,7 +96,7 @@ export async function openSmsSite(t: TestContext, options: SmsSiteOptions = {}):
   const heard: Heard[] = [];
   const told: Told[] = [];
   const logIn = async () => {
-    const alice = await startXmppUser({ port: prosody.c2sPort, jid: aliceJid, password });
+    const alice = await startXmppUser({ port: server.c2sPort, jid: aliceJid, password });
     atEnd(t, () => alice.stop());
     alice.onMessage((message) => heard.push(message));
     alice.onReceipt((receipt) => told.push(receipt));
@@ -97,6 +107,7 @@ export async function openSmsSite(t: TestContext, options: SmsSiteOptions = {}):
     folder: folder.path,
     gateway,
     carriers,
+    xmppPort: server.c2sPort,
     heard,
     told,
     get alice() {

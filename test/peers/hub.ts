@@ -32,6 +32,8 @@ export interface FakeHub extends Hub {
   /** Of histograms, by name and labels: `response_ms{bind=bind_transceiver 1}`. */
   readonly observed: Map<string, number[]>;
   readonly state: MemoryState;
+  /** Who was entered in the directory and not removed: their addresses. */
+  readonly entered: Set<string>;
   /** Undefined: the real time. */
   clock: number | undefined;
 }
@@ -92,6 +94,11 @@ export function fakeHub(instance = 'under-test'): FakeHub {
     onPublish: undefined,
     state: new MemoryState(() => hub.now()),
     log: { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
+    entered: new Set(),
+    people: {
+      enter: async (addresses) => void hub.entered.add(addresses.join(' ')),
+      remove: async (addresses) => void hub.entered.delete(addresses.join(' ')),
+    },
     trace: { hop: (event, hop) => void hops.push({ event, hop }) },
     metrics,
     now: () => hub.clock ?? Date.now(),
