@@ -81,9 +81,15 @@ const fields = z.strictObject({
   source: typeOf.optional().describe('TON and NPI of senders; default: by the form of the number'),
   destination: typeOf.optional().describe('TON and NPI of recipients; default: by the form of the number'),
   adapt: z
-    .array(z.enum(['numbering']))
-    .default(['numbering'])
-    .describe('what may change once the SMS centre refuses it: TON and NPI (never those configured above)'),
+    .array(z.enum(['numbering', 'alphabet']))
+    .default(['numbering', 'alphabet'])
+    .describe(
+      'what may change once the SMS centre refuses it: TON and NPI (never those configured above), data_coding',
+    ),
+  alphabetRefusals: z
+    .array(z.string().regex(/^0x[0-9a-f]+$/i, "write it as in '0x8'"))
+    .default([])
+    .describe("what this SMS centre says to a data_coding that it does not take, beside ESME_RINVDCS: ['0x8']"),
   addressRange: z.string().max(40).default('').describe('numbers whose messages the SMS centre should send here'),
   serviceType: z.string().max(5).default('').describe('service_type of what we submit'),
   window: z.number().int().min(1).max(1000).default(10).describe('requests without a response at once, over all binds'),

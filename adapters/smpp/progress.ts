@@ -9,6 +9,8 @@ export interface Progress {
   readonly assumed: number[];
   /** What the SMSC called those that it took, in the order of its answers. */
   readonly ids: string[];
+  /** Alphabets that the cut does without (codings.ts). */
+  readonly avoided?: readonly string[];
 }
 
 const referenceMs = 3 * 86_400_000;
@@ -20,14 +22,20 @@ export class Progresses {
     this.#state = state;
   }
 
+  /** One part needs no record. */
   async of(event: string, numbers: SubmitFields, parts: number, lifeMs: number): Promise<Progress> {
     if (parts === 1) return { reference: 0, taken: [], assumed: [], ids: [] };
-    const stored = await this.#state.get(progressKey(event));
-    if (stored !== undefined) return JSON.parse(stored) as Progress;
+    const stored = await this.stored(event);
+    if (stored) return stored;
     const progress = { reference: await nextReference(this.#state, numbers), taken: [], assumed: [], ids: [] };
     // Before anything is sent: a crash repeats parts under the same reference, and phones drop what they have.
     await this.keep(event, progress, lifeMs);
     return progress;
+  }
+
+  async stored(event: string): Promise<Progress | undefined> {
+    const stored = await this.#state.get(progressKey(event));
+    return stored === undefined ? undefined : (JSON.parse(stored) as Progress);
   }
 
   keep(event: string, progress: Progress, lifeMs: number): Promise<void> {
@@ -37,6 +45,11 @@ export class Progresses {
   forget(event: string): Promise<void> {
     return this.#state.delete(progressKey(event));
   }
+}
+
+/** Whether the SMSC has, or may have, something of it. */
+export function isBegun({ taken, assumed }: Progress): boolean {
+  return taken.length + assumed.length > 0;
 }
 
 /** TS 23.040 s.9.2.3.24.1: each text between two numbers has its own. */

@@ -29,6 +29,8 @@ interface HostFacts {
   constants?: string[];
   /** TON and NPI that it takes where it refused ours: `to number` is `0/1`. */
   numbering?: Record<string, string>;
+  /** When it refused a data_coding: `UCS-2`. */
+  refusedCodings?: Record<string, number>;
 }
 
 /** Of the account as a whole: a message's receipts may come from several hosts. */
@@ -36,7 +38,7 @@ interface Facts {
   parts?: PartDialect;
 }
 
-type ListKind = Exclude<keyof HostFacts, 'idRules' | 'names' | 'numbering'>;
+type ListKind = Exclude<keyof HostFacts, 'idRules' | 'names' | 'numbering' | 'refusedCodings'>;
 
 const key = 'learnt/carrier';
 const hostPrefix = 'learnt/host/';
@@ -132,6 +134,16 @@ export class Learnt {
     await this.#noteHost(host, { numbering: { ...this.#hosts.get(host)?.numbering, [kind]: types } });
   }
 
+  /** Of any SMS centre of the account, since then: a message may go to each. */
+  refusedCodings(since: number): string[] {
+    const all = [...this.#hosts.values()].flatMap(({ refusedCodings = {} }) => Object.entries(refusedCodings));
+    return [...new Set(all.filter(([, at]) => at > since).map(([coding]) => coding))];
+  }
+
+  async noteRefusedCoding(host: string, coding: string, at: number): Promise<void> {
+    await this.#noteHost(host, { refusedCodings: { ...this.#hosts.get(host)?.refusedCodings, [coding]: at } });
+  }
+
   async noteConstant(host: string, id: string): Promise<void> {
     const known = this.#hosts.get(host)?.constants ?? [];
     if (!known.includes(id)) await this.#noteHost(host, { constants: [...known, id].slice(-mostOfEach) });
@@ -174,7 +186,9 @@ export class Learnt {
   row(host: string): Readonly<Record<string, string>> {
     const { receiptIds, partReceipts } = this.#pins;
     const { idRules: rules, ids, dialects, dates, numbers, codings, constants } = this.#hosts.get(host) ?? {};
-    const adopted = Object.entries(this.#hosts.get(host)?.numbering ?? {}).map(([kind, types]) => `${kind} ${types}`);
+    const { numbering = {}, refusedCodings = {} } = this.#hosts.get(host) ?? {};
+    const numbersTaken = Object.entries(numbering).map(([kind, types]) => `${kind} ${types}`);
+    const adopted = [...numbersTaken, ...Object.keys(refusedCodings).map((coding) => `no ${coding}`)];
     const pinned = (value: string, isPinned: boolean) => (isPinned ? `${value} (pinned)` : value);
     const seen = (values: readonly string[] | undefined) => values?.join('; ') ?? 'not seen yet';
     return {
