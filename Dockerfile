@@ -15,7 +15,7 @@ FROM base AS production
 RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node node_modules/.bin/node
 
 FROM node:24-bookworm-slim AS gateway
-ENV NODE_ENV=production
+ENV NODE_ENV=production NODE_COMPILE_CACHE=/tmp/node-compile-cache
 WORKDIR /app
 COPY --from=production /app ./
 COPY LICENSE ./

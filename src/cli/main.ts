@@ -1,5 +1,5 @@
 // The door of the command line. Node keeps what it made of our TypeScript between starts: a start takes two thirds of the
-// time and 30 MB less memory.
+// time and 30 MB less memory; bin/dragoman has it keep this file too.
 import { enableCompileCache } from 'node:module';
 
 enableCompileCache();
