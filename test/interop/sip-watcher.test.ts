@@ -48,7 +48,7 @@ async function startBaresip(t: TestContext, gateway: number) {
   return phone;
 }
 
-test('baresip subscribes, shows open and closed as its contact changes, and leaves when it stops', async (t) => {
+test('RFC 3856 s.6.7: baresip subscribes, shows open, busy and closed as its contact changes, and leaves when it stops', async (t) => {
   if (!needs(t, 'baresip')) return;
   const hub = fakeHub();
   const sip = create({ t1Ms: 500, t2Ms: 4000, t4Ms: 5000, watchers: { notifyPauseMs: 100 } }, 0);
@@ -66,6 +66,8 @@ test('baresip subscribes, shows open and closed as its contact changes, and leav
     until(() => new RegExp(`changed status from .* to \\S*${status}`).test(phone.output()), status);
   await sip.deliver(presence({ availability: 'unavailable' }), signal);
   await shows('Offline');
+  await sip.deliver(presence({ availability: 'busy' }), signal);
+  await shows('Busy');
   await sip.deliver(presence({ notes: { en: 'back' } }), signal);
   await shows('Online');
   assert.deepEqual(

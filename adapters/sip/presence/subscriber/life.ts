@@ -5,7 +5,7 @@ import { errorOf, retryAfterOf } from '../../errors.ts';
 import type { TimerWheel } from '../../timer-wheel.ts';
 import { pauseMs, probeWaitMs, recentMs, refreshDelayMs, settledMs, startSpreadMs } from './pace.ts';
 import { type Act, awaitsNotify, type Ending, type Happening, outcomeOf, steps } from './phases.ts';
-import { prolong, type Sender, type Wish } from './sender.ts';
+import { isGone, prolong, type Sender, type Wish } from './sender.ts';
 import type { WatchStore } from './store.ts';
 import type { Teller } from './teller.ts';
 import type { Watching } from './watch.ts';
@@ -92,7 +92,7 @@ export class Life {
     // Timer N begins with each copy that leaves; until then the wait is for a turn.
     const { sender, wheel } = this.#parts;
     wheel.cancel(watching);
-    this.#drop(watching);
+    this.#parts.store.drop(watching);
     const seconds = watching.watch.standing === 'polled' ? 0 : this.#options.seconds;
     const response = await this.#ask(watching, behalf, (wish) => sender.open(watching, { ...wish, seconds }));
     if (response) await this.#answered(watching, response);
@@ -107,8 +107,8 @@ export class Life {
       const response = await this.#ask(watching, behalf, (wish) => sender.inside(watching, { ...wish, seconds: 0 }));
       if (response && outcomeOf(response.status) === 'failed') throw errorOf(response);
     } catch (error) {
-      // Unless its last NOTIFY has come.
-      if (watching.phase === 'leaving') {
+      // Unless its last NOTIFY has come, or there is nobody to tell.
+      if (watching.phase === 'leaving' && !isGone(error)) {
         watching.phase = 'lapsing';
         wheel.set(watching, this.#leftMs(watching));
         throw error;
@@ -177,7 +177,8 @@ export class Life {
     } catch (thrown) {
       const error = asGatewayError(thrown);
       delete watching.watch.etag;
-      if (isCurrent() && !this.#stopping.signal.aborted) this.happen(watching, 'failed', error.retryAfterMs);
+      const happening = isGone(error) ? 'dead' : 'failed';
+      if (isCurrent() && !this.#stopping.signal.aborted) this.happen(watching, happening, error.retryAfterMs);
       throw error;
     }
   }
@@ -253,7 +254,7 @@ export class Life {
     if (watching.watch.standing === 'polled') return this.forget(watching);
     watching.phase = 'resting';
     wheel.set(watching, Math.max(pauseMs(watching.failures++, random), leastMs));
-    this.#drop(watching);
+    this.#parts.store.drop(watching);
     try {
       await this.#gone(watching);
     } finally {
@@ -269,16 +270,8 @@ export class Life {
   async #idle(watching: Watching): Promise<void> {
     watching.phase = 'idle';
     this.#parts.wheel.cancel(watching);
-    this.#drop(watching);
+    this.#parts.store.drop(watching);
     await this.#parts.store.save(watching);
-  }
-
-  #drop(watching: Watching): void {
-    this.#parts.store.rename(watching, () => {
-      watching.attempt = undefined;
-      delete watching.watch.dialog;
-      delete watching.watch.etag;
-    });
   }
 
   async #gone(watching: Watching): Promise<void> {

@@ -61,30 +61,41 @@ export class Sender {
 
   /** For a new dialog, under a new Call-ID and tag. Throws GatewayError when nobody answers. */
   open(watching: Watching, wish: Wish): Promise<SipResponse> {
-    const { directions, store } = this.#parts;
     return this.#inTurn(watching, async () => {
-      const [direction] = await directions.find(watching.watch.contact);
-      if (!direction) throw new GatewayError('unreachable', 'there is no way to this contact');
-      const attempt: Attempt = { callId: newTag() + newTag(), localTag: newTag(), cseq: 0 };
-      store.rename(watching, () => {
-        watching.attempt = attempt;
-        delete watching.watch.dialog;
-      });
-      const build = (seconds: number) => this.#initial(watching, attempt, direction, { ...wish, seconds });
-      const used = (cseq: number) => {
-        attempt.cseq = cseq;
-        // A NOTIFY that came before the answer has made the dialog already.
-        useUpTo(watching, attempt.callId, cseq);
-      };
-      return this.#agree(watching, wish, (seconds) => this.#send(watching, build(seconds), direction, wish, used));
+      const directions = await this.#parts.directions.find(watching.watch.contact);
+      const last = directions.pop();
+      if (!last) throw noWay();
+      // RFC 3856 s.6.9 has one dialog: of several phones the first that takes it has it.
+      for (const direction of directions) {
+        const response = await this.#attempt(watching, direction, wish).catch(unanswered);
+        wish.signal.throwIfAborted();
+        if (response && !leavesRoom(response.status)) return response;
+      }
+      return this.#attempt(watching, last, wish);
     });
+  }
+
+  #attempt(watching: Watching, direction: Direction, wish: Wish): Promise<SipResponse> {
+    const attempt: Attempt = { callId: newTag() + newTag(), localTag: newTag(), cseq: 0 };
+    this.#parts.store.rename(watching, () => {
+      watching.attempt = attempt;
+      watching.watch.phone = direction.target;
+      delete watching.watch.dialog;
+    });
+    const build = (seconds: number) => this.#initial(watching, attempt, direction, { ...wish, seconds });
+    const used = (cseq: number) => {
+      attempt.cseq = cseq;
+      // A NOTIFY that came before the answer has made the dialog already.
+      useUpTo(watching, attempt.callId, cseq);
+    };
+    return this.#agree(watching, wish, (seconds) => this.#send(watching, build(seconds), direction, wish, used));
   }
 
   /** Inside the dialog: a refresh, or with no seconds its end. Throws GatewayError when nobody answers. */
   inside(watching: Watching, wish: Wish): Promise<SipResponse> {
     return this.#inTurn(watching, () =>
       this.#agree(watching, wish, async (seconds) => {
-        const { dialog, contact } = watching.watch;
+        const { dialog } = watching.watch;
         if (!dialog) throw new GatewayError('unavailable', 'the dialog has ended meanwhile', { native: '481' });
         // RFC 3261 s.12.2.1.1: no number twice, whatever becomes of this process.
         if (dialog.localCSeq + cseqsPerRequest > watching.reservedCSeq) await this.#parts.store.save(watching);
@@ -92,7 +103,7 @@ export class Sender {
         addWish(request.headers, seconds);
         const { etag } = watching.watch;
         if (etag !== undefined && seconds > 0) request.headers.add('Suppress-If-Match', etag);
-        const direction = await this.#wayInside(dialog, next, contact);
+        const direction = await this.#wayInside(dialog, next, watching.watch);
         return this.#send(watching, request, direction, wish, (cseq) => useUpTo(watching, dialog.callId, cseq));
       }),
     );
@@ -131,9 +142,11 @@ export class Sender {
   }
 
   // The dialog's own routes; without any, as everything to that person goes, and to the dialog's target.
-  async #wayInside({ routes }: Dialog, next: SipUri, contact: Watching['watch']['contact']): Promise<Direction> {
-    const [direction] = await this.#parts.directions.find(contact);
-    if (!direction) throw new GatewayError('unreachable', 'there is no way to this contact');
+  async #wayInside({ routes }: Dialog, next: SipUri, { contact, phone }: Watch): Promise<Direction> {
+    const directions = await this.#parts.directions.find(contact);
+    if (directions.length === 0) throw noWay();
+    const direction = phone === undefined ? directions[0] : directions.find(({ target }) => target === phone);
+    if (!direction) throw new GatewayError('unavailable', 'this phone is not registered any more', { native: '481' });
     if (routes.length === 0 && !direction.isDirect) return direction;
     return { ...direction, route: { uri: next }, through: [] };
   }
@@ -185,6 +198,24 @@ function addWish(headers: Headers, seconds: number): void {
     .add('Allow-Events', eventPackage)
     .add('Supported', 'gruu, eventlist')
     .add('Expires', String(seconds));
+}
+
+/** Whether it failed because the dialog's other end is no more. */
+export function isGone(error: unknown): boolean {
+  return error instanceof GatewayError && error.native === '481';
+}
+
+function noWay(): GatewayError {
+  return new GatewayError('unreachable', 'there is no way to this contact');
+}
+
+function unanswered(error: unknown): undefined {
+  if (!(error instanceof GatewayError)) throw error;
+}
+
+/** RFC 3261 s.16.7: another phone may still take what this one does not; a person who says no speaks for all. */
+function leavesRoom(status: number): boolean {
+  return status >= 300 && status < 600 && status !== 403;
 }
 
 function useUpTo({ watch }: Watching, callId: string, cseq: number): void {

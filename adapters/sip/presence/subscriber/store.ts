@@ -59,6 +59,15 @@ export class WatchStore {
     if (after !== undefined) this.#byCallId.set(after, watching);
   }
 
+  /** Neither a dialog any more nor one under way; the store has it with the next `save`. */
+  drop(watching: Watching): void {
+    this.rename(watching, () => {
+      watching.attempt = undefined;
+      delete watching.watch.dialog;
+      delete watching.watch.etag;
+    });
+  }
+
   /** Resolves once it is durable. What is written is how it stands when its turn comes. */
   async save(watching: Watching): Promise<void> {
     const pair = pairOfWatch(watching.watch);

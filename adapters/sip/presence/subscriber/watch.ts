@@ -15,6 +15,8 @@ export interface Watch {
    */
   standing: 'asked' | 'granted' | 'polled';
   dialog?: Dialog;
+  /** Which phone of ours the dialog is with: its Contact. */
+  phone?: string | undefined;
   /** When the dialog ends, in milliseconds since 1970. */
   expiresAt: number;
   /** What the watcher was told last (RFC 3863 s.4.1.2: ids are stable), for the difference to what comes next. */
