@@ -129,7 +129,8 @@ export class SmppServer implements Adapter {
     const agenda = new Agenda(hub.state, now);
     const transactions = new Transactions(now);
     const wake = (account: Account) => outbinder.wake(account);
-    const outbound = new Outbound({ hub, accounts, ledger, transactions, wake });
+    const served = (name: string) => outbinder.served(name);
+    const outbound = new Outbound({ hub, accounts, ledger, transactions, wake, served });
     const owed = new Owed(hub.state, accounts, recordMs, outbound.tell.bind(outbound), now);
     const intake = new Intake({ hub, accounts, ledger, agenda, owed, rejoinWaitMs });
     const revisions = new Revisions({ hub, ledger, agenda });

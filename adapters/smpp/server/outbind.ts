@@ -57,6 +57,12 @@ export class Outbinder {
     if (call) call.pauseMs = firstPauseMs;
   }
 
+  /** It took what waited: it is called again as soon as something else does. */
+  served(name: string): void {
+    const call = this.#calls.get(name);
+    if (call) call.nextAt = 0;
+  }
+
   /** At once, whoever is there. */
   cut(): void {
     for (const { socket } of this.#calls.values()) socket?.destroy();

@@ -38,6 +38,8 @@ export interface OutboundParts {
   readonly transactions: Transactions;
   /** Something waits for an account that is not there. */
   readonly wake: (account: Account) => void;
+  /** The account took something where it was called. */
+  readonly served: (account: string) => void;
 }
 
 export class Outbound {
@@ -45,15 +47,17 @@ export class Outbound {
   readonly #accounts: Accounts;
   readonly #ledger: Ledger;
   readonly #transactions: Transactions;
-  readonly #wake: (account: Account) => void;
+  readonly #wake: OutboundParts['wake'];
+  readonly #served: OutboundParts['served'];
   readonly #underWay = new Map<string, Progress>();
 
-  constructor({ hub, accounts, ledger, transactions, wake }: OutboundParts) {
+  constructor({ hub, accounts, ledger, transactions, wake, served }: OutboundParts) {
     this.#hub = hub;
     this.#accounts = accounts;
     this.#ledger = ledger;
     this.#transactions = transactions;
     this.#wake = wake;
+    this.#served = served;
   }
 
   async message(event: Message, signal: AbortSignal): Promise<Delivery> {
@@ -134,7 +138,10 @@ export class Outbound {
     const status = exchange.response.command_status;
     this.#hub.metrics.count('delivers_total', { bind: exchange.bind, status: statusName(status) });
     measure(exchange, this.#hub);
-    if (status === statuses.ESME_ROK) return;
+    if (status === statuses.ESME_ROK) {
+      if (bind.origin.calledFor !== undefined) this.#served(bind.origin.calledFor);
+      return;
+    }
     const { reason, native = '' } = statusError(status);
     throw new GatewayError(reason, `the application did not take it (${native})`, { native });
   }

@@ -75,6 +75,33 @@ test('SMPP 3.4 s.4.1.7: nobody is called without need, nor while a call is under
   assert.equal(esme.peers.length, 2);
 });
 
+test('SMPP 3.4 s.4.1.7: an ESME that took what waited is called again at once for what comes after its visit; one that took nothing is not', async (t) => {
+  const { esme, centre } = await listening(t);
+  centre.hub.clock = 1_000_000;
+  const over = () => centre.hub.logs.filter(({ message: said }) => said === 'outbind: over').length;
+  const visit = async (takes: boolean) => {
+    const calls = esme.peers.length;
+    await away(centre);
+    const peer = await esme.accepted();
+    assert.equal(esme.peers.length, calls + 1);
+    assert.equal((await bindWhereCalled(peer)).status, 'ESME_ROK');
+    const delivering = centre.server.deliver(message('hi', { to }), signal).catch(() => {});
+    const pdu = await peer.next('deliver_sm');
+    const before = over();
+    if (takes) {
+      peer.answer(pdu);
+      await delivering;
+    }
+    peer.drop();
+    await until(() => over() > before, 'the visit is over');
+  };
+  for (const takes of [true, true, false]) await visit(takes);
+  await away(centre);
+  assert.equal(esme.peers.length, 3);
+  centre.hub.clock += 5000;
+  await visit(true);
+});
+
 test('reference smpp 7.6: where one account was called no other binds, and whoever does not bind in time is cut off', async (t) => {
   const { esme, centre } = await listening(t, {}, { bindTimeoutMs: 5000 });
   const outbind = { host: '127.0.0.1', port: esme.port };
