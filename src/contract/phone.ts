@@ -13,6 +13,8 @@ export interface PhoneRules {
 export const alphanumericContext = 'alphanumeric';
 // Longer digits are somebody's number, not a service's.
 const longestShortCode = 7;
+// SMPP 3.4 s.5.2.8: 20 digits; data_sm has room for more.
+const longestLocal = 20;
 
 /**
  * `+447700900123`, `00447700900123`, `07700 900123` with a default country, `88222`, `SHOP`. Throws GatewayError
@@ -48,7 +50,10 @@ export function numberAddress(number: string): Address {
   return formatAddress({ scheme: 'tel', local: number, domain: '' });
 }
 
+/** Throws GatewayError `malformed` for what is too long to be a number of anybody. */
 export function localAddress(digits: string, context: string): Address {
+  if (digits.length > longestLocal)
+    throw new GatewayError('malformed', `${digits.slice(0, 20)}... is no telephone number`);
   return formatAddress({ scheme: 'tel', local: digits, domain: context });
 }
 

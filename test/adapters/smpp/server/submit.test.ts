@@ -237,6 +237,14 @@ test('SMPP 3.4 s.4.7: data_sm carries its text in message_payload, and without o
   const [draft] = hub.draftsOf('message');
   assert.equal(draft?.text['']?.length, 2000);
   assert.equal(draft?.expiresAt, '2026-11-25T12:01:00.000Z');
+  // s.4.7.1 leaves room for 64 characters; no number has as many.
+  for (const [field, status] of [
+    ['source_addr', 'ESME_RINVSRCADR'],
+    ['destination_addr', 'ESME_RINVDSTADR'],
+  ] as const) {
+    const answered = await esme.ask('data_sm', { ...from, ...to, [field]: '4'.repeat(64) }, [long]);
+    assert.equal(statusName(answered.command_status), status);
+  }
   const empty = await esme.ask('data_sm', { ...from, ...to });
   assert.equal(statusName(empty.command_status), 'ESME_RMISSINGOPTPARAM');
 });
