@@ -11,6 +11,11 @@ const rule =
   /^((?:RFC \d+|XEP-\d{4}|SMPP (?:3\.4|5\.0|3\.3)|(?:3GPP )?TS 23\.0\d\d|DESIGN|reference|Kannel)(?:[^:]{0,40})?): (.+)$/s;
 const title = /\b(?:test|it)\(\s*(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
 
+/** Just before a title with holes: `for (const [what, status] of table) {`. */
+const loop = /for \(const \[([\w, ]+)\] of (\w+)\) \{\s*$/;
+/** A cell that says what it is: a text or a number. */
+const plainCell = /\s*(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|(\d\w*))\s*[,\]]/y;
+
 interface Shown {
   rule: string;
   claim: string;
@@ -63,13 +68,49 @@ if (stale.length > 0) {
 function collect(files: string[]): Shown[] {
   return globSync(files, { cwd: root })
     .sort()
-    .flatMap((file) =>
-      [...readFileSync(join(root, file), 'utf8').matchAll(title)].flatMap((match) => {
-        const text = (match[1] ?? match[2] ?? match[3] ?? '').replace(/\\(.)/g, '$1');
-        const [, named, claim] = rule.exec(text) ?? [];
-        return named && claim ? [{ rule: named, claim, file }] : [];
-      }),
-    );
+    .flatMap((file) => {
+      const source = readFileSync(join(root, file), 'utf8');
+      return [...source.matchAll(title)]
+        .flatMap((match) => {
+          const text = (match[1] ?? match[2] ?? match[3] ?? '').replace(/\\(.)/g, '$1');
+          return match[3] === undefined ? [text] : filled(text, source.slice(0, match.index));
+        })
+        .flatMap((text) => {
+          const [, named, claim] = rule.exec(text) ?? [];
+          return named && claim ? [{ rule: named, claim, file }] : [];
+        });
+    });
+}
+
+/** A title with holes once for each row of the table that it is in; as it stands where a hole is no plain cell of it. */
+function filled(text: string, before: string): string[] {
+  const [, names = '', table = ''] = loop.exec(before) ?? [];
+  const start =
+    table === '' ? -1 : Math.max(before.lastIndexOf(`const ${table} `), before.lastIndexOf(`const ${table}:`));
+  const [, indent = '', rows = ''] = /^( *)const [^\n]*\[\n(.*?)\n\1\];/s.exec(lineAt(before, start)) ?? [];
+  const columns = names.split(', ');
+  const titles = rows
+    .split(new RegExp(`^${indent}  \\[`, 'm'))
+    .slice(1)
+    .map((row) => {
+      const cells = literals(row);
+      return text.replace(/\$\{(\w+)\}/g, (hole, name: string) => cells[columns.indexOf(name)] ?? hole);
+    });
+  return titles.length === 0 || titles.some((one) => one.includes('${')) ? [text] : titles;
+}
+
+/** The first cells of a row, as far as they are plain. */
+function literals(row: string): string[] {
+  const cells: string[] = [];
+  plainCell.lastIndex = 0;
+  for (let match = plainCell.exec(row); match; match = plainCell.exec(row)) {
+    cells.push((match[1] ?? match[2] ?? match[3] ?? '').replace(/\\(.)/g, '$1'));
+  }
+  return cells;
+}
+
+function lineAt(text: string, place: number): string {
+  return place < 0 ? '' : text.slice(text.lastIndexOf('\n', place) + 1);
 }
 
 function elsewhere(rules: RegExp, own: readonly Shown[]): Shown[] {
