@@ -1,9 +1,9 @@
 // Sends one request and comes back with its final response: next hops and failover (RFC 3263), UDP or TCP by size,
-// digest (RFC 3261 s.22), one redirection.
+// digest (RFC 3261 s.22), redirections.
 import { GatewayError } from '../../src/contract/index.ts';
 import { formatCSeq, parseCSeq } from './codec/cseq.ts';
 import type { SipRequest, SipResponse } from './codec/message.ts';
-import { parseNameAddr } from './codec/name-addr.ts';
+import { type NameAddr, parseNameAddr } from './codec/name-addr.ts';
 import { parseUri, type SipUri } from './codec/uri.ts';
 import { answerChallenge, type Credentials, NonceCounts } from './digest/index.ts';
 import { retryAfterOf } from './errors.ts';
@@ -39,6 +39,7 @@ const datagramBytes = 1300;
 const viaBytes = 120;
 const unreachableMs = 30_000;
 const overloadedMs = 10_000;
+const maxRedirections = 5;
 
 export class Requester {
   readonly #parts: RequesterParts;
@@ -53,7 +54,40 @@ export class Requester {
    * Throws GatewayError when nobody answers.
    */
   async send(outgoing: Outgoing): Promise<SipResponse> {
-    let { request, route } = outgoing;
+    const first = await this.#proved(outgoing.request, outgoing.route, outgoing);
+    return redirections(first.response).length === 0 ? first.response : this.#redirected(first, outgoing);
+  }
+
+  // s.8.1.3.4: one place after the other, each once, until somebody takes it or there is no other.
+  async #redirected(first: Answered, by: Outgoing): Promise<SipResponse> {
+    const tried = new Set([first.request.uri]);
+    const places = redirections(first.response);
+    let last: SipResponse | GatewayError = first.response;
+    let { request } = first;
+    while (places.length > 0 && tried.size <= maxRedirections) {
+      const uri = places.shift() as string;
+      if (tried.has(uri)) continue;
+      tried.add(uri);
+      request = { ...next(request), uri };
+      // s.8.1.2: with a route set it is the first of that to which every request goes.
+      const route = request.headers.has('Route') ? by.route : { uri: parseUri(uri) };
+      try {
+        const { request: sent, response } = await this.#proved(request, route, by);
+        request = sent;
+        last = response;
+        if (response.status < 300 || response.status >= 600) break;
+        places.unshift(...redirections(response));
+      } catch (error) {
+        if (!(error instanceof GatewayError) || by.signal.aborted) throw error;
+        last = error;
+      }
+    }
+    if (last instanceof GatewayError) throw last;
+    return last;
+  }
+
+  async #proved(asked: SipRequest, route: Route, outgoing: Outgoing): Promise<Answered> {
+    let request = asked;
     let response = await this.#exchange(request, route, outgoing);
     for (let attempt = 0; attempt < 2; attempt++) {
       const signed = this.#signed(request, response, outgoing.credentials ?? this.#parts.credentials());
@@ -63,12 +97,7 @@ export class Requester {
       request = signed;
       response = await this.#exchange(request, route, outgoing);
     }
-    const contact = redirection(response);
-    if (contact === undefined) return response;
-    request = next(request);
-    request.uri = contact;
-    route = { uri: parseUri(contact) };
-    return this.#exchange(request, route, outgoing);
+    return { request, response };
   }
 
   #signed(request: SipRequest, response: SipResponse, credentials: readonly Credentials[]): SipRequest | undefined {
@@ -176,6 +205,12 @@ export class Requester {
   }
 }
 
+/** As it was sent in the end. */
+interface Answered {
+  request: SipRequest;
+  response: SipResponse;
+}
+
 type Outcome = { response: SipResponse } | { failure: 'timeout' | 'transport'; cause: Error | undefined };
 
 /** The same request as a new one: s.8.1.3.5 and s.22.2 raise the CSeq. */
@@ -195,13 +230,13 @@ function challengesOf({ status, headers }: SipResponse): string[] {
   return headers.all(status === 407 ? 'Proxy-Authenticate' : 'WWW-Authenticate');
 }
 
-function redirection({ status, headers }: SipResponse): string | undefined {
-  if (status < 300 || status > 302) return undefined;
-  const [contact] = headers.all('Contact');
-  if (contact === undefined || contact === '*') return undefined;
-  const { uri } = parseNameAddr(contact);
-  // s.8.1.3.4: never from sips: down to sip:, and never to what is no SIP.
-  return /^sips?:/i.test(uri) ? uri.replace(/\?.*$/s, '') : undefined;
+/** Where to ask instead, the most wanted first; never what is no SIP. */
+function redirections({ status, headers }: SipResponse): string[] {
+  if (status < 300 || status > 302) return [];
+  const contacts = headers.all('Contact').filter((contact) => contact !== '*');
+  const wishes = contacts.map(parseNameAddr).filter(({ uri }) => /^sips?:/i.test(uri));
+  const q = ({ parameters }: NameAddr) => Number(parameters.get('q') ?? 1) || 0;
+  return wishes.sort((one, other) => q(other) - q(one)).map(({ uri }) => uri.replace(/\?.*$/s, ''));
 }
 
 function isTooLong(request: SipRequest, { transport }: Target): boolean {

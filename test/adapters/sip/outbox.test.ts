@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GatewayError } from '../../../src/contract/index.ts';
-import { type PeerMessage, responseTo } from '../../peers/sip-peer.ts';
+import { type PeerMessage, responseTo, startSipPeer } from '../../peers/sip-peer.ts';
 import { until } from '../../servers/process.ts';
 import { message, open, signal } from './adapter-fixtures.ts';
 
@@ -124,7 +124,7 @@ test('RFC 3261 s.22: a challenge is answered with a raised CSeq and a new branch
   assert.equal(peer.heard.length, 4);
 });
 
-test('RFC 3261 s.8.1.3.4: a redirection is followed once', async (t) => {
+test('RFC 3261 s.8.1.3.4: a redirection is followed, and to each place once', async (t) => {
   const { sip, peer } = await open(t);
   const elsewhere = peer.uri.replace('bob', 'bob2');
   peer.onRequest = (request) =>
@@ -135,6 +135,28 @@ test('RFC 3261 s.8.1.3.4: a redirection is followed once', async (t) => {
   peer.onRequest = (request) => responseTo(request, '302 Moved', [`Contact: <${elsewhere}>`]);
   assert.equal((await failureOf(sip.deliver(message(peer.uri), signal))).reason, 'not-found');
   assert.equal(peer.heard.length, 4);
+});
+
+test('RFC 3261 s.8.1.3.4, s.8.1.2: of several places the most wanted first, the next when that fails, through the same proxy', async (t) => {
+  const proxy = await startSipPeer();
+  t.after(() => proxy.stop());
+  const { sip } = await open(t, { outboundProxy: `sip:127.0.0.1:${proxy.port};lr` });
+  const places = ['<sip:c@far.example>;q=0.1', '<mailto:a@b>', '<sip:b@far.example>;q=0.9', '<sip:bob@far.example>'];
+  proxy.onRequest = (request) => {
+    if (request.first.startsWith('OPTIONS')) return responseTo(request, '200 OK');
+    if (request.first.includes('sip:bob@')) return responseTo(request, '300 Choose', [`Contact: ${places.join(', ')}`]);
+    return responseTo(request, request.first.includes('sip:c@') ? '202 OK' : '480 Away');
+  };
+  await sip.deliver(message('sip:bob@far.example'), signal);
+  const asked = proxy.heard.filter(({ first }) => first.startsWith('MESSAGE'));
+  assert.deepEqual(
+    asked.map(({ first, header }) => [/sip:(\w+)@/.exec(first)?.[1], header('CSeq')]),
+    [
+      ['bob', '1 MESSAGE'],
+      ['b', '2 MESSAGE'],
+      ['c', '3 MESSAGE'],
+    ],
+  );
 });
 
 test('RFC 3261 s.18.1.1: over 1300 bytes a message goes over TCP', async (t) => {
