@@ -73,7 +73,12 @@ export class Smpp implements Adapter {
     );
     const { book, unsure } = this.#records(hub, pacer);
     const repeats = new Repeats(settings.repeatWindowMs, now);
-    const rejoin = new Rejoin(hub.state, settings.rejoinWaitMs, (whole) => inbound.handOn(whole), now);
+    const rejoin = new Rejoin(
+      hub.state,
+      () => settings.rejoinWaitMs,
+      (whole) => inbound.handOn(whole),
+      now,
+    );
     const inbound = new Inbound({ options: settings, rules: this.#rules, hub, book, rejoin, repeats });
     const handler = {
       status: (state: AdapterStatus, why?: string) => hub.status(state, why),

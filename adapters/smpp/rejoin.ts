@@ -56,7 +56,7 @@ const mostNotes = 8;
 
 export class Rejoin {
   readonly #state: State;
-  readonly #waitMs: number;
+  readonly #waitMs: () => number;
   readonly #handOn: (whole: Whole) => Promise<void>;
   readonly #now: () => number;
   readonly #knowsRepeats: boolean;
@@ -66,10 +66,10 @@ export class Rejoin {
   #isSweeping = false;
   #sweepAgainAt = 0;
 
-  /** `knowsRepeats`: a part of a whole that was handed on lately is a repeat, and not the beginning of the next. */
+  /** `waitMs`: as it is when it is asked. `knowsRepeats`: a part of a whole that was handed on lately is a repeat, and not the beginning of the next. */
   constructor(
     state: State,
-    waitMs: number,
+    waitMs: () => number,
     handOn: (whole: Whole) => Promise<void>,
     now: () => number,
     knowsRepeats = true,
@@ -131,7 +131,7 @@ export class Rejoin {
 
   #due(): Group | undefined {
     const [oldest] = this.#groups.values();
-    const isDue = oldest && (this.#now() - oldest.at >= this.#waitMs || this.#groups.size > maxGroups);
+    const isDue = oldest && (this.#now() - oldest.at >= this.#waitMs() || this.#groups.size > maxGroups);
     return isDue ? oldest : undefined;
   }
 
@@ -155,7 +155,7 @@ export class Rejoin {
       const more = { ...(udh ? { u: udh.toString('hex') } : {}), ...(n.length === 0 ? {} : { n }) };
       const stored: StoredPart = { p: payload.toString('base64'), c, at: group.at, s, d, ...more };
       // Twice the wait: what a restart finds too late is handed on, not forgotten.
-      await this.#state.set(partKey(key, part.index), JSON.stringify(stored), this.#waitMs * 2 + 86_400_000);
+      await this.#state.set(partKey(key, part.index), JSON.stringify(stored), this.#waitMs() * 2 + 86_400_000);
       group.parts.set(part.index, seal);
     }
     if (group.parts.size === group.total) await this.#finish(group);
@@ -194,7 +194,7 @@ export class Rejoin {
   // The digests stay for a while: an SMSC that missed our last response sends that part again.
   async #forget(group: Group): Promise<void> {
     const seals = Array.from({ length: group.total }, (_, place) => group.parts.get(place + 1) ?? '');
-    if (this.#knowsRepeats) await this.#state.set(joinedKey(group.key), seals.join(','), this.#waitMs);
+    if (this.#knowsRepeats) await this.#state.set(joinedKey(group.key), seals.join(','), this.#waitMs());
     this.#groups.delete(group.key);
     await Promise.all([...group.parts.keys()].map((index) => this.#state.delete(partKey(group.key, index))));
   }

@@ -28,17 +28,17 @@ import { PresenceDesk } from './presence.ts';
 import { Registrations } from './registration.ts';
 import { errorReply } from './replies.ts';
 import { answerIq } from './services.ts';
-import { Session, type SessionState } from './session.ts';
+import { Session, type SessionOptions, type SessionState } from './session.ts';
 import { Shown } from './shown.ts';
 import { hiddenIn } from './trace.ts';
 import { Watches } from './watches.ts';
 
 export class Component {
-  readonly options: ComponentOptions;
+  options: ComponentOptions;
   readonly session: Session;
   readonly #hub: Hub;
   readonly #log: SparingLog;
-  readonly #maxRecipients: number;
+  #maxRecipients: number;
   readonly #inbox: Inbox;
   readonly #presence: PresenceDesk;
   readonly watches: Watches;
@@ -56,9 +56,9 @@ export class Component {
     this.#hub = hub;
     this.#log = new SparingLog(hub.log, () => hub.now());
     this.#maxRecipients = options.maxRecipients;
-    this.registrations = new Registrations(component.domain, hub, () => component.registration);
+    this.registrations = new Registrations(component.domain, hub, () => this.options.registration);
     this.session = new Session(
-      { ...connectionOptions(options, component), ...options, barrierPeer: barrierPeer(options, component.domain) },
+      sessionOptions(options, component),
       {
         onStanza: (stanza) => this.#onStanza(stanza),
         onSkipped: (stanza, why) => this.#refuseUnread(stanza, new GatewayError('too-large', why.message)),
@@ -79,6 +79,17 @@ export class Component {
       conclude: (said) => this.#presence.publish(said),
     });
     this.#presence = new PresenceDesk({ hub, inbox: this.#inbox, session: this.session, watches: this.watches });
+  }
+
+  /** Other options of the same component under the same secret. */
+  configure(options: XmppOptions, component: ComponentOptions): void {
+    this.options = component;
+    this.#maxRecipients = options.maxRecipients;
+    this.session.configure(sessionOptions(options, component));
+    this.#inbox.configure(options);
+    this.registrations
+      .open()
+      .catch((error: Error) => this.#hub.log.warn({ why: error.message }, 'registrations are not up to date'));
   }
 
   /** What has arrived is published, or its sender told, before we say goodbye; so is what arrives meanwhile. */
@@ -221,6 +232,11 @@ export class Component {
     if (stanza.name === 'message') this.session.owe(answer);
     else this.session.answer(answer);
   }
+}
+
+function sessionOptions(options: XmppOptions, component: ComponentOptions): SessionOptions {
+  const peer = barrierPeer(options, component.domain);
+  return { ...options, ...connectionOptions(options, component), barrierPeer: peer };
 }
 
 export function connectionOptions(options: XmppOptions, { domain, secret }: ComponentOptions): ConnectionOptions {

@@ -17,7 +17,7 @@ const firstPauseMs = 250;
 const maxPauseMs = 2000;
 
 export class Inbox {
-  readonly #options: InboxOptions;
+  #options: InboxOptions;
   readonly #valve: Valve;
   readonly #clock: Clock;
   readonly #lanes = new Map<string, Promise<void>>();
@@ -30,6 +30,11 @@ export class Inbox {
     this.#options = options;
     this.#valve = valve;
     this.#clock = clock;
+  }
+
+  configure(options: InboxOptions): void {
+    this.#options = options;
+    this.#regulate();
   }
 
   /** Runs `publish` after everything else of that pair; `unavailable` is tried again. `refused` hears of a failure. */

@@ -13,7 +13,7 @@ import {
 import { clockOf } from './clock.ts';
 import { encodeStanza } from './codec/stream.ts';
 import { Component } from './component.ts';
-import { gatewayDomains, nativeDomains, type XmppOptions, xmppOptions } from './config.ts';
+import { type ComponentOptions, gatewayDomains, nativeDomains, type XmppOptions, xmppOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
 import { fromEvent } from './mapping/from-event.ts';
 import type { SessionState } from './session.ts';
@@ -22,7 +22,23 @@ import { hiddenIn } from './trace.ts';
 export class Xmpp implements Adapter {
   readonly accepts: ReadonlySet<EventType> = new Set(['message', 'receipt', 'typing', 'presence', 'subscription']);
   readonly views = { subscriptions: () => this.#subscriptions(), registrations: () => this.#registrations() };
-  readonly #options: XmppOptions;
+  /** The others are those of the connection to the server, which all components share. */
+  readonly reconfigurable: ReadonlySet<keyof XmppOptions> = new Set([
+    'domains',
+    'nativeDomains',
+    'receivedAs',
+    'maxStanzaBytes',
+    'maxDepth',
+    'connectTimeoutMs',
+    'barrierTimeoutMs',
+    'keepaliveMs',
+    'window',
+    'highWater',
+    'maxRecipients',
+    'holdMs',
+    'reconnect',
+  ]);
+  #options: XmppOptions;
   readonly #components = new Map<string, Component>();
   readonly #states = new Map<string, { state: SessionState; why: string | undefined }>();
   /** Why each is down, since it was up: a server that stays away is told of once. */
@@ -36,19 +52,48 @@ export class Xmpp implements Adapter {
   /** Resolves when every component has been answered once, well or not. */
   async start(hub: Hub): Promise<void> {
     this.#hub = hub;
-    for (const { domain } of this.#options.domains) this.#states.set(domain, { state: 'connecting', why: undefined });
-    const first = this.#options.domains.map((component) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const opened = new Component(this.#options, component, hub, clockOf(hub.now), (state, why) => {
-        if (state !== 'connecting') resolve();
-        this.#report(component.domain, state, why);
-      });
-      this.#components.set(component.domain, opened);
-      return promise;
+    await Promise.all(this.#options.domains.map((component) => this.#open(hub, component)));
+  }
+
+  /** Components that come connect, those that go say goodbye; one with another secret does both. Who stays notices nothing. */
+  async reconfigure(options: XmppOptions): Promise<void> {
+    this.#options = options;
+    const hub = this.#hub;
+    if (!hub) return;
+    const wanted = new Map(options.domains.map((component) => [component.domain, component]));
+    const leaving = [...this.#components.values()].filter(
+      ({ options: { domain, secret } }) => wanted.get(domain)?.secret !== secret,
+    );
+    await Promise.all(leaving.map((component) => this.#close(component)));
+    for (const component of options.domains) {
+      const known = this.#components.get(component.domain);
+      if (known) known.configure(options, component);
+      // Whether it gets in is told by its status.
+      else this.#open(hub, component).catch((error: Error) => this.#report(component.domain, 'down', error.message));
+    }
+  }
+
+  async #open(hub: Hub, component: ComponentOptions): Promise<void> {
+    const { domain } = component;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#states.set(domain, { state: 'connecting', why: undefined });
+    const opened: Component = new Component(this.#options, component, hub, clockOf(hub.now), (state, why) => {
+      if (state !== 'connecting') resolve();
+      // What it says of its end is said of another by then.
+      if (this.#components.get(domain) === opened) this.#report(domain, state, why);
     });
-    await Promise.all([...this.#components.values()].map(({ registrations }) => registrations.open()));
-    for (const { session } of this.#components.values()) session.start();
-    await Promise.all(first);
+    this.#components.set(domain, opened);
+    await opened.registrations.open();
+    opened.session.start();
+    await promise;
+  }
+
+  async #close(component: Component): Promise<void> {
+    const { domain } = component.options;
+    this.#components.delete(domain);
+    this.#states.delete(domain);
+    await component.stop();
+    for (const [other, { state, why }] of this.#states) this.#report(other, state, why);
   }
 
   async deliver(event: GatewayEvent, signal: AbortSignal): Promise<Delivery> {

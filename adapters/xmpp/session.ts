@@ -44,7 +44,7 @@ const maxBacklog = 1024 * 1024;
 const maxOwed = 1000;
 
 export class Session {
-  readonly #options: SessionOptions;
+  #options: SessionOptions;
   readonly #events: SessionEvents;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -84,6 +84,12 @@ export class Session {
   /** Stanzas written and not yet proven taken. */
   get unproven(): number {
     return this.#barrier.size;
+  }
+
+  /** Holds from now on; what is of the connection, from the next one on. */
+  configure(options: SessionOptions): void {
+    this.#options = options;
+    this.#letIn(options.window - this.#barrier.size);
   }
 
   start(): void {

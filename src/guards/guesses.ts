@@ -17,12 +17,13 @@ interface Failures {
 const maxSources = 10_000;
 
 export class Guesses {
-  readonly #limits: GuessLimits;
+  readonly #limits: () => GuessLimits;
   readonly #now: () => number;
   readonly #failures = new Map<string, Failures>();
 
-  constructor(limits: GuessLimits, now: () => number) {
-    this.#limits = limits;
+  /** `limits`: as they are when they are asked, where they may change. */
+  constructor(limits: GuessLimits | (() => GuessLimits), now: () => number) {
+    this.#limits = typeof limits === 'function' ? limits : () => limits;
     this.#now = now;
   }
 
@@ -34,7 +35,7 @@ export class Guesses {
 
   failed(ip: string): void {
     const source = sourceOf(ip);
-    const { maxFailures, firstMs, maxMs } = this.#limits;
+    const { maxFailures, firstMs, maxMs } = this.#limits();
     const count = (this.#failures.get(source)?.count ?? 0) + 1;
     const over = count - maxFailures;
     const pauseMs = over < 0 ? 0 : Math.min(maxMs, firstMs * 2 ** Math.min(over, 20));

@@ -139,15 +139,21 @@ export class Accounts {
   constructor(accounts: ServerOptions['accounts'], shortCodeContext: string, now: () => number) {
     this.#context = shortCodeContext;
     this.#now = now;
-    this.reconfigure(accounts);
+    this.prepare(accounts)();
   }
 
-  /** New ones may bind at once, those that are missing are unbound, the others have their new terms. Throws GatewayError. */
-  reconfigure(accounts: ServerOptions['accounts']): void {
-    // Throws before anything has changed.
+  /**
+   * Throws GatewayError for accounts that cannot be; else returns what makes them hold: new ones may bind at once, those that
+   * are missing are unbound, the others have their new terms.
+   */
+  prepare(accounts: ServerOptions['accounts']): () => void {
     const fresh = Object.entries(accounts).map(
       ([name, options]) => new Account(name, options, this.#context, this.#now),
     );
+    return () => this.#adopt(accounts, fresh);
+  }
+
+  #adopt(accounts: ServerOptions['accounts'], fresh: readonly Account[]): void {
     for (const [name, account] of this.#byName) {
       if (Object.hasOwn(accounts, name)) continue;
       this.#byName.delete(name);

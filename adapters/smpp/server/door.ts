@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { sourceOf } from '../../../src/guards/guesses.ts';
 import type { ServerOptions } from './config.ts';
 import type { Origin } from './connection.ts';
@@ -15,11 +16,17 @@ export interface DoorHandler {
   isBlocked(ip: string): boolean;
 }
 
+interface Opened {
+  readonly listener: Listener;
+  readonly server: Server;
+}
+
 export class Door {
   /** As they are now. */
   readonly #options: () => ServerOptions;
   readonly #handler: DoorHandler;
-  readonly #servers: Server[] = [];
+  #open: Opened[] = [];
+  #changing: Promise<unknown> = Promise.resolve();
   readonly #sockets = new Set<Socket>();
   readonly #sources = new Map<string, number>();
 
@@ -28,16 +35,50 @@ export class Door {
     this.#handler = handler;
   }
 
-  /** Resolves with the ports when all are open; rejects when one is taken or a certificate cannot be read. */
-  async open(): Promise<number[]> {
-    const listeners = this.#options().listen;
-    for (const listener of listeners) this.#servers.push(this.#server(listener));
-    return Promise.all(this.#servers.map((server, at) => listen(server, listeners[at] as Listener)));
+  /**
+   * Listens there and nowhere else; who is connected stays. Resolves with the ports; rejects, with all as it was, when one is
+   * taken or a certificate cannot be read.
+   */
+  open(listeners: readonly Listener[]): Promise<number[]> {
+    const change = this.#changing.then(() => this.#change(listeners));
+    this.#changing = change.catch(() => {});
+    return change;
+  }
+
+  async #change(listeners: readonly Listener[]): Promise<number[]> {
+    const leaving = [...this.#open];
+    const staying = listeners.map((listener) => {
+      const at = leaving.findIndex((opened) => isDeepStrictEqual(opened.listener, listener));
+      return at < 0 ? undefined : leaving.splice(at, 1)[0];
+    });
+    const coming = listeners.filter((_, at) => staying[at] === undefined);
+    // A port is free for its next listener only once the former is gone.
+    const before = leaving.filter(({ listener }) => coming.some(({ port }) => port === listener.port));
+    for (const { server } of before) server.close();
+    const fresh = await this.#openAll(coming).catch(async (error: unknown) => {
+      const back = await this.#openAll(before.map(({ listener }) => listener));
+      this.#open = [...this.#open.filter((opened) => !before.includes(opened)), ...back];
+      throw error;
+    });
+    for (const { server } of leaving) server.close();
+    this.#open = staying.map((opened) => opened ?? (fresh.shift() as Opened));
+    return this.#open.map(({ server }) => (server.address() as AddressInfo).port);
   }
 
   /** No new ones. */
   close(): void {
-    for (const server of this.#servers.splice(0)) server.close();
+    for (const { server } of this.#open.splice(0)) server.close();
+  }
+
+  async #openAll(listeners: readonly Listener[]): Promise<Opened[]> {
+    const opened = listeners.map((listener) => ({ listener, server: this.#server(listener) }));
+    try {
+      await Promise.all(opened.map(({ server, listener }) => listen(server, listener)));
+      return opened;
+    } catch (error) {
+      for (const { server } of opened) server.close();
+      throw error;
+    }
   }
 
   /** At once, whoever is there. */
@@ -117,13 +158,13 @@ export function ipOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
-function listen(server: Server, { host, port }: Listener): Promise<number> {
+function listen(server: Server, { host, port }: Listener): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port }, () => {
       server.removeListener('error', reject);
       server.on('error', () => {});
-      resolve((server.address() as AddressInfo).port);
+      resolve();
     });
   });
 }

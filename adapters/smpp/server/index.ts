@@ -56,6 +56,10 @@ export class SmppServer implements Adapter {
     'maxConnections',
     'maxConnectionsPerSource',
     'maxUnboundBytes',
+    'listen',
+    'logins',
+    'recordMs',
+    'rejoinWaitMs',
   ]);
   readonly views = { binds: () => this.#binds() };
   #options: ServerOptions;
@@ -84,7 +88,7 @@ export class SmppServer implements Adapter {
     this.#running = running;
     hub.status('connecting');
     try {
-      this.ports = await running.door.open();
+      this.ports = await running.door.open(this.#options.listen);
     } catch (error) {
       await this.stop();
       throw error;
@@ -105,7 +109,7 @@ export class SmppServer implements Adapter {
     const outbinder = new Outbinder({ options: current, accept, log: hub.log, now });
     const { outbound, requests, ticking, opened } = this.#services(hub, accounts, outbinder);
     await opened;
-    const guesses = new Guesses(this.#options.logins, now);
+    const guesses = new Guesses(() => this.#options.logins, now);
     const parts = connectionParts({ hub, options: current, accounts, guesses, connections, requests, outbinder });
     const door = new Door(current, {
       isBlocked: (ip) => guesses.pauseMs(ip) > 0,
@@ -124,7 +128,8 @@ export class SmppServer implements Adapter {
   /** What goes in and out, whoever brings it. */
   #services(hub: Hub, accounts: Accounts, outbinder: Outbinder) {
     const now = () => hub.now();
-    const { recordMs, rejoinWaitMs } = this.#options;
+    const recordMs = () => this.#options.recordMs;
+    const rejoinWaitMs = () => this.#options.rejoinWaitMs;
     const ledger = new Ledger(hub.state, recordMs);
     const agenda = new Agenda(hub.state, now);
     const transactions = new Transactions(now);
@@ -142,7 +147,9 @@ export class SmppServer implements Adapter {
 
   async reconfigure(settings: ServerOptions): Promise<void> {
     const running = await this.#opening;
-    running?.accounts.reconfigure(settings.accounts);
+    const adopt = running?.accounts.prepare(settings.accounts);
+    if (running) this.ports = await running.door.open(settings.listen);
+    adopt?.();
     this.#options = settings;
     this.#owners = ownersOf(settings.accounts);
   }

@@ -20,7 +20,7 @@ export interface IntakeParts {
   readonly ledger: Ledger;
   readonly agenda: Agenda;
   readonly owed: Owed;
-  readonly rejoinWaitMs: number;
+  readonly rejoinWaitMs: () => number;
 }
 
 /** Without what it says. */

@@ -40,13 +40,13 @@ const blockSize = 1000;
 
 export class Ledger {
   readonly #state: State;
-  readonly #ttlMs: number;
+  readonly #ttlMs: () => number;
   readonly #turns = new Turns();
   #nextId = 0;
   #blockEnd = 0;
   #block: Promise<void> | undefined;
 
-  constructor(state: State, ttlMs: number) {
+  constructor(state: State, ttlMs: () => number) {
     this.#state = state;
     this.#ttlMs = ttlMs;
   }
@@ -77,11 +77,11 @@ export class Ledger {
 
   /** A submit_multi: how many recipients go by that message_id. */
   async announce(id: number, places: number): Promise<void> {
-    await this.#state.set(`multi/${id}`, String(places), this.#ttlMs);
+    await this.#state.set(`multi/${id}`, String(places), this.#ttlMs());
   }
 
   async put(entry: Entry): Promise<void> {
-    await this.#state.set(`sm/${nameOf(entry)}`, JSON.stringify(entry), this.#ttlMs + Math.max(0, waitOf(entry)));
+    await this.#state.set(`sm/${nameOf(entry)}`, JSON.stringify(entry), this.#ttlMs() + Math.max(0, waitOf(entry)));
   }
 
   async forget(name: string): Promise<void> {

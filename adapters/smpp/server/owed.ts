@@ -14,12 +14,12 @@ export class Owed {
   readonly #accounts: Accounts;
   readonly #send: Send;
   readonly #now: () => number;
-  readonly #ttlMs: number;
+  readonly #ttlMs: () => number;
   readonly #waiting = new Map<string, Map<string, FailureReason>>();
   #isSending = false;
   #againAt = 0;
 
-  constructor(state: State, accounts: Accounts, ttlMs: number, send: Send, now: () => number) {
+  constructor(state: State, accounts: Accounts, ttlMs: () => number, send: Send, now: () => number) {
     this.#state = state;
     this.#accounts = accounts;
     this.#ttlMs = ttlMs;
@@ -39,7 +39,7 @@ export class Owed {
   async add(entry: Entry, reason: FailureReason): Promise<void> {
     if (!isAsked(entry.registered, 'failed', stateOf({ state: 'failed', reason }))) return;
     const name = nameOf(entry);
-    await this.#state.set(`owed/${name}`, JSON.stringify([entry.account, reason]), this.#ttlMs);
+    await this.#state.set(`owed/${name}`, JSON.stringify([entry.account, reason]), this.#ttlMs());
     this.#of(entry.account).set(name, reason);
   }
 

@@ -26,7 +26,12 @@ export async function receiving(more: Record<string, unknown> = {}, hooks: BookH
     now,
     hooks,
   );
-  const rejoin = new Rejoin(hub.state, settings.rejoinWaitMs, (whole) => inbound.handOn(whole), now);
+  const rejoin = new Rejoin(
+    hub.state,
+    () => settings.rejoinWaitMs,
+    (whole) => inbound.handOn(whole),
+    now,
+  );
   const rules = { shortCodeContext: 'carrier.invalid' };
   const inbound = new Inbound({ options: settings, rules, hub, book, rejoin, repeats: new Repeats(0, now) });
   await Promise.all([book.open(), rejoin.open()]);

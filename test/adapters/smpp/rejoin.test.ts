@@ -18,7 +18,7 @@ function open(state: MemoryState, clock: { now: number }) {
   const wholes: Whole[] = [];
   const rejoin = new Rejoin(
     state,
-    waitMs,
+    () => waitMs,
     async (whole) => void wholes.push(whole),
     () => clock.now,
   );

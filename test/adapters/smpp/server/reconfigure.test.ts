@@ -1,14 +1,23 @@
 // Accounts that change while ESMEs are bound: as an operator does it, without a restart.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { statusName } from '../../../../adapters/smpp/codec/index.ts';
 import { options } from '../../../../adapters/smpp/server/config.ts';
 import { parseAddress } from '../../../../src/contract/index.ts';
+import { freePorts } from '../../../servers/process.ts';
 import { message } from '../event.ts';
 import { type Centre, me, open, signal, submit } from './esme.ts';
 
 const changed = ({ server }: Centre, accounts: Record<string, unknown>, more: Record<string, unknown> = {}) =>
   server.reconfigure(options.parse({ listen: [{ host: '127.0.0.1', port: 0 }], accounts, ...more }));
+
+async function connectTo(port: number) {
+  const socket = connect({ port, host: '127.0.0.1' });
+  await once(socket, 'connect');
+  return socket;
+}
 
 const refused = async (centre: Centre, as: { system_id?: string; password?: string }) => {
   const esme = await centre.connect();
@@ -86,4 +95,46 @@ test('hot reload: limits of the centre hold from now on, and an account that can
   await assert.rejects(changed(centre, { me: { ...me, defaultSender: ' ' } }, { maxConnections: 9 }), /empty address/);
   const still = await centre.connect();
   await still.ended();
+});
+
+test('reference smpp 7.6: hot reload: another listener is opened, one that is gone takes nobody in, and who is bound stays', async (t) => {
+  const centre = await open(t);
+  const esme = await centre.bound();
+  const [first = 0] = centre.server.ports;
+  const [one = 0, two = 0] = await freePorts(2);
+  const at = (...ports: number[]) => ({ listen: ports.map((port) => ({ host: '127.0.0.1', port })) });
+  await changed(centre, { me }, at(0, one));
+  assert.deepEqual(centre.server.ports, [first, one], 'what stays is not touched');
+  await changed(centre, { me }, at(one, two));
+  assert.deepEqual(centre.server.ports, [one, two]);
+  await assert.rejects(connectTo(first), { code: 'ECONNREFUSED' });
+  for (const port of [one, two]) (await connectTo(port)).destroy();
+  assert.equal((await esme.ask('enquire_link')).command_status, 0);
+});
+
+test('reference smpp 7.6: hot reload: a port that is taken leaves every listener and account as it was', async (t) => {
+  const centre = await open(t);
+  const [spare = 0] = await freePorts(1);
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.after(() => taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const listen = [spare, port].map((one) => ({ host: '127.0.0.1', port: one }));
+  const before = [...centre.server.ports];
+  await assert.rejects(changed(centre, { me: { ...me, password: 'other' } }, { listen }), { code: 'EADDRINUSE' });
+  assert.deepEqual(centre.server.ports, before);
+  await assert.rejects(connectTo(spare), { code: 'ECONNREFUSED' });
+  assert.equal(await refused(centre, {}), 'ESME_ROK');
+  const bad = { me: { ...me, defaultSender: ' ' } };
+  await assert.rejects(changed(centre, bad, { listen: listen.slice(0, 1) }), /empty address/);
+  await assert.rejects(connectTo(spare), { code: 'ECONNREFUSED' });
+  assert.equal(await refused(centre, {}), 'ESME_ROK');
+});
+
+test('reference smpp 7.6: hot reload: guessing passwords costs what it costs now', async (t) => {
+  const centre = await open(t);
+  await changed(centre, { me }, { logins: { maxFailures: 1 } });
+  assert.equal(await refused(centre, { password: 'a guess' }), 'ESME_RINVPASWD');
+  const blocked = await centre.connect();
+  await blocked.ended();
 });
