@@ -1,5 +1,7 @@
 // STUN as far as keep-alives need it: Binding requests and what answers them (RFC 5389 s.6, s.15; RFC 5626 s.8).
+
 import { isIPv6 } from 'node:net';
+import { plainAddress } from '../../../src/formats/ip-address.ts';
 
 export interface StunMessage {
   kind: 'request' | 'success' | 'error';
@@ -112,7 +114,7 @@ function readAddress(value: Buffer, id: Uint8Array): StunMessage['seen'] {
 }
 
 function writeAddress({ address, port }: { address: string; port: number }, id: Uint8Array): Buffer {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  const plain = plainAddress(address).replace(/%.*$/, '');
   const bytes = isIPv6(plain) ? sixBytes(plain) : Buffer.from(plain.split('.').map(Number));
   const head = Buffer.of(0, bytes.length === 4 ? families.four : families.six, 0, 0);
   head.writeUInt16BE(port ^ (cookie >>> 16), 2);

@@ -1,10 +1,12 @@
 // The servers behind `listen:`: TCP, TLS, and WebSocket with and without TLS. What they accept becomes a connection.
+
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
+import { plainAddress } from '../../../src/formats/ip-address.ts';
 import { sipHost } from '../codec/host.ts';
 import type { Connection } from './connection.ts';
 import type { TransportName } from './flow.ts';
@@ -50,10 +52,6 @@ export async function listenStream(options: ListenerOptions, reception: Receptio
   return { transport, sentBy, close: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-export function plainAddress(socket: Socket): string {
-  return socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
-}
-
 function createServer(
   transport: StreamListener['transport'],
   { tls }: ListenerOptions,
@@ -66,7 +64,7 @@ function createServer(
     rejectUnauthorized: tls?.requestCert === true,
   };
   const accept = (socket: Socket) => {
-    const address = plainAddress(socket);
+    const address = plainAddress(socket.remoteAddress);
     // Reset before we looked: there is nobody to answer.
     if (address === '' || !reception.admit(address)) return void socket.destroy();
     const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
@@ -96,7 +94,7 @@ function upgrading(server: HttpServer, transport: 'WS' | 'WSS', reception: Recep
     if (!/(^|,)\s*sip\s*(,|$)/i.test(request.headers['sec-websocket-protocol'] ?? '')) {
       return void socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     }
-    if (!admit(plainAddress(request.socket))) {
+    if (!admit(plainAddress(request.socket.remoteAddress))) {
       return void socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
     }
     sockets.handleUpgrade(request, socket, head, (opened) =>

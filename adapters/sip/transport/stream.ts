@@ -1,6 +1,8 @@
 // One TCP or TLS connection: messages framed by Content-Length, keep-alives between them (RFC 3261 s.18.3, RFC 5626 s.3.5.1).
+
 import type { Socket } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
+import { plainAddress } from '../../../src/formats/ip-address.ts';
 import { encodeMessage, type Limits, SipParseError, StreamDecoder } from '../codec/message.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { wireUnit } from '../wire-trace.ts';
@@ -34,7 +36,7 @@ export class StreamConnection extends Connection {
   readonly #user: TransportUser;
 
   constructor(socket: Socket, parts: StreamParts, way: StreamWay) {
-    const remote = { address: socket.remoteAddress?.replace(/^::ffff:/, '') ?? '', port: socket.remotePort ?? 0 };
+    const remote = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
     super(parts.wheel, parts.connectionLimits, { ...way, remote });
     this.offersAlias = way.offersAlias ?? false;
     this.certificate = way.certificate;

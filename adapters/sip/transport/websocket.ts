@@ -1,7 +1,9 @@
 // SIP over WebSocket (RFC 7118): one message a frame, text or binary, subprotocol `sip`.
+
 import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { plainAddress } from '../../../src/formats/ip-address.ts';
 import { decodeMessage, SipParseError } from '../codec/message.ts';
 import { wireUnit } from '../wire-trace.ts';
 import { Connection } from './connection.ts';
@@ -19,8 +21,8 @@ export class WebSocketConnection extends Connection {
     parts: StreamParts,
     way: { transport: 'WS' | 'WSS'; sentBy: { host: string; port: number } },
   ) {
-    const { remoteAddress = '', remotePort = 0 } = carrier;
-    const remote = { address: remoteAddress.replace(/^::ffff:/, ''), port: remotePort };
+    const { remoteAddress, remotePort = 0 } = carrier;
+    const remote = { address: plainAddress(remoteAddress), port: remotePort };
     super(parts.wheel, parts.connectionLimits, { ...way, remote, isOurs: false });
     this.#socket = socket;
     this.#parts = parts;

@@ -1,10 +1,12 @@
 // s.4.1.7: an SMSC that has messages for us connects, says outbind, and we bind on that connection. Hostile-proof: few
 // strangers at a time, each with little time, and nothing but an outbind with the right password is an outbind.
+
 import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { plainAddress } from '../../../src/formats/ip-address.ts';
 import type { RequestPdu } from '../codec/index.ts';
 import { type BindCommand, endpointOf, type SmppOptions } from '../config.ts';
 import type { Answer } from '../exchange.ts';
@@ -89,7 +91,7 @@ export class OutbindListener {
   }
 
   #welcome(socket: Socket): void {
-    const ip = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+    const ip = plainAddress(socket.remoteAddress);
     const host = `${ip}:${socket.remotePort}`;
     const strangers = this.#visits.size - this.bound.length;
     if (strangers >= mostStrangers || !this.#mayCome(socket)) {
@@ -116,9 +118,9 @@ export class OutbindListener {
     this.#visits.add(visit);
   }
 
-  #mayCome({ remoteAddress = '' }: Socket): boolean {
+  #mayCome({ remoteAddress }: Socket): boolean {
     const { from } = this.#settings;
-    return from.length === 0 || from.includes(remoteAddress.replace(/^::ffff:/, ''));
+    return from.length === 0 || from.includes(plainAddress(remoteAddress));
   }
 
   #request(visit: Visit, pdu: RequestPdu, frame: Buffer): Promise<Answer> | Answer {

@@ -1,8 +1,10 @@
 // Where ESMEs come in: listeners in the clear and with TLS, and how many strangers may stand there at once.
+
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
+import { plainAddress } from '../../../src/formats/ip-address.ts';
 import { sourceOf } from '../../../src/guards/guesses.ts';
 import type { ServerOptions } from './config.ts';
 import type { Origin } from './connection.ts';
@@ -90,7 +92,8 @@ export class Door {
     if (!tls) {
       const server = createServer({ noDelay: true });
       return server.on('connection', (socket: Socket) => {
-        if (this.#admits(socket)) this.#handler.arrived(socket, { ip: ipOf(socket), isSecure: false });
+        if (this.#admits(socket))
+          this.#handler.arrived(socket, { ip: plainAddress(socket.remoteAddress), isSecure: false });
       });
     }
     const server = createTlsServer({ ...tlsOptions(tls), handshakeTimeout: this.#options().bindTimeoutMs });
@@ -99,17 +102,17 @@ export class Door {
       this.#admits(socket);
     });
     server.on('secureConnection', (socket) => {
-      this.#handler.arrived(socket, { ip: ipOf(socket), isSecure: true });
+      this.#handler.arrived(socket, { ip: plainAddress(socket.remoteAddress), isSecure: true });
     });
     server.on('tlsClientError', (_, socket) => {
-      this.#handler.turnedAway(ipOf(socket), 'tls');
+      this.#handler.turnedAway(plainAddress(socket.remoteAddress), 'tls');
       socket.destroy();
     });
     return server;
   }
 
   #admits(socket: Socket): boolean {
-    const ip = ipOf(socket);
+    const ip = plainAddress(socket.remoteAddress);
     const source = sourceOf(ip);
     const reason = this.#reasonAgainst(ip, source);
     socket.on('error', () => {});
@@ -151,11 +154,6 @@ export function tlsOptions({ cert, key, ca, requestCert }: NonNullable<Listener[
 
 function pemOf(text: string): string | Buffer {
   return text.startsWith('-----BEGIN') ? text : readFileSync(text);
-}
-
-/** Empty when it is gone already. */
-export function ipOf(socket: Socket): string {
-  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 function listen(server: Server, { host, port }: Listener): Promise<void> {

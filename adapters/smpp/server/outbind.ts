@@ -1,12 +1,13 @@
 // s.4.1.7: an ESME that waits to be called. When something waits for its account we connect and say outbind, and it binds on
 // that connection as on any other.
+
 import type { Socket } from 'node:net';
 import type { Log } from '../../../src/contract/index.ts';
+import { plainAddress } from '../../../src/formats/ip-address.ts';
 import { dial } from '../binds/dial.ts';
 import type { Account } from './account.ts';
 import type { ServerOptions } from './config.ts';
 import type { Connection, Origin } from './connection.ts';
-import { ipOf } from './door.ts';
 
 export interface OutbinderParts {
   readonly options: () => Pick<ServerOptions, 'systemId' | 'bindTimeoutMs'>;
@@ -79,10 +80,11 @@ export class Outbinder {
     });
     socket.once(tls === false ? 'connect' : 'secureConnect', () => {
       socket.setTimeout(0);
-      accept(socket, { ip: ipOf(socket) || host, isSecure: tls !== false, calledFor: name }).outbind(
-        systemId,
-        password,
-      );
+      accept(socket, {
+        ip: plainAddress(socket.remoteAddress) || host,
+        isSecure: tls !== false,
+        calledFor: name,
+      }).outbind(systemId, password);
     });
     socket.once('close', () => {
       call.socket = undefined;
