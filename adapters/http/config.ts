@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isCountry } from '../../src/contract/index.ts';
 import { network } from '../../src/guards/networks.ts';
 
+const count = (fallback: number) => z.number().int().min(1).default(fallback);
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
 const country = z.string().refine(isCountry, 'write an ISO 3166 country in capitals, such as GB');
 
@@ -59,6 +60,7 @@ export const options = z.strictObject({
   shortCodeContext: z.string().optional().describe('phone-context of short codes; default: <instance>.invalid'),
   maxRecipients: z.number().int().min(1).max(10_000).default(100).describe('recipients of one request'),
   maxBodyBytes: z.number().int().min(1024).default(1_048_576).describe('longest request'),
+  requestTimeoutMs: count(30_000).describe('a request must be complete after this'),
   callbackTimeoutMs: ms(10_000).describe('how long a webhook may take to answer'),
   recordMs: ms(7 * 24 * 3_600_000).describe('how long a message can be asked for and waits for its receipt'),
 });

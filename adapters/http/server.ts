@@ -23,12 +23,13 @@ export interface Server {
   close(): Promise<void>;
 }
 
-const requestTimeoutMs = 30_000;
 const maxKeyLength = 200;
 
 /** Resolves when it listens; rejects when it cannot (port taken). */
 export async function listen({ options, hub, accounts, inbox }: ServerParts): Promise<Server> {
-  const { host, port, maxBodyBytes, trustProxy } = options;
+  const { host, port, maxBodyBytes, requestTimeoutMs, trustProxy } = options;
+  // Node looks at its connections every 30 s and lets a head take a minute unless it is told otherwise.
+  const patience = { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: Math.ceil(requestTimeoutMs / 6) };
   const app = fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -41,7 +42,7 @@ export async function listen({ options, hub, accounts, inbox }: ServerParts): Pr
     trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
     // Its own reading of queries is not needed: sendsms has octets in them.
     routerOptions: { querystringParser: () => ({}) },
-    ...(options.tls ? { https: tlsOf(options.tls) } : {}),
+    ...(options.tls ? { https: { ...tlsOf(options.tls), ...patience } } : { http: patience }),
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

@@ -60,7 +60,14 @@ export async function serveAdmin(
   options: AdminOptions,
   log: Log,
 ): Promise<AdminServer> {
-  const app = fastify({ bodyLimit, requestTimeout: requestTimeoutMs, logger: false, forceCloseConnections: true });
+  const app = fastify({
+    bodyLimit,
+    requestTimeout: requestTimeoutMs,
+    // Node looks at its connections every 30 s and lets a head take a minute unless it is told otherwise.
+    http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: requestTimeoutMs / 6 },
+    logger: false,
+    forceCloseConnections: true,
+  });
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => sendError(reply, error, log));
   app.setNotFoundHandler((_request, reply) => void reply.code(404).send({ reason: 'not-found', text: 'no such page' }));
   app.addHook('onRequest', async (_request, reply) => {

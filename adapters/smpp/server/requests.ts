@@ -1,5 +1,6 @@
 // What an ESME that is bound asks of us, by command: who may ask it, and who answers. Nothing here throws past its session.
-import { asGatewayError, type Hub } from '../../../src/contract/index.ts';
+import { asGatewayError, type Hub, type LogFields } from '../../../src/contract/index.ts';
+import { SparingLog } from '../../../src/guards/sparing-log.ts';
 import { versions } from '../binds/versions.ts';
 import type { Destination, RequestName, RequestPdu, StatusName, Unsuccessful } from '../codec/index.ts';
 import { statuses, textTlv } from '../codec/index.ts';
@@ -34,9 +35,14 @@ const longestWords = 200;
 
 export class Requests {
   readonly #parts: RequestParts;
+  // While the store is away each submit is refused.
+  readonly #refusals: SparingLog;
 
   constructor(parts: RequestParts) {
     this.#parts = parts;
+    const { hub } = parts;
+    const warn = (fields: LogFields, message: string) => hub.log.info(fields, message);
+    this.#refusals = new SparingLog({ warn }, () => hub.now());
   }
 
   async serve(connection: Connection, pdu: RequestPdu, frame: Buffer): Promise<Answer> {
@@ -140,9 +146,8 @@ export class Requests {
   #refuse({ account, version }: Connection, pdu: RequestPdu, thrown: unknown): Answer {
     const status = statusOf(thrown);
     const why = thrown instanceof Error ? thrown.message : String(thrown);
-    const { hub } = this.#parts;
     const { command } = pdu;
-    hub.log.info({ account: account?.name, command, status, why }, 'refused');
+    this.#refusals.warn(status, { account: account?.name, command, status, why }, 'refused');
     // s.5.3.2.11, SMPP 5.0 s.4.2.5: where the specification lets us say why.
     if (command !== 'data_sm' && !(version >= versions.v50 && command === 'submit_sm')) return { status };
     return { status, body: {}, tlvs: [textTlv('additional_status_info_text', why.slice(0, longestWords))] };

@@ -1,6 +1,7 @@
 // The JSON door: POST /messages, asking and withdrawing, signed webhooks, limits.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { GatewayError, parseAddress } from '../../../src/contract/index.ts';
 import { sampleEvent } from '../../peers/events.ts';
@@ -205,4 +206,18 @@ test('requests that are too long, pages that are not there: an answer, and no me
     413,
   );
   assert.equal(hub.drafts.length, 0);
+});
+
+test('a request that is not complete in time ends with 408, its head or its body', async (t) => {
+  const { adapter } = await open(t, {}, { requestTimeoutMs: 200 });
+  for (const begun of [
+    'POST /messages HTTP/1.1\r\nHost: x\r\n',
+    'POST /messages HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{',
+  ]) {
+    const socket = connect(adapter.port, '127.0.0.1').setEncoding('utf8');
+    socket.write(begun);
+    let answer = '';
+    for await (const chunk of socket) answer += chunk;
+    assert.match(answer, /^HTTP\/1\.1 408 /);
+  }
 });
