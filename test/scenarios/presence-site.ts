@@ -31,6 +31,9 @@ export interface PresenceSite {
   logIn(): Promise<XmppUser>;
 }
 
+/** What the two sides of a SIP subscription need. */
+export type SipSide = Pick<PresenceSite, 'bob' | 'sipPort'>;
+
 /** Undefined when a peer is missing and the test was skipped. The gateway runs. */
 export async function openPresenceSite(t: TestContext, kind: ServerKind): Promise<PresenceSite | undefined> {
   if (!needs(t, kind)) return undefined;
@@ -95,12 +98,14 @@ export function hearsPresence(user: XmppUser, type: string | undefined, from = b
 /** One subscription of Bob's device: his side of the dialog. */
 export class SipWatch {
   readonly callId = `watch-${crypto.randomUUID()}`;
-  readonly #site: PresenceSite;
+  readonly #site: SipSide;
+  readonly #presentity: string;
   #cseq = 0;
   #theirTag = '';
 
-  constructor(site: PresenceSite) {
+  constructor(site: SipSide, presentity = aliceUri) {
     this.#site = site;
+    this.#presentity = presentity;
   }
 
   /** Resolves with the answer; `expires` in seconds. */
@@ -111,9 +116,9 @@ export class SipWatch {
     const text = requestText({
       port: bob.port,
       method: 'SUBSCRIBE',
-      uri: aliceUri,
+      uri: this.#presentity,
       from: '<sip:bob@other.example>;tag=bob',
-      to: `<${aliceUri}>${tag}`,
+      to: `<${this.#presentity}>${tag}`,
       callId: this.callId,
       cseq,
       body: '',
@@ -161,11 +166,11 @@ export class SipWatch {
 
 /** The far end of a subscription that the gateway holds: notifies in the dialog of its last SUBSCRIBE. */
 export class SipNotifier {
-  readonly #site: PresenceSite;
+  readonly #site: SipSide;
   readonly #user: string;
   #cseq = 0;
 
-  constructor(site: PresenceSite, user = 'bob') {
+  constructor(site: SipSide, user = 'bob') {
     this.#site = site;
     this.#user = user;
   }
