@@ -21,6 +21,9 @@ function answerTo(
   now: number,
 ): XmlElement | 'nothing' | 'no such node' | undefined {
   const isDisco = query.ns === ns.discoInfo || query.ns === ns.discoItems;
+  // XEP-0050 s.3.2: that there are no commands is no mistake of whoever asks (Cheogram does before it registers somebody).
+  if (query.ns === ns.discoItems && query.attributes.node === ns.commands)
+    return xml('query', ns.discoItems, { node: ns.commands });
   if (isDisco && query.attributes.node) return 'no such node';
   switch (`${query.ns} ${query.name}`) {
     case `${ns.discoInfo} query`:

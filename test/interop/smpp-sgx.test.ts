@@ -118,6 +118,12 @@ test('reference smpp 7.9: the SGX contract of Cheogram: registration, numbers as
     assert.equal(carrier.submits.length, before);
   });
 
+  await t.test('XEP-0077 s.5: the form filled in as Cheogram hands it on, and the same number once more', async () => {
+    const field = (name: string, value: string) => xml('field', { var: name }, xml('value', {}, value));
+    const form = xml('x', { xmlns: 'jabber:x:data', type: 'submit' }, field('phone', own), field('password', code));
+    assert.equal((await ask(carol, 'set', form)).attrs.type, 'result');
+  });
+
   await t.test('XEP-0066: a file goes as its link, once, though it is in the body too', async () => {
     const before = carrier.submits.length;
     const url = 'https://files.example/cat.png';

@@ -10,6 +10,7 @@ export const ns = {
   ping: 'urn:xmpp:ping',
   time: 'urn:xmpp:time',
   addresses: 'http://jabber.org/protocol/address',
+  commands: 'http://jabber.org/protocol/commands',
   register: 'jabber:iq:register',
   dataForm: 'jabber:x:data',
   oob: 'jabber:x:oob',

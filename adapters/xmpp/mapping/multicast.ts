@@ -1,12 +1,19 @@
 // XEP-0033: one stanza to the component for several people of its domain becomes one stanza each.
-import { type GatewayDomain, GatewayError } from '../../../src/contract/index.ts';
+import {
+  type Address,
+  type GatewayDomain,
+  GatewayError,
+  gatewayForm,
+  jidOf,
+  parseAddress,
+} from '../../../src/contract/index.ts';
 import { childOf, childrenOf, type XmlElement } from '../../../src/formats/xml.ts';
 import { ns } from '../codec/namespaces.ts';
 
 /** s.3.2: those that ask for a delivery; the others say where answers go. */
 const deliverable: ReadonlySet<string> = new Set(['to', 'cc', 'bcc']);
-// RFC 5724, RFC 3966: a number, and whatever follows it.
-const numberUri = /^(?:smsto|sms|tel):(\+?[\d().-]*\d[\d().-]*)(?:[;?].*)?$/i;
+// RFC 5724: what is said in the URI itself is not what was written.
+const numberUri = /^(?:smsto|sms|tel):([^?]+)/i;
 const jidUri = /^xmpp:([^?]+)/i;
 
 /**
@@ -31,12 +38,22 @@ export function oneEach(stanza: XmlElement, at: Pick<GatewayDomain, 'domain' | '
 function personOf({ attributes }: XmlElement, { domain, shows }: Pick<GatewayDomain, 'domain' | 'shows'>): string {
   const { uri = '', jid = jidUri.exec(uri)?.[1] } = attributes;
   const number = numberUri.exec(uri)?.[1];
-  if (number !== undefined && shows.includes('tel')) return `${number.replace(/[().-]/g, '')}@${domain}`;
-  if (jid === undefined) {
-    const fault = { condition: 'jid-malformed' } as const;
-    throw new GatewayError('malformed', `an address that cannot be reached here: ${uri.slice(0, 100)}`, { fault });
-  }
+  if (number !== undefined && shows.includes('tel')) return jidOf(gatewayForm(telOf(number), 'xmpp', domain));
+  if (jid === undefined) throw misspelt(uri);
   const [, bare = '', host = ''] = /^([^@/]+@([^@/]+))(?:\/.*)?$/s.exec(jid) ?? [];
   if (host.toLowerCase() !== domain) throw new GatewayError('not-found', `${jid.slice(0, 100)} is not at ${domain}`);
   return bare;
+}
+
+function telOf(number: string): Address {
+  try {
+    return parseAddress(`tel:${number}`);
+  } catch {
+    throw misspelt(number);
+  }
+}
+
+function misspelt(uri: string): GatewayError {
+  const fault = { condition: 'jid-malformed' } as const;
+  return new GatewayError('malformed', `an address that cannot be reached here: ${uri.slice(0, 100)}`, { fault });
 }

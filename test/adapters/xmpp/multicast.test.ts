@@ -31,12 +31,12 @@ const fails = (condition: string | undefined, reason: string) => (error: unknown
 test('XEP-0033 s.4: to, cc and bcc are recipients, by sms: and tel: URI, by xmpp: URI and by JID, each once', () => {
   const list = [
     to('sms:+447700900001'),
-    to('tel:+44-7700-900002;ext=1', { type: 'cc' }),
+    to('tel:+44-7700-900002', { type: 'cc' }),
     to('smsto:+44.7700.(900003)?body=x', { type: 'bcc' }),
     to('xmpp:+447700900004@sms.example?message'),
     { type: 'to', jid: '+447700900005@SMS.example/x' },
     to('sms:+447700900001'),
-    to('sms:88222'),
+    to('sms:88222;phone-context=carrier.invalid'),
   ];
   assert.deepEqual(recipients(list), [
     '+447700900001@sms.example',
@@ -44,7 +44,7 @@ test('XEP-0033 s.4: to, cc and bcc are recipients, by sms: and tel: URI, by xmpp
     '+447700900003@sms.example',
     '+447700900004@sms.example',
     '+447700900005@SMS.example',
-    '88222@sms.example',
+    '88222;phone-context=carrier.invalid@sms.example',
   ]);
 });
 
@@ -55,7 +55,7 @@ test('XEP-0033 s.3.1: who has it already gets nothing, and where answers should 
 
 test('XEP-0033 s.7: what is no address, whoever is elsewhere, and too many of them are refused as a whole', () => {
   const good = to('sms:+447700900001');
-  for (const bad of [to('fax:1'), to('sms:'), to('sms:abc'), { type: 'to' }, to('sms:+1,+2')])
+  for (const bad of [to('fax:1'), to('sms:'), to('sms:abc'), to('sms:88222'), { type: 'to' }, to('sms:+1,+2')])
     assert.throws(() => recipients([good, bad]), fails('jid-malformed', 'malformed'), JSON.stringify(bad));
   for (const jid of ['alice@elsewhere.example', 'sms.example', '@sms.example', 'x'])
     assert.throws(() => recipients([good, { type: 'to', jid }]), fails(undefined, 'not-found'), jid);

@@ -33,6 +33,13 @@ test('XEP-0030 s.3.2: there are no nodes', () => {
   assert.ok(childOf(childOf(answer, 'error')!, 'item-not-found', stanzas));
 });
 
+test('XEP-0050 s.3.2: whoever asks for commands gets an empty list', () => {
+  const node = 'http://jabber.org/protocol/commands';
+  const answer = ask('gw.example', xml('query', 'http://jabber.org/protocol/disco#items', { node }));
+  assert.equal(answer.attributes.type, 'result');
+  assert.deepEqual(childrenOf(childOf(answer, 'query')!), []);
+});
+
 test('RFC 6120 s.8.4: what it does not understand is service-unavailable, whoever is asked', () => {
   for (const answer of [
     ask('gw.example', xml('constructor', 'urn:x')),
