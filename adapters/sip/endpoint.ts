@@ -68,7 +68,7 @@ export interface EndpointOptions {
 }
 
 // RFC 3261 and its extensions: what we know by name but do not do is 405, the rest 501.
-const knownMethods = new Set(
+export const knownMethods: ReadonlySet<string> = new Set(
   'INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE'.split(' '),
 );
 const schemes = /^(sips?|tel|im|pres):/i;

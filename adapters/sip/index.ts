@@ -17,7 +17,7 @@ import { options, type SipOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
 import { Directions } from './directions.ts';
 import { Door, doorOptions } from './door.ts';
-import { type Answer, Endpoint, type Inbound, type Method } from './endpoint.ts';
+import { type Answer, Endpoint, type Inbound, knownMethods, type Method } from './endpoint.ts';
 import { Guard } from './guard.ts';
 import { Holds } from './holds.ts';
 import { Inbox } from './inbox.ts';
@@ -261,7 +261,9 @@ function answered(
   bytes: Uint8Array | undefined,
 ): void {
   const status = String(answer.status);
-  hub.metrics.count('requests_total', { method: request.method, status });
+  // What strangers call their methods must not use up the series.
+  const method = knownMethods.has(request.method) ? request.method : 'other';
+  hub.metrics.count('requests_total', { method, status });
   hub.metrics.gauge('transactions', session.transactions.serverCount);
   hub.metrics.gauge('flows', session.transports.size);
   if (answer.event === undefined || !bytes) return;

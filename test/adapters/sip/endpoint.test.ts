@@ -34,6 +34,7 @@ test('RFC 3261 s.8.2: each refusal has its status and the header that explains i
     assert.match(response.header(name), value);
   }
   assert.equal(hub.drafts.length, 0);
+  assert.equal(hub.counters.get('requests_total{method=other,status=501}'), 1);
 });
 
 test('RFC 3261 s.9.2: a CANCEL that finds its request is 200, whatever the method was, and changes nothing', async (t) => {

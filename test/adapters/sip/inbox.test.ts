@@ -5,7 +5,7 @@ import { deflateSync } from 'node:zlib';
 import { GatewayError } from '../../../src/contract/index.ts';
 import { requestText } from '../../peers/sip-peer.ts';
 import { until } from '../../servers/process.ts';
-import { open, receipt, signal } from './adapter-fixtures.ts';
+import { open, receipt, type Settings, signal } from './adapter-fixtures.ts';
 
 const cpim = (headers: readonly string[], body = 'hello') =>
   [
@@ -283,6 +283,16 @@ test('RFC 3428 s.5: tel:, im: and pres: are taken as such, a telephone number in
       ['sip:bob@other.example;gr=desk', 'sip:+447700900123@gw.example'],
     ],
   );
+});
+
+test('reference sip 2: who writes to our address in place of a domain is understood where that is a domain of ours too', async (t) => {
+  const domains: Settings['domains'] = [
+    { domain: 'gw.example', shows: ['xmpp'], home: 'xmpp.example' },
+    { domain: '192.0.2.20', shows: ['xmpp'], home: 'xmpp.example' },
+  ];
+  const { ask, hub } = await open(t, { domains });
+  assert.match((await ask({ uri: 'sip:alice@192.0.2.20:5060' })).first, /^SIP\/2\.0 202 /);
+  assert.equal(hub.drafts[0]?.to, 'sip:alice@192.0.2.20:5060');
 });
 
 test('reference sip 2: the recipient stands in To where the Request-URI is our own Contact', async (t) => {
