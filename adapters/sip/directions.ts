@@ -24,6 +24,8 @@ export interface Direction {
   asserts?: string;
   /** Our Contact where that is more than an address: what a registrar keeps a way to (RFC 5626 s.4.3, RFC 5627 s.4.4). */
   contact?: string;
+  /** To be called when nobody has answered there. */
+  unanswered?(): void;
   /** Nothing but what DNS says of the domain: inside a dialog its target knows better. */
   isDirect?: boolean;
 }

@@ -25,13 +25,20 @@ export interface NextHopOptions {
   random?: () => number;
 }
 
-// RFC 3263 s.4.1
+// RFC 3263 s.4.1, RFC 7118 s.10.2
 const services = new Map<string, HopTransport>([
   ['sips+d2t', 'TLS'],
   ['sip+d2t', 'TCP'],
   ['sip+d2u', 'UDP'],
+  ['sips+d2w', 'WSS'],
+  ['sip+d2w', 'WS'],
 ]);
-const srvPrefixes: Record<HopTransport, string> = { TLS: '_sips._tcp.', TCP: '_sip._tcp.', UDP: '_sip._udp.' };
+/** For domains without NAPTR; WebSocket has no SRV name of its own. */
+const srvPrefixes = new Map<HopTransport, string>([
+  ['TLS', '_sips._tcp.'],
+  ['TCP', '_sip._tcp.'],
+  ['UDP', '_sip._udp.'],
+]);
 const maxTargets = 16;
 const maxBlocked = 10_000;
 
@@ -47,10 +54,9 @@ export class NextHop {
   async resolve(uri: SipUri): Promise<Target[]> {
     const isSecure = uri.scheme === 'sips';
     const asked = uri.parameters.get('transport')?.toUpperCase();
-    const transport = isSecure ? 'TLS' : asked;
-    const allowed = this.#options.transports.filter((one) => transport === undefined || one === transport);
-    if (allowed.length === 0)
-      throw new GatewayError('unsupported', `no transport ${transport ?? ''} towards ${uri.host}`);
+    const wanted = transportsFor(isSecure, asked);
+    const allowed = this.#options.transports.filter((one) => !wanted || wanted.includes(one));
+    if (allowed.length === 0) throw new GatewayError('unsupported', `no transport ${asked ?? ''} towards ${uri.host}`);
     const name = bareHost(uri.parameters.get('maddr') ?? uri.host);
     const isChosen = isSecure || asked !== undefined;
     const first = plainTransport(allowed, isChosen);
@@ -77,7 +83,12 @@ export class NextHop {
   async #services(name: string, allowed: readonly HopTransport[], isChosen: boolean): Promise<Target[]> {
     const services = isChosen ? [] : await this.#naptr(name, allowed);
     const wanted =
-      services.length > 0 ? services : allowed.map((one) => ({ transport: one, srv: srvPrefixes[one] + name }));
+      services.length > 0
+        ? services
+        : allowed.flatMap((one) => {
+            const prefix = srvPrefixes.get(one);
+            return prefix === undefined ? [] : [{ transport: one, srv: prefix + name }];
+          });
     for (const { transport, srv } of wanted) {
       const found = await this.#srv(srv, name, transport);
       if (found.length > 0) return found;
@@ -142,11 +153,23 @@ export class NextHop {
 // s.4.1: UDP for sip: when nothing else is said.
 function plainTransport(allowed: readonly HopTransport[], isChosen: boolean): HopTransport {
   if (!isChosen && allowed.includes('UDP')) return 'UDP';
-  return (isChosen ? allowed[0] : (allowed.find((one) => one !== 'TLS') ?? allowed[0])) as HopTransport;
+  return (isChosen ? allowed[0] : (allowed.find((one) => !isSecured(one)) ?? allowed[0])) as HopTransport;
 }
 
 export function defaultPort(transport: HopTransport): number {
+  // RFC 7118 s.5.3: those of HTTP.
+  if (transport === 'WS' || transport === 'WSS') return transport === 'WS' ? 80 : 443;
   return transport === 'TLS' ? 5061 : 5060;
+}
+
+/** Undefined: any. RFC 7118 s.5.2.1 knows `ws` alone, which sips: makes WSS; some write `wss`. */
+function transportsFor(isSecure: boolean, asked: string | undefined): readonly string[] | undefined {
+  if (!isSecure) return asked === undefined ? undefined : [asked];
+  return asked === 'WS' || asked === 'WSS' ? ['WSS'] : ['TLS'];
+}
+
+function isSecured(transport: HopTransport): boolean {
+  return transport === 'TLS' || transport === 'WSS';
 }
 
 function keyOf({ transport, address, port }: Target): string {

@@ -76,7 +76,7 @@ export class Session {
       },
     );
     const { transports, transactions } = this;
-    const nextHop = new NextHop({ resolver: options.resolver, transports: ['UDP', 'TCP', 'TLS'], now });
+    const nextHop = new NextHop({ resolver: options.resolver, transports: ['UDP', 'TCP', 'TLS', 'WS', 'WSS'], now });
     this.requester = new Requester({ transports, transactions, nextHop, credentials: options.credentials });
   }
 

@@ -23,6 +23,8 @@ export interface Kamailio {
   readonly port: number;
   readonly tlsPort: number;
   readonly process: ServerProcess;
+  /** All of its processes at once, as when its machine is gone. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -76,16 +78,30 @@ async function start(
     '-P',
     join(folder.path, 'pid'),
   ];
-  const process = await startServer('/usr/sbin/kamailio', { args, ports: hasTls ? [port, tlsPort] : [port] });
+  const server = await startServer('/usr/sbin/kamailio', { args, ports: hasTls ? [port, tlsPort] : [port] });
   return {
     port,
     tlsPort,
-    process,
+    process: server,
+    async kill() {
+      const { pid } = server;
+      const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+      await server.kill();
+      for (const worker of workers) killIfThere(Number(worker));
+    },
     async stop() {
-      await process.stop();
+      await server.stop();
       folder.remove();
     },
   };
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function configuration(

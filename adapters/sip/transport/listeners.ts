@@ -98,7 +98,7 @@ function upgrading(server: HttpServer, transport: 'WS' | 'WSS', reception: Recep
       return void socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
     }
     sockets.handleUpgrade(request, socket, head, (opened) =>
-      keep(new WebSocketConnection(opened, request.socket, parts, { transport, sentBy })),
+      keep(new WebSocketConnection(opened, request.socket, parts, { transport, sentBy, isOurs: false })),
     );
   });
   return server;

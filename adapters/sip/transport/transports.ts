@@ -14,9 +14,10 @@ import { SourceLimits } from './source-limits.ts';
 import { StreamConnection, type StreamParts } from './stream.ts';
 import { checkDomain, type TlsIdentity } from './tls.ts';
 import { UdpListener } from './udp.ts';
+import { openWebSocket, WebSocketConnection } from './websocket.ts';
 
 export interface Target extends Endpoint {
-  transport: 'UDP' | 'TCP' | 'TLS';
+  transport: TransportName;
   /** The domain that was asked for: whom a TLS certificate must name (RFC 5922). */
   name: string;
 }
@@ -158,56 +159,75 @@ export class Transports {
   }
 
   async #connect(target: Target, key: string): Promise<Flow> {
-    const { transport, address, port } = target;
-    const socket = await this.#openSocket(target);
-    if (this.#isStopped || socket.destroyed) {
-      socket.destroy();
-      throw new Error(`${address}:${port} closed the connection`);
+    const { address, port } = target;
+    const patience = AbortSignal.timeout(this.#options.connectTimeoutMs);
+    try {
+      const socket = await this.#openSocket(target, patience);
+      const flow = await this.#flowOver(socket, target, patience);
+      if (this.#isStopped || socket.destroyed) {
+        socket.destroy();
+        throw new Error(`${address}:${port} closed the connection`);
+      }
+      this.#keep(flow);
+      this.#byTarget.set(key, flow);
+      socket.once('close', () => {
+        if (this.#byTarget.get(key) === flow) this.#byTarget.delete(key);
+      });
+      return flow;
+    } catch (error) {
+      throw patience.aborted ? new Error(`no connection to ${address}:${port} in time`) : error;
     }
+  }
+
+  async #flowOver(socket: Socket, target: Target, patience: AbortSignal): Promise<Connection> {
+    const { transport, address, name, port } = target;
     // Via names the listener, so that an answer finds us when this connection is gone (s.18.2.2).
     const sentBy = this.sentByOf(transport) ?? { host: socket.localAddress ?? address, port: socket.localPort ?? 5060 };
-    const flow = new StreamConnection(socket, this.#parts, {
+    if (transport === 'WS' || transport === 'WSS') {
+      const maxPayload = this.#options.limits.messageBytes;
+      const opened = await openWebSocket(socket, { name, port, isSecure: isSecure(target) }, { maxPayload, patience });
+      return new WebSocketConnection(opened, socket, this.#parts, { transport, sentBy, isOurs: true });
+    }
+    return new StreamConnection(socket, this.#parts, {
       transport: transport as 'TCP' | 'TLS',
       sentBy,
       isOurs: true,
       offersAlias: transport === 'TLS' && this.#options.tls.cert !== undefined && this.sentByOf('TLS') !== undefined,
     });
-    this.#keep(flow);
-    this.#byTarget.set(key, flow);
-    socket.once('close', () => {
-      if (this.#byTarget.get(key) === flow) this.#byTarget.delete(key);
-    });
-    return flow;
   }
 
-  async #openSocket({ transport, address, port, name }: Target): Promise<Socket> {
+  async #openSocket(target: Target, patience: AbortSignal): Promise<Socket> {
+    const { address, port, name } = target;
     const { cert, key, ca } = this.#options.tls;
-    const socket =
-      transport === 'TCP'
-        ? connectTcp({ host: address, port })
-        : connectTls({
-            host: address,
-            port,
-            ...(cert === undefined ? {} : { cert }),
-            ...(key === undefined ? {} : { key }),
-            ...(ca === undefined ? {} : { ca }),
-            ...(/^[\d.:]+$/.test(name) ? {} : { servername: name }),
-            checkServerIdentity: (_, certificate) => checkDomain(name, certificate),
-          });
-    const patience = AbortSignal.timeout(this.#options.connectTimeoutMs);
+    const socket = isSecure(target)
+      ? connectTls({
+          host: address,
+          port,
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key }),
+          ...(ca === undefined ? {} : { ca }),
+          ...(/^[\d.:]+$/.test(name) ? {} : { servername: name }),
+          checkServerIdentity: (_, certificate) => checkDomain(name, certificate),
+        })
+      : connectTcp({ host: address, port });
     try {
-      await once(socket, transport === 'TCP' ? 'connect' : 'secureConnect', { signal: patience });
+      await once(socket, isSecure(target) ? 'secureConnect' : 'connect', { signal: patience });
       return socket;
     } catch (error) {
       socket.on('error', () => {});
       socket.destroy();
-      throw patience.aborted ? new Error(`no connection to ${address}:${port} in time`) : error;
+      throw error;
     }
   }
 }
 
-function keyOf({ transport, address, port, name }: Target): string {
-  return `${transport}/${address}/${port}/${transport === 'TLS' ? name : ''}`;
+function keyOf(target: Target): string {
+  const { transport, address, port, name } = target;
+  return `${transport}/${address}/${port}/${isSecure(target) ? name : ''}`;
+}
+
+function isSecure({ transport }: Target): boolean {
+  return transport === 'TLS' || transport === 'WSS';
 }
 
 /** The address of ours from which the system would reach `address`. */

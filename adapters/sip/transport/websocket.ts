@@ -1,15 +1,42 @@
 // SIP over WebSocket (RFC 7118): one message a frame, text or binary, subprotocol `sip`.
-
 import { isUtf8 } from 'node:buffer';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import type { WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import { plainAddress } from '../../../src/formats/ip-address.ts';
+import { sipHost } from '../codec/host.ts';
 import { decodeMessage, SipParseError } from '../codec/message.ts';
 import { wireUnit } from '../wire-trace.ts';
 import { Connection } from './connection.ts';
 import type { StreamParts } from './stream.ts';
 
 const closeWithinMs = 1000;
+
+/**
+ * As the client of whoever is at the other end of a socket that is open, with TLS where `isSecure`. Rejects when that is no WebSocket
+ * server, or none that speaks `sip` (s.4.1).
+ */
+export async function openWebSocket(
+  carrier: Socket,
+  { name, port, isSecure }: { name: string; port: number; isSecure: boolean },
+  { maxPayload, patience }: { maxPayload: number; patience: AbortSignal },
+): Promise<WebSocket> {
+  const socket = new WebSocket(`${isSecure ? 'wss' : 'ws'}://${sipHost(name)}:${port}/`, ['sip'], {
+    createConnection: () => carrier,
+    maxPayload,
+    perMessageDeflate: false,
+    followRedirects: false,
+  });
+  socket.on('error', () => {});
+  try {
+    await once(socket, 'open', { signal: patience });
+    if (socket.protocol !== 'sip') throw new Error(`${name} does not speak SIP over WebSocket`);
+    return socket;
+  } catch (error) {
+    socket.terminate();
+    throw error;
+  }
+}
 
 export class WebSocketConnection extends Connection {
   readonly #socket: WebSocket;
@@ -19,15 +46,19 @@ export class WebSocketConnection extends Connection {
     socket: WebSocket,
     carrier: Socket,
     parts: StreamParts,
-    way: { transport: 'WS' | 'WSS'; sentBy: { host: string; port: number } },
+    way: { transport: 'WS' | 'WSS'; sentBy: { host: string; port: number }; isOurs: boolean },
   ) {
     const { remoteAddress, remotePort = 0 } = carrier;
     const remote = { address: plainAddress(remoteAddress), port: remotePort };
-    super(parts.wheel, parts.connectionLimits, { ...way, remote, isOurs: false });
+    super(parts.wheel, parts.connectionLimits, { ...way, remote });
     this.#socket = socket;
     this.#parts = parts;
     socket.on('message', (data: Buffer) => this.#receive(data));
     socket.on('ping', () => this.heard(true, false));
+    socket.on('pong', () => {
+      this.heard(true, false);
+      this.heardPong();
+    });
     socket.on('error', () => this.close());
     socket.on('close', () => {
       this.close();
@@ -67,6 +98,7 @@ export class WebSocketConnection extends Connection {
     // RFC 5626 s.3.5.1 over RFC 7118 s.6: JsSIP and SIP.js send CRLF CRLF in a frame of its own.
     if (data.length <= 4 && /^[\r\n]*$/.test(data.toString('latin1'))) {
       if (data.length === 4) this.#socket.send('\r\n');
+      else this.heardPong();
       return;
     }
     this.#parts.user.trace?.wire?.(wireUnit(this, 'inbound', data));

@@ -2,19 +2,18 @@
 // kept alive and made anew when it fails (RFC 5626), under a name of this instance's own (GRUU, RFC 5627).
 import { asGatewayError } from '../../../src/contract/index.ts';
 import { parseCSeq } from '../codec/cseq.ts';
-import type { SipRequest, SipResponse } from '../codec/message.ts';
-import { formatNameAddr } from '../codec/name-addr.ts';
-import { quote } from '../codec/scan.ts';
+import type { SipResponse } from '../codec/message.ts';
 import { formatUri, parseUri, type SipUri, sameUri } from '../codec/uri.ts';
 import type { TrunkOptions } from '../config.ts';
 import type { Credentials } from '../digest/index.ts';
-import { plainRequest } from '../plain-request.ts';
 import type { Requester } from '../requester.ts';
 import { Timer, type TimerWheel } from '../timer-wheel.ts';
 import { newTag } from '../tokens.ts';
 import type { Flow } from '../transport/flow.ts';
+import { BackOff } from './back-off.ts';
 import { type Ended, grantedIn, isHopeless, type Place, seenIn } from './granted.ts';
 import { KeepAlive } from './keep-alive.ts';
+import { contactUri, contactValue, registerRequest } from './register.ts';
 
 export interface RegistrationParts {
   requester: Pick<Requester, 'send'>;
@@ -34,10 +33,6 @@ export interface FlowPlace {
   proxy?: SipUri;
 }
 
-const firstPauseMs = 5000;
-/** s.4.5: base-time where another flow lives. */
-const firstPauseBesidesMs = 90_000;
-const longestPauseMs = 1_800_000;
 /** Whom the provider ends again so soon waits like anybody who failed. */
 const settledMs = 60_000;
 /** RFC 5626 s.4.4.1 asks 24 to 29 s of keep-alives over UDP; over connections pingMs decides, where no Flow-Timer does. */
@@ -53,6 +48,8 @@ export class Registration {
   /** RFC 3608: what its requests must pass. */
   serviceRoute: string[] = [];
   isRegistered = false;
+  /** A request of ours was not answered by this flow; it is being registered anew to see. */
+  isDoubted = false;
   usesOutbound = false;
   /** Of all its REGISTER requests. */
   readonly callId = `${newTag()}${newTag()}`;
@@ -61,13 +58,13 @@ export class Registration {
   readonly #registrar: SipUri;
   readonly #refresh = new Timer(() => void this.#register());
   readonly #keepAlive: KeepAlive;
+  readonly #backOff: BackOff;
   #stopping: AbortController | undefined;
   #cseq = 0;
   /** Of the last request that was answered with 2xx. */
   #registeredCSeq = 0;
   #endedAtMs = Number.NEGATIVE_INFINITY;
   #seconds: number;
-  #failures = 0;
   #isAsking = false;
   #flow: Flow | undefined;
   #contact: string | undefined;
@@ -76,12 +73,16 @@ export class Registration {
   #seenAt: Place | undefined;
   /** The first hop knows no Outbound (439), so nothing is said of it. */
   #isPlain = false;
+  /** The provider wants to see it no more (RFC 3680). */
+  #isRejected = false;
 
   constructor(options: TrunkOptions, parts: RegistrationParts, place: FlowPlace = { regId: 1 }) {
     this.options = options;
     this.place = place;
     this.#parts = parts;
     this.#keepAlive = new KeepAlive(parts.wheel, (flow) => this.closed(flow));
+    const { wheel, hasOther = () => false, random = Math.random } = parts;
+    this.#backOff = new BackOff({ now: () => wheel.now(), hasOther, random });
     this.#seconds = options.expires;
     const account = parseUri(options.aor);
     this.credentials = [{ user: options.user ?? account.user ?? '', password: options.password }];
@@ -91,7 +92,7 @@ export class Registration {
 
   /** Whether a registrar has said no, or nothing, since the last success. */
   get hasFailed(): boolean {
-    return this.#failures > 0;
+    return this.#backOff.failures > 0;
   }
 
   get isStarted(): boolean {
@@ -131,6 +132,13 @@ export class Registration {
     if (flow === this.#flow && this.isRegistered) this.#parts.wheel.set(this.#refresh, 0);
   }
 
+  /** A request had no answer: the flow may be dead, which keep-alives will find out late (RFC 5626 s.4.4.2). */
+  doubt(): void {
+    if (!this.isRegistered || this.isDoubted) return;
+    this.isDoubted = true;
+    this.#parts.wheel.set(this.#refresh, 0);
+  }
+
   /** What comes from its registrar is believed. */
   isTrusted(address: string): boolean {
     return this.options.trusted && this.isRegistered && this.#flow?.remote.address === address;
@@ -148,8 +156,8 @@ export class Registration {
     this.#parts.wheel.cancel(this.#refresh);
     this.#keepAlive.stop();
     // What is under way may still arrive.
-    const mayBeRegistered = this.isRegistered || (this.#isAsking && this.#failures === 0);
-    this.#failures = 0;
+    const mayBeRegistered = this.isRegistered || (this.#isAsking && this.#backOff.failures === 0);
+    this.#backOff.failures = 0;
     if (!mayBeRegistered) return;
     this.isRegistered = false;
     await this.#send(0, AbortSignal.timeout(goodbyeMs)).catch(() => {});
@@ -163,11 +171,18 @@ export class Registration {
     const isOften = wheel.now() - this.#endedAtMs < settledMs;
     this.#endedAtMs = wheel.now();
     if (how === 'rejected') {
+      this.#isRejected = true;
       this.#failed(why, true);
       wheel.cancel(this.#refresh);
     } else if (how === 'probation') this.#failed(why, false, retryAfterMs);
     else if (isOften) this.#failed(why, false);
     else void this.#register();
+  }
+
+  /** No other flow lives any more, and so the pause that it rests is too long. */
+  hasten(): void {
+    const isResting = this.hasFailed && this.isStarted && !this.#isRejected;
+    if (isResting) this.#parts.wheel.set(this.#refresh, this.#backOff.hastened());
   }
 
   /** The provider leaves it so many seconds more: refreshed at half of them. */
@@ -183,7 +198,7 @@ export class Registration {
       const response = await this.#send(this.#seconds, signal);
       if (signal.aborted) return;
       if (response.status < 300) this.#succeeded(response);
-      else if (response.status === 423 && this.#failures === 0) this.#ask(response);
+      else if (response.status === 423 && this.#backOff.failures === 0) this.#ask(response);
       else if (response.status === 439 && !this.#isPlain) this.#withoutOutbound();
       else this.#failed(`${response.status} ${response.reason}`, isHopeless(response.status));
     } catch (error) {
@@ -196,19 +211,17 @@ export class Registration {
   async #send(seconds: number, signal: AbortSignal): Promise<SipResponse> {
     const { aor } = this.options;
     const instanceId = await this.#parts.instanceId();
-    const { scheme, host, port } = this.#registrar;
-    const uri = formatUri({ scheme, host, parameters: new Map(), ...(port === undefined ? {} : { port }) });
-    const cseq = this.#nextCSeq();
-    const request = plainRequest({ method: 'REGISTER', uri, from: aor, to: aor, callId: this.callId, cseq });
-    for (const hop of this.proxyRoute) request.headers.add('Route', hop);
-    const supported = this.#isPlain ? 'path, gruu' : 'path, outbound, gruu';
-    request.headers.add('Expires', String(seconds)).add('Supported', supported);
+    const wish = { aor, registrar: this.#registrar, callId: this.callId, cseq: this.#nextCSeq(), seconds };
     return this.#parts.requester.send({
-      request,
+      request: registerRequest({ ...wish, through: this.proxyRoute, usesOutbound: !this.#isPlain }),
       route: { uri: this.firstHop },
       signal,
       credentials: this.credentials,
-      prepare: (sent, flow) => this.#addContact(sent, flow, instanceId),
+      prepare: ({ headers }, flow) => {
+        this.#flow = flow;
+        this.#contact = contactUri(aor, flow, this.#seenAt);
+        headers.set('Contact', contactValue(this.#contact, instanceId, this.#isPlain ? undefined : this.place.regId));
+      },
     });
   }
 
@@ -218,19 +231,6 @@ export class Registration {
     return this.#cseq;
   }
 
-  #addContact(request: SipRequest, flow: Flow, instanceId: string): void {
-    this.#flow = flow;
-    const { host, port } = this.#seenAt ?? flow.sentBy;
-    const { user } = parseUri(this.options.aor);
-    // RFC 7118 s.5.2.1 has one word for both.
-    const transport = flow.transport.toLowerCase().replace('wss', 'ws');
-    const parameters = new Map(transport === 'udp' ? [] : [['transport', transport]]);
-    this.#contact = formatUri({ scheme: 'sip', host, port, parameters, ...(user === undefined ? {} : { user }) });
-    const instance = new Map([['+sip.instance', quote(`<${instanceId}>`)]]);
-    if (!this.#isPlain) instance.set('reg-id', String(this.place.regId));
-    request.headers.set('Contact', formatNameAddr({ uri: this.#contact, parameters: instance }));
-  }
-
   #succeeded(response: SipResponse): void {
     if (this.#isSeenElsewhere(response)) {
       void this.#register();
@@ -238,7 +238,7 @@ export class Registration {
     }
     const { wheel } = this.#parts;
     const granted = grantedIn(response, this.#contact, this.place.regId);
-    this.#failures = 0;
+    this.#backOff.failures = 0;
     this.#registeredCSeq = parseCSeq(response.headers.get('CSeq') ?? '').number;
     this.serviceRoute = response.headers.all('Service-Route');
     this.#publicGruu = granted.publicGruu;
@@ -270,7 +270,7 @@ export class Registration {
       return;
     }
     this.#seconds = least;
-    this.#failures = 1;
+    this.#backOff.failures = 1;
     void this.#register();
   }
 
@@ -281,16 +281,13 @@ export class Registration {
   }
 
   #failed(why: string, isHopeless: boolean, leastMs = 0): void {
-    const { wheel, hasOther = () => false, random = Math.random } = this.#parts;
-    const firstMs = hasOther() ? firstPauseBesidesMs : firstPauseMs;
-    const pause = isHopeless ? longestPauseMs : Math.min(firstMs * 2 ** this.#failures, longestPauseMs);
-    this.#failures++;
     this.#keepAlive.stop();
-    wheel.set(this.#refresh, Math.max(pause * (0.5 + random() / 2), leastMs));
+    this.#parts.wheel.set(this.#refresh, this.#backOff.failed(isHopeless, leastMs));
     this.#become(false, `${this.options.aor}: ${why}`);
   }
 
   #become(isRegistered: boolean, why: string): void {
+    this.isDoubted = false;
     const isChanged = this.isRegistered !== isRegistered || this.why !== why;
     this.isRegistered = isRegistered;
     this.why = why;

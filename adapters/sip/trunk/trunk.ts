@@ -18,6 +18,7 @@ export class Trunk implements Way {
   readonly #watch: RegWatch | undefined;
   readonly #changed: () => void;
   #isStopped = false;
+  #wasOpen = false;
 
   constructor(options: TrunkOptions, parts: TrunkParts) {
     const { aor, domains, outboundProxies } = options;
@@ -55,10 +56,16 @@ export class Trunk implements Way {
 
   /** The way to the provider. */
   get direction(): Direction {
-    const { firstHop, proxyRoute, serviceRoute, credentials, contact } = this.#current;
-    const through = [...proxyRoute, ...serviceRoute];
-    const direction = { peer: this.options.aor, route: { uri: firstHop }, through, credentials };
-    return contact === undefined ? direction : { ...direction, contact };
+    const flow = this.#current;
+    const { firstHop, proxyRoute, serviceRoute, credentials, contact } = flow;
+    return {
+      peer: this.options.aor,
+      route: { uri: firstHop },
+      through: [...proxyRoute, ...serviceRoute],
+      credentials,
+      ...(contact === undefined ? {} : { contact }),
+      unanswered: () => flow.doubt(),
+    };
   }
 
   get address(): string | undefined {
@@ -93,7 +100,8 @@ export class Trunk implements Way {
   }
 
   get #current(): Registration {
-    return this.#flows.find(({ isRegistered }) => isRegistered) ?? (this.#flows[0] as Registration);
+    const open = this.#flows.filter(({ isRegistered }) => isRegistered);
+    return open.find(({ isDoubted }) => !isDoubted) ?? open[0] ?? (this.#flows[0] as Registration);
   }
 
   #balance(): void {
@@ -102,9 +110,17 @@ export class Trunk implements Way {
     const spare = this.#flows.find(({ isStarted }) => !isStarted);
     if (this.#flows.some(({ isRegistered, usesOutbound }) => isRegistered && usesOutbound)) this.#startAll();
     else if (open) this.#leaveOnly(open);
-    else if (this.hasFailed) spare?.start();
+    else this.#revive(spare);
+    this.#wasOpen ||= open !== undefined;
     if (open) this.#watch?.begin();
     this.#changed();
+  }
+
+  // The last one that lived has just gone, or none ever lived.
+  #revive(spare: Registration | undefined): void {
+    if (this.#wasOpen) for (const flow of this.#flows) flow.hasten();
+    this.#wasOpen = false;
+    if (this.hasFailed) spare?.start();
   }
 
   #startAll(): void {
