@@ -32,7 +32,12 @@ function resolverOf({ naptr = {}, srv = {}, hosts = {} }: Zone): Resolver {
 
 const clock = { now: 0 };
 const hopsOf = (zone: Zone, random = () => 0) =>
-  new NextHop({ resolver: resolverOf(zone), transports: ['UDP', 'TCP', 'TLS'], now: () => clock.now, random });
+  new NextHop({
+    resolver: resolverOf(zone),
+    transports: ['UDP', 'TCP', 'TLS', 'WS', 'WSS'],
+    now: () => clock.now,
+    random,
+  });
 const find = async (hop: NextHop, uri: string) =>
   (await hop.resolve(parseUri(uri))).map(({ transport, address, port }) => `${transport} ${address}:${port}`);
 
@@ -68,6 +73,19 @@ test('RFC 3263 s.4.1: NAPTR chooses the transport in its order, then SRV the hos
     hosts: { 'one.example.org': ['192.0.2.1', '192.0.2.2'] },
   });
   assert.deepEqual(await find(hop, 'sip:a@example.org'), ['TLS 192.0.2.1:5071', 'TLS 192.0.2.2:5071']);
+});
+
+test('RFC 7118 s.5.2.1, s.10.2: WebSocket by its parameter, with sips: over TLS, or by NAPTR; never by a guess', async () => {
+  const hop = hopsOf({
+    naptr: { 'example.org': [service('SIPS+D2W', '_wss.example.org', 1), service('SIP+D2W', '_ws.example.org', 2)] },
+    srv: { '_ws.example.org': [record('one.example.org', 1, 0, 8080)] },
+    hosts: { 'one.example.org': ['192.0.2.1'], 'two.example.org': ['192.0.2.2'] },
+  });
+  assert.deepEqual(await find(hop, 'sip:a@192.0.2.1;transport=ws'), ['WS 192.0.2.1:80']);
+  assert.deepEqual(await find(hop, 'sip:a@192.0.2.1;transport=wss'), ['WSS 192.0.2.1:443']);
+  assert.deepEqual(await find(hop, 'sips:a@192.0.2.1:8443;transport=ws'), ['WSS 192.0.2.1:8443']);
+  assert.deepEqual(await find(hop, 'sip:a@example.org'), ['WS 192.0.2.1:8080']);
+  assert.deepEqual(await find(hop, 'sip:a@two.example.org'), ['UDP 192.0.2.2:5060']);
 });
 
 test('RFC 3263 s.4.2: without NAPTR the SRV records decide, without those the address', async () => {
