@@ -81,13 +81,140 @@ test('a place that refuses, and one that does not answer in time, are errors and
 });
 
 test('RFC 5626 s.4.4.1: a peer that has answered pings and stops is dead after 10 s; one that never did is left alone', async (t) => {
-  const answers = true;
+  let answers = true;
   const clock = { now: 0 };
   const ours = await tcpServer(t, (socket) => {
     socket.on('data', (chunk) => {
       if (answers && chunk.toString() === '\r\n\r\n') socket.write('\r\n');
     });
   });
+  let pings = 0;
+  const mute = await tcpServer(t, (socket) => socket.on('data', () => void pings++));
+  const limits = { ...defaultConnectionLimits, pingMs: 60_000 };
+  const { pool, wheel, closed } = transports(t, { connectionLimits: limits }, () => clock.now);
+  const [one, other] = [await pool.flowTo(ours.target), await pool.flowTo(mute.target)];
+  const pass = async (ms: number, isSeen: () => boolean) => {
+    clock.now += ms;
+    wheel.advance();
+    await until(isSeen, 'pinged');
+  };
+  await pass(60_010, () => pings === 1);
+  await pass(60_010, () => pings === 2);
+  answers = false;
+  await pass(60_010, () => pings === 3);
+  clock.now += 10_010;
+  wheel.advance();
+  assert.deepEqual([one.isOpen, other.isOpen], [false, true]);
+  await until(() => closed.includes(one), 'the layer above hears of it');
+});
+
+test('a silent connection is closed after idleMs', async (t) => {
+  const { target } = await tcpServer(t, () => {});
+  const clock = { now: 0 };
+  const limits = { ...defaultConnectionLimits, idleMs: 1000, pingMs: 0 };
+  const { pool, wheel } = transports(t, { connectionLimits: limits }, () => clock.now);
+  const flow = await pool.flowTo(target);
+  clock.now = 1010;
+  wheel.advance();
+  assert.equal(flow.isOpen, false);
+});
+
+test('RFC 3261 s.26.3.2.4: a peer that does not read is cut off instead of filling our memory', async (t) => {
+  const { target } = await tcpServer(t, (socket) => socket.pause());
+  const { pool } = transports(t);
+  const flow = await pool.flowTo(target);
+  const chunk = Buffer.alloc(65_536, 'x');
+  let sent = 0;
+  while (flow.isOpen && sent < 100e6) {
+    flow.send(chunk, () => {});
+    sent += chunk.length;
+  }
+  assert.ok(!flow.isOpen && sent < 20e6, `${sent} bytes`);
+});
+
+test('RFC 5922 s.7: a certificate counts for its SIP URIs, else its DNS names, else its common name, and never by a wildcard', () => {
+  const certificate = (subjectaltname: string | undefined, CN = 'cn.example') =>
+    ({ subject: { CN }, ...(subjectaltname === undefined ? {} : { subjectaltname }) }) as unknown as PeerCertificate;
+  const isFor = (domain: string, names?: string) => checkDomain(domain, certificate(names)) === undefined;
+  assert.ok(isFor('example.org', 'URI:sip:example.org, DNS:host.example.org'));
+  assert.ok(!isFor('host.example.org', 'URI:sip:example.org, DNS:host.example.org'));
+  assert.ok(isFor('HOST.example.org', 'DNS:host.example.org'));
+  assert.ok(!isFor('a.example.org', 'DNS:*.example.org'));
+  assert.ok(isFor('cn.example'));
+  assert.ok(!isFor('cn.example', 'DNS:host.example.org'));
+  assert.ok(isFor('127.0.0.1', 'IP Address:127.0.0.1'));
+});
+
+test('RFC 5922 s.7.3: a TLS server that is somebody else is not spoken to, one that is nobody’s either', async (t) => {
+  if (!needs(t, 'openssl')) return;
+  const folder = temporaryFolder('tls');
+  t.after(() => folder.remove());
+  const { cert, key } = makeCertificate(folder.path);
+  const hub = fakeHub();
+  const sip = create({ listen: [{ transport: 'tls', port: 0, tls: { cert: join(folder.path, 'cert.pem'), key } }] });
+  t.after(() => sip.stop());
+  await sip.start(hub);
+  const target: Target = { transport: 'TLS', address: '127.0.0.1', port: sip.portOf('TLS'), name: 'localhost' };
+  const knowing = transports(t, { tls: { ca: cert } }).pool;
+  assert.equal((await knowing.flowTo(target)).transport, 'TLS');
+  await assert.rejects(knowing.flowTo({ ...target, name: 'other.example' }), /certificate is for/);
+  await assert.rejects(transports(t).pool.flowTo(target), /self-signed/);
+});
+
+test('RFC 7118 s.4, s.5: one message a frame, text or binary; without the subprotocol sip there is no connection, and HTTP is told to upgrade', async (t) => {
+  const { sip, hub } = await open(t, {
+    listen: [
+      { transport: 'udp', port: 0 },
+      { transport: 'ws', port: 0 },
+    ],
+  });
+  const url = `127.0.0.1:${sip.portOf('WS')}`;
+  for (const protocols of [[], ['chat']]) {
+    const refused = new WebSocket(`ws://${url}`, protocols);
+    const [error] = await once(refused, 'error').catch((thrown: Error) => [thrown]);
+    assert.match(String(error), /400/);
+  }
+  assert.equal((await fetch(`http://${url}/`)).status, 426);
+  const phone = new WebSocket(`ws://${url}`, ['sip']);
+  t.after(() => phone.terminate());
+  await once(phone, 'open');
+  phone.send('\r\n\r\n');
+  assert.equal(String((await once(phone, 'message'))[0]), '\r\n');
+  phone.send(Buffer.from(requestText({ port: 1, transport: 'WS', sentBy: 'abc.invalid', body: 'as bytes' })));
+  const [answer, isBinary] = await once(phone, 'message');
+  assert.match(String(answer), /^SIP\/2\.0 202 /);
+  assert.equal(isBinary, false, 'what is text goes as text');
+  assert.deepEqual(hub.draftsOf('message')[0]?.text, { '': 'as bytes' });
+  phone.send('x'.repeat(70_000));
+  await once(phone, 'close');
+});
+
+test('RFC 7118 s.4.1: as a client it asks for the subprotocol sip, and a server that does not grant it, or is no WebSocket server, is no way', async (t) => {
+  const servers = [() => 'sip', () => 'chat', undefined].map((choose) => {
+    if (choose) return new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: choose });
+    return createHttpServer((_, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
+  });
+  const targets: Target[] = [];
+  for (const server of servers) {
+    t.after(() => server.close());
+    if (!server.address()) await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    targets.push({ transport: 'WS', address: '127.0.0.1', port, name: '127.0.0.1' });
+  }
+  const { pool } = transports(t);
+  const [good, other, none] = targets as [Target, Target, Target];
+  const flow = await pool.flowTo(good);
+  assert.equal(flow.transport, 'WS');
+  assert.equal(await pool.flowTo(good), flow, 'used again');
+  await assert.rejects(pool.flowTo(other), /protocol/);
+  await assert.rejects(pool.flowTo(none), /404/);
+  assert.equal(pool.size, 1);
+});
+
+test('RFC 7118 s.6: a WebSocket that we opened is pinged, and one that has answered and stops is dead after 10 s', async (t) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'sip', autoPong: false });
+  t.after(() => server.close());
+  if (!server.address()) await once(server, 'listening');
   let pings = 0;
   let answered = 0;
   server.on('connection', (socket) => {
@@ -96,7 +223,7 @@ test('RFC 5626 s.4.4.1: a peer that has answered pings and stops is dead after 1
       pings++;
       if (pings > 1) return;
       socket.pong();
-      // Answered, it has read what came before.
+      // Once that is answered, what came before has been read.
       socket.ping();
     });
   });
