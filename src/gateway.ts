@@ -187,6 +187,7 @@ export class Gateway implements GatewayView {
     if (!instance) throw new GatewayError('not-found', `no instance is called ${name}`);
     if (instance.view().state === 'standby')
       throw new GatewayError('not-found', `${name} is on standby here: ask the process that holds it`);
+    this.#log.info({ instance: name, ...options }, 'a capture was asked for');
     return readableOf((sink) => this.#captures.start(name, instance.protocol, options, sink));
   }
 

@@ -43,7 +43,12 @@ export async function play(
     isCut = true;
   });
   line.onData((chunk) => {
-    for (const answer of follower?.heard(chunk) ?? []) line.send(answer);
+    try {
+      for (const answer of follower?.heard(chunk) ?? []) line.send(answer);
+    } catch {
+      // What is no message of that protocol cannot be followed.
+      isCut = true;
+    }
   });
   const hear = async () => {
     const until = performance.now() + hearingMs;

@@ -20,7 +20,7 @@ export interface Packet {
 /** Why a file cannot be read, in words. */
 export class CaptureFileError extends Error {}
 
-const blocks = { section: 0x0a0d0d0a, interface: 1, packet: 6 } as const;
+const blocks = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
 const byteOrderMagic = 0x1a2b3c4d;
 /** Raw IP: the packet begins with its IPv4 or IPv6 header. */
 const linkTypeRaw = 101;
@@ -44,14 +44,26 @@ export function encodeCaptureHeader({ application, name, description }: CaptureH
 
 export function encodePacket({ at, direction, bytes }: Packet): Buffer {
   const head = Buffer.alloc(20);
-  const microseconds = BigInt(Math.round(at * 1000));
-  head.writeUInt32LE(Number(microseconds >> 32n), 4);
-  head.writeUInt32LE(Number(microseconds & 0xffffffffn), 8);
+  writeTime(head, at);
   head.writeUInt32LE(bytes.length, 12);
   head.writeUInt32LE(bytes.length, 16);
   const flags = Buffer.alloc(4);
   flags.writeUInt32LE(directions[direction]);
   return block(blocks.packet, head, padded(bytes), option(options.packetFlags, flags));
+}
+
+/** That until then, in milliseconds since 1970, nothing more came (s.4.6): something to write while nothing happens. */
+export function encodeQuiet(at: number): Buffer {
+  const head = Buffer.alloc(12);
+  writeTime(head, at);
+  return block(blocks.statistics, head);
+}
+
+// After the number of the interface, which is 0.
+function writeTime(head: Buffer, at: number): void {
+  const microseconds = BigInt(Math.round(at * 1000));
+  head.writeUInt32LE(Number(microseconds >> 32n), 4);
+  head.writeUInt32LE(Number(microseconds & 0xffffffffn), 8);
 }
 
 /** Throws CaptureFileError. A last block that is cut off is left out: whoever wrote the file was stopped. */

@@ -2,7 +2,7 @@
 // passwords blotted out, and what people wrote unless it is asked for.
 import { GatewayError, type Ranges, type WireEnd, type WireUnit } from '../contract/index.ts';
 import { encodeIpPacket, maxPayloadBytes } from '../formats/ip-packets.ts';
-import { encodeCaptureHeader, encodePacket } from '../formats/pcapng.ts';
+import { encodeCaptureHeader, encodePacket, encodeQuiet } from '../formats/pcapng.ts';
 
 export interface CaptureOptions {
   readonly forMs: number;
@@ -18,6 +18,8 @@ export interface CaptureSink {
 }
 
 const maxFlows = 1000;
+/** Whoever reads over HTTP gives up a stream on which nothing comes for minutes. */
+const quietMs = 30_000;
 const blot = 0x2a;
 
 export class Captures {
@@ -30,7 +32,7 @@ export class Captures {
 
   /** Of Trace: undefined while nobody captures that instance. */
   wireOf(instance: string): ((unit: WireUnit) => void) | undefined {
-    return this.#running.get(instance)?.take;
+    return this.#running.size === 0 ? undefined : this.#running.get(instance)?.take;
   }
 
   /** Returns what ends it early. Throws GatewayError `not-allowed` while another capture of that instance runs. */
@@ -40,10 +42,12 @@ export class Captures {
       if (this.#running.get(instance) !== capture) return;
       this.#running.delete(instance);
       clearTimeout(timer);
+      clearInterval(quiet);
       sink.end();
     };
     const capture = new Capture(options, { write: (bytes) => sink.write(bytes), end: stop }, this.#now);
     const timer = setTimeout(stop, options.forMs);
+    const quiet = setInterval(() => sink.write(encodeQuiet(this.#now())), quietMs);
     this.#running.set(instance, capture);
     sink.write(encodeCaptureHeader({ application: 'dragoman', name: instance, description }));
     return stop;

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type SipAdapter, adapter as sip } from '../../adapters/sip/index.ts';
 import type { Flow } from '../../adapters/sip/transport/flow.ts';
 import { wireUnit } from '../../adapters/sip/wire-trace.ts';
 import { encode, secretRanges } from '../../adapters/smpp/codec/index.ts';
+import { wireUnit as xmppUnit } from '../../adapters/xmpp/trace.ts';
 import type { WireUnit } from '../../src/contract/index.ts';
 import { fakeHub } from '../peers/hub.ts';
 import { until } from '../servers/process.ts';
@@ -82,6 +84,15 @@ test('reference smpp 7.7: digest credentials in a SIP message are secrets, folde
   assert.match(shown, /nonce="n"\r\nSubject: Authorization: is no header here\r\n\r\n\*{5}$/);
 });
 
+test('reference smpp 7.7: the words of an XMPP stanza are hidden to the octet, whatever stands before them', () => {
+  const socket = { remoteAddress: '127.0.0.1', remotePort: 5347 } as Socket;
+  const text = "<message from='ü@x'><thread>😀</thread><body xml:lang='de'>Grüße</body></message>";
+  assert.equal(
+    Buffer.from(blotted(xmppUnit(socket, 'inbound', text)), 'latin1').toString(),
+    "<message from='ü@x'><thread>😀</thread><body xml:lang='de'>*******</body></message>",
+  );
+});
+
 async function phone(t: TestContext) {
   const socket = createSocket('udp4');
   t.after(() => socket.close());
@@ -90,9 +101,9 @@ async function phone(t: TestContext) {
   return socket;
 }
 
-test('reference smpp 7.7: a capture has the datagrams of SIP both ways, as they were', async (t) => {
+test('reference smpp 7.7: a capture has the messages of SIP both ways, datagrams as they were', async (t) => {
   const { hub, units } = tapped();
-  const listen = [{ transport: 'udp', host: '127.0.0.1', port: 0 }];
+  const listen = ['udp', 'tcp'].map((transport) => ({ transport, host: '127.0.0.1', port: 0 }));
   const settings = sip.options.parse({ listen, domains: [{ domain: 'gw.example', shows: ['xmpp'] }] });
   const adapter = sip.create('phones', settings) as SipAdapter;
   await adapter.start(hub);
@@ -120,4 +131,16 @@ test('reference smpp 7.7: a capture has the datagrams of SIP both ways, as they 
       ['outbound', answer.toString()],
     ],
   );
+  const stream = connect(adapter.portOf('TCP'), '127.0.0.1');
+  t.after(() => stream.destroy());
+  const overTcp = request
+    .replace('SIP/2.0/UDP', 'SIP/2.0/TCP')
+    .replace('z9hG4bK1', 'z9hG4bK2')
+    .replace('Call-ID: 1', 'Call-ID: 2');
+  stream.write(`\r\n\r\n${overTcp.slice(0, 100)}`);
+  setImmediate(() => stream.write(overTcp.slice(100)));
+  await until(() => units.length === 4, 'both messages');
+  const [asked, reply] = units.slice(2).map(({ transport, bytes }) => `${transport} ${Buffer.from(bytes)}`);
+  assert.equal(asked, `tcp ${overTcp}`);
+  assert.match(`${reply}`, /^tcp SIP\/2\.0 200 /);
 });

@@ -18,7 +18,7 @@ const unit = (text: string, more: Partial<WireUnit> = {}): WireUnit => ({
 });
 
 function started(t: TestContext, more: Partial<CaptureOptions> = {}) {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   const captures = new Captures(() => 1000);
   const chunks: Uint8Array[] = [];
   const ends: true[] = [];
@@ -31,7 +31,7 @@ function started(t: TestContext, more: Partial<CaptureOptions> = {}) {
       const segment = decodeIpPacket(Buffer.from(bytes)) ?? assert.fail('no packet');
       return { ...segment, text: Buffer.from(segment.payload).toString() };
     });
-  return { captures, start, stop, ends, segments, say: (one: WireUnit) => captures.wireOf('carrier')?.(one) };
+  return { captures, chunks, start, stop, ends, segments, say: (one: WireUnit) => captures.wireOf('carrier')?.(one) };
 }
 
 test('reference smpp 7.7: an instance that nobody captures has no tap at all', (t) => {
@@ -91,6 +91,17 @@ test('reference smpp 7.7: a capture ends at its size, at its time, and only one 
   t.mock.timers.tick(1);
   assert.equal(ends.length, 2);
   assert.equal(captures.wireOf('carrier'), undefined);
+});
+
+test('a capture in which nothing happens goes on being written, so that nobody takes it for dead', (t) => {
+  const { chunks, segments, stop } = started(t);
+  const before = chunks.length;
+  t.mock.timers.tick(30_000);
+  assert.equal(chunks.length, before + 1);
+  assert.deepEqual(segments(), []);
+  stop();
+  t.mock.timers.tick(600_000);
+  assert.equal(chunks.length, before + 1);
 });
 
 test('a socket that is gone hurts nobody', (t) => {
