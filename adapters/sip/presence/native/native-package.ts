@@ -3,6 +3,7 @@ import { type Address, type Hub, splitAddress } from '../../../../src/contract/i
 import { encodePidf, encodeXpidf, type PidfDocument, xpidfType } from '../../../../src/formats/pidf/index.ts';
 import { presenceBody, presenceTypes } from '../notifier/document.ts';
 import type { Asked, Body, EventPackage, Notifications, Watch } from '../notifier/package.ts';
+import { Watches } from '../notifier/watches.ts';
 
 export interface NativePackageOptions {
   nativeDomains: ReadonlySet<string>;
@@ -26,7 +27,7 @@ export class NativePackage implements EventPackage {
   readonly pauseMs: number;
   readonly #nativeDomains: ReadonlySet<string>;
   readonly #parts: NativePackageParts;
-  readonly #watches = new Map<string, Set<Watch>>();
+  readonly #watches = new Watches();
   /** When we began: of somebody who has published nothing there is no later moment to name. */
   readonly #beganAt: number;
 
@@ -57,20 +58,15 @@ export class NativePackage implements EventPackage {
 
   /** Whether anybody watches or waits to. */
   has(presentity: Address): boolean {
-    return this.#watches.has(presentity.toLowerCase());
+    return this.#watches.has(presentity);
   }
 
   resume(watch: Watch): void {
-    const key = watch.presentity.toLowerCase();
-    const watches = this.#watches.get(key) ?? new Set();
-    this.#watches.set(key, watches.add(watch));
+    this.#watches.add(watch);
   }
 
   async ended(watch: Watch): Promise<void> {
-    const key = watch.presentity.toLowerCase();
-    const watches = this.#watches.get(key);
-    watches?.delete(watch);
-    if (watches?.size === 0) this.#watches.delete(key);
+    this.#watches.delete(watch);
   }
 
   body({ presentity, state, reason, type }: Watch): Body | undefined {
@@ -83,14 +79,14 @@ export class NativePackage implements EventPackage {
 
   /** What is published is different. */
   changed(presentity: Address): void {
-    for (const watch of this.#watches.get(presentity.toLowerCase()) ?? []) {
+    for (const watch of this.#watches.of(presentity)) {
       if (watch.state === 'active') this.#parts.notifications.changed(watch);
     }
   }
 
   /** The presentity has made clear that this watcher may see. */
   admit(presentity: Address, watcher: Address): void {
-    for (const watch of this.#watches.get(presentity.toLowerCase()) ?? []) {
+    for (const watch of this.#watches.of(presentity)) {
       if (watch.watcher.toLowerCase() === watcher.toLowerCase()) this.#parts.notifications.approve(watch);
     }
   }

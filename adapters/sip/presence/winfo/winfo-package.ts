@@ -1,6 +1,7 @@
 // The event package `presence.winfo` (RFC 3857): who watches you, and who waits for leave to.
 import { type Address, GatewayError } from '../../../../src/contract/index.ts';
 import type { Body, EventPackage, Notifications, Watch } from '../notifier/package.ts';
+import { Watches } from '../notifier/watches.ts';
 import type { Roll } from './roll.ts';
 import { formatWatcherInfo, type Watcher, watcherInfoType } from './watcher-info.ts';
 
@@ -23,7 +24,7 @@ export class WinfoPackage implements EventPackage {
   readonly #news = new Map<Watch, Map<string, Watcher>>();
   /** Those who have had the whole: after a restart nobody has. */
   readonly #told = new WeakSet<Watch>();
-  readonly #byPresentity = new Map<string, Set<Watch>>();
+  readonly #watches = new Watches();
 
   constructor(expires: EventPackage['expires'], parts: WinfoParts) {
     this.expires = expires;
@@ -43,16 +44,12 @@ export class WinfoPackage implements EventPackage {
   async refresh(): Promise<void> {}
 
   resume(watch: Watch): void {
-    const key = watch.presentity.toLowerCase();
-    this.#byPresentity.set(key, (this.#byPresentity.get(key) ?? new Set()).add(watch));
+    this.#watches.add(watch);
     this.#news.set(watch, new Map());
   }
 
   async ended(watch: Watch): Promise<void> {
-    const key = watch.presentity.toLowerCase();
-    const watches = this.#byPresentity.get(key);
-    watches?.delete(watch);
-    if (watches?.size === 0) this.#byPresentity.delete(key);
+    this.#watches.delete(watch);
     this.#news.delete(watch);
   }
 
@@ -70,7 +67,7 @@ export class WinfoPackage implements EventPackage {
   }
 
   #changed(presentity: Address, watcher: Watcher): void {
-    for (const watch of this.#byPresentity.get(presentity.toLowerCase()) ?? []) {
+    for (const watch of this.#watches.of(presentity)) {
       this.#news.get(watch)?.set(watcher.id, watcher);
       this.#parts.notifications.changed(watch);
     }
