@@ -1,5 +1,6 @@
 // What each peer takes: pinned by the operator, else learnt from its own words and kept in the store for a while.
 import type { State, ViewRow } from '../../src/contract/index.ts';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 
 export const abilities = [
   'cpim',
@@ -46,7 +47,7 @@ const maxCached = 10_000;
 export class Peers {
   readonly #options: PeersOptions;
   /** Those that were asked about last, the empty-handed too. */
-  readonly #cache = new Map<string, Promise<Known>>();
+  readonly #cache = new RecentMap<string, Promise<Known>>(maxCached);
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -113,10 +114,6 @@ export class Peers {
     const found = this.#options.state.get(prefix + peer).then((text): Known => (text ? JSON.parse(text) : {}));
     found.catch(() => this.#cache.delete(peer));
     this.#cache.set(peer, found);
-    for (const oldest of this.#cache.keys()) {
-      if (this.#cache.size <= maxCached) break;
-      this.#cache.delete(oldest);
-    }
     return found;
   }
 

@@ -1,5 +1,6 @@
 // DNS as RFC 3263 asks it: through the servers of the configuration, else through the system with its hosts file. Cached.
 import { Resolver as DnsResolver, lookup } from 'node:dns/promises';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 import { isAbsent, type Resolver } from './next-hop.ts';
 
 // Short enough for a failover by DNS, long enough that a burst asks once.
@@ -19,18 +20,13 @@ export function systemResolver(servers: readonly string[], now: () => number): R
 
 /** That there is no such record is an answer too. Failures are not kept, but those who ask at the same time share one question. */
 function cache(now: () => number): <T>(key: string, ask: () => Promise<T>) => Promise<T> {
-  const kept = new Map<string, { answer: Promise<unknown>; until: number }>();
+  const kept = new RecentMap<string, { answer: Promise<unknown>; until: number }>(maxKept);
   return <T>(key: string, ask: () => Promise<T>): Promise<T> => {
     const known = kept.get(key);
     if (known && known.until > now()) return known.answer as Promise<T>;
-    kept.delete(key);
     const answer = ask();
     answer.catch((error) => isAbsent(error) || kept.delete(key));
     kept.set(key, { answer, until: now() + keepMs });
-    for (const oldest of kept.keys()) {
-      if (kept.size <= maxKept) break;
-      kept.delete(oldest);
-    }
     return answer;
   };
 }

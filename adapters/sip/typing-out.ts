@@ -1,5 +1,6 @@
 // "Is typing" on its way out (RFC 3994): said once in a refresh interval, ended by itself, and never again to who refuses it.
 import { bareAddress, type EventOf, type GatewayEvent, type Hub } from '../../src/contract/index.ts';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 import type { Dispatch } from './dispatch.ts';
 import { fromTyping } from './mapping/outbound.ts';
 import type { Peers } from './peers.ts';
@@ -30,7 +31,7 @@ export class TypingOut {
   readonly #options: TypingOutOptions;
   readonly #parts: TypingOutParts;
   /** Since when a pair has been told `active`. */
-  readonly #composing = new Map<string, number>();
+  readonly #composing = new RecentMap<string, number>(maxComposing);
 
   constructor(options: TypingOutOptions, parts: TypingOutParts) {
     this.#options = options;
@@ -88,10 +89,7 @@ export class TypingOut {
       return since !== undefined;
     }
     if (since !== undefined && now < since + refreshMs) return false;
-    this.#composing.delete(pair);
     this.#composing.set(pair, now);
-    const [oldest] = this.#composing.keys();
-    if (this.#composing.size > maxComposing && oldest !== undefined) this.#composing.delete(oldest);
     return true;
   }
 }

@@ -1,5 +1,6 @@
 // Addresses that guess passwords wait longer and longer. Bounded: the oldest are forgotten first.
 import { isIPv6 } from 'node:net';
+import { RecentMap } from './recent-map.ts';
 
 export interface GuessLimits {
   /** Wrong passwords in a row that cost nothing. */
@@ -19,7 +20,7 @@ const maxSources = 10_000;
 export class Guesses {
   readonly #limits: () => GuessLimits;
   readonly #now: () => number;
-  readonly #failures = new Map<string, Failures>();
+  readonly #failures = new RecentMap<string, Failures>(maxSources);
 
   /** `limits`: as they are when they are asked, where they may change. */
   constructor(limits: GuessLimits | (() => GuessLimits), now: () => number) {
@@ -39,8 +40,6 @@ export class Guesses {
     const count = (this.#failures.get(source)?.count ?? 0) + 1;
     const over = count - maxFailures;
     const pauseMs = over < 0 ? 0 : Math.min(maxMs, firstMs * 2 ** Math.min(over, 20));
-    this.#failures.delete(source);
-    if (this.#failures.size >= maxSources) this.#failures.delete(this.#failures.keys().next().value as string);
     this.#failures.set(source, { count, blockedUntil: this.#now() + pauseMs });
   }
 

@@ -1,4 +1,5 @@
 // How often something may be done: a bucket of tokens that fills with time, for one or for each of many.
+import { RecentMap } from './recent-map.ts';
 
 export interface Rate {
   /** 0: no limit. */
@@ -50,7 +51,7 @@ const maxBuckets = 10_000;
 export class TokenBuckets {
   readonly #rate: Rate;
   readonly #now: () => number;
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #buckets = new RecentMap<string, TokenBucket>(maxBuckets);
 
   constructor(rate: Rate, now: () => number) {
     this.#rate = rate;
@@ -69,10 +70,7 @@ export class TokenBuckets {
   take(key: string): number {
     if (this.#rate.perSecond === 0) return 0;
     const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#rate, this.#now);
-    // Taken out first: the order of the map is that of last use.
-    this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
-    if (this.#buckets.size > maxBuckets) this.#buckets.delete(this.#buckets.keys().next().value as string);
     return bucket.take();
   }
 }

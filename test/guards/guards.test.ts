@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Guesses, sourceOf } from '../../src/guards/guesses.ts';
 import { isAllowedBy, Networks, network } from '../../src/guards/networks.ts';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 import { TokenBucket, TokenBuckets } from '../../src/guards/token-buckets.ts';
 import { Turns } from '../../src/guards/turns.ts';
 
@@ -88,4 +89,17 @@ test('turns go by key in order, whoever fails holds up nobody, and nothing is le
   await Promise.all(rest);
   assert.deepEqual(log, ['a1 begins', 'b1 begins', 'a1 ends', 'a2 begins', 'b1 ends', 'a2 ends']);
   assert.equal(turns.size, 0);
+});
+
+test('of many the one that was set longest ago is forgotten, and to be set again counts', () => {
+  const map = new RecentMap<string, number>(2).set('a', 1).set('b', 2).set('a', 3).set('c', 4);
+  assert.deepEqual(
+    [...map],
+    [
+      ['a', 3],
+      ['c', 4],
+    ],
+  );
+  map.get('a');
+  assert.deepEqual([...map.set('d', 5).keys()], ['c', 'd'], 'to be read does not');
 });

@@ -1,5 +1,6 @@
 // The answering side of digest (RFC 3261 s.22.2, RFC 8760 s.2.4): of each realm's challenges the topmost we can answer.
 import { randomBytes } from 'node:crypto';
+import { RecentMap } from '../../../src/guards/recent-map.ts';
 import { SipParseError } from '../codec/parse-error.ts';
 import { quote } from '../codec/scan.ts';
 import { formatAuth, parseAuth } from './fields.ts';
@@ -107,18 +108,15 @@ export function answer(
 
 /** How often each nonce was used: a server takes each count once. Forgets the oldest nonce beyond `size`. */
 export class NonceCounts {
-  readonly #counts = new Map<string, number>();
-  readonly #size: number;
+  readonly #counts: RecentMap<string, number>;
 
   constructor(size = 256) {
-    this.#size = size;
+    this.#counts = new RecentMap(size);
   }
 
   next(nonce: string): number {
     const count = (this.#counts.get(nonce) ?? 0) + 1;
-    this.#counts.delete(nonce);
     this.#counts.set(nonce, count);
-    if (this.#counts.size > this.#size) this.#counts.delete(this.#counts.keys().next().value!);
     return count;
   }
 }

@@ -1,5 +1,6 @@
 // Both sides of STUN keep-alives on one UDP socket (RFC 5626 s.4.4.2, s.8): asks a peer where it sees us, and says so to who asks.
 import { randomBytes } from 'node:crypto';
+import { RecentMap } from '../../../src/guards/recent-map.ts';
 import { TokenBuckets } from '../../../src/guards/token-buckets.ts';
 import { decodeStun, encodeBindingRefusal, encodeBindingRequest, encodeBindingSuccess } from '../codec/stun.ts';
 import type { Endpoint } from './flow.ts';
@@ -12,7 +13,7 @@ const maxUnknown = 8;
 export class StunAgent {
   readonly #send: (bytes: Uint8Array, to: Endpoint) => void;
   readonly #sources: TokenBuckets;
-  readonly #asked = new Map<string, (seen: Endpoint) => void>();
+  readonly #asked = new RecentMap<string, (seen: Endpoint) => void>(maxAsked);
 
   constructor(send: (bytes: Uint8Array, to: Endpoint) => void, now: () => number) {
     this.#send = send;
@@ -23,7 +24,6 @@ export class StunAgent {
   ask(remote: Endpoint, heard: (seen: Endpoint) => void): void {
     const id = randomBytes(12);
     this.#asked.set(keyOf(id, remote), heard);
-    if (this.#asked.size > maxAsked) this.#asked.delete(this.#asked.keys().next().value as string);
     this.#send(encodeBindingRequest(id), remote);
   }
 

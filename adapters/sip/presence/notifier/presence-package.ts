@@ -9,6 +9,7 @@ import {
   type Hub,
   splitAddress,
 } from '../../../../src/contract/index.ts';
+import { RecentMap } from '../../../../src/guards/recent-map.ts';
 import { hashedKey } from '../hashed-key.ts';
 import { presenceBody, presenceTypes } from './document.ts';
 import type { Asked, Body, EventPackage, Notifications, Watch } from './package.ts';
@@ -43,8 +44,8 @@ export class PresencePackage implements EventPackage {
   readonly #parts: PresencePackageParts;
   readonly #pairs = new Map<string, Pair>();
   readonly #live = new Map<Watch, Pair>();
-  /** Pairs without a subscription, of which somebody asked once; the oldest first. */
-  readonly #polled = new Map<string, Pair>();
+  /** Pairs without a subscription, of which somebody asked once. */
+  readonly #polled = new RecentMap<string, Pair>(maxPolled);
 
   constructor({ domains, expires, pauseMs }: PresencePackageOptions, parts: PresencePackageParts) {
     this.#domains = domains;
@@ -137,19 +138,11 @@ export class PresencePackage implements EventPackage {
     const key = this.#keyOf(watch.watcher, watch.presentity);
     const live = this.#pairs.get(key);
     const pair = live ?? this.#polled.get(key) ?? new Pair(key);
-    if (!live) this.#keepPolled(pair);
+    if (!live) this.#polled.set(key, pair);
     await this.#readAuthorisation(pair);
     const { hub } = this.#parts;
     if (!live && hub.now() - pair.heardAt > polledMs) await this.#fetch(watch, pair, hops);
     return pair.isAuthorised ? 'active' : 'pending';
-  }
-
-  #keepPolled(pair: Pair): void {
-    this.#polled.delete(pair.key);
-    this.#polled.set(pair.key, pair);
-    if (this.#polled.size <= maxPolled) return;
-    const [oldest] = this.#polled.keys();
-    if (oldest !== undefined) this.#polled.delete(oldest);
   }
 
   async #readAuthorisation(pair: Pair): Promise<void> {
