@@ -174,7 +174,7 @@ test('RFC 2045 s.6: transfer encodings are undone, charsets read, and strangers 
   assert.throws(() => textContentOf(part('text/plain;charset=klingon', 'x')), MimeError);
 });
 
-test('a multipart made of delimiters costs no more than its length', () => {
+test('RFC 2046 s.5.1: a multipart made of delimiters costs no more than its length', () => {
   const read = (bytes: number, unit: string) => {
     const body = Buffer.from(unit.repeat(bytes / unit.length));
     const before = process.cpuUsage();

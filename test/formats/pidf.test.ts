@@ -224,7 +224,7 @@ test('reference sip 3.4: every device name has a tuple id that is an xs:ID, star
   );
 });
 
-test("an id that we would not have made is nobody's name: t1, ID-K_C3, ID-_41, ID-_ff", () => {
+test("reference sip 3.4: an id that we would not have made is nobody's name: t1, ID-K_C3, ID-_41, ID-_ff", () => {
   for (const id of ['t1', 'ID-K_C3_BC', 'ID-_41', 'ID-_ff', 'ID-a b', ''])
     assert.equal(nameOfTupleId(id), undefined, id);
 });
@@ -268,7 +268,7 @@ test('what a document type declares does not exist, so nothing is ever expanded'
   });
 });
 
-test('size, depth and the number of tuples are bounded', () => {
+test('DESIGN 8: size, depth and the number of tuples are bounded', () => {
   assert.throws(() => decodePidf(presence(`<note>${'x'.repeat(70_000)}</note>`)), /65536/);
   assert.throws(() => decodePidf(Buffer.alloc(1_000_000, 'x')), XmlError);
   assert.throws(() => decodePidf(presence('<x:a>'.repeat(20) + '</x:a>'.repeat(20))), /16/);
@@ -276,14 +276,14 @@ test('size, depth and the number of tuples are bounded', () => {
   assert.equal(decodePidf(presence('<tuple/>'.repeat(64))).tuples.length, 64);
 });
 
-test('what is no presence document is refused: other roots, other XML, nothing', () => {
+test('RFC 3863 s.4.1: what is no presence document is refused: other roots, other XML, nothing', () => {
   for (const text of ['', ' ', 'hello', '<html/>', '<presence', presence('') + presence(''), '\ufeff']) {
     assert.throws(() => decodePidf(text), XmlError, text);
   }
   assert.deepEqual(decodePidf(Buffer.from(`\ufeff${presence('')}`)).tuples, []);
 });
 
-test('any document survives being written and read again, whatever stands in its texts', () => {
+test('DESIGN 8: any document survives being written and read again, whatever stands in its texts', () => {
   const text = fc
     .string({ unit: 'grapheme' })
     .map((value) => value.trim())

@@ -77,7 +77,7 @@ const isMessage = ({ first }: { first: string }) => first.startsWith('MESSAGE');
 const finalOf = (phone: SipPeer, callId: string) =>
   phone.until(({ first, header }) => header('Call-ID') === callId && /^SIP\/2\.0 [2-6]/.test(first), 10_000);
 
-test('behind a Kamailio, with the lines of config/kamailio.cfg: messages go both ways', async (t) => {
+test('RFC 3428 s.6: behind a Kamailio, with the lines of config/kamailio.cfg: messages go both ways', async (t) => {
   if (!needs(t, 'kamailio')) return;
   const [port = 0] = await freePorts(1);
   const lines = readFileSync(join(root, 'config/kamailio.cfg'), 'utf8')
@@ -98,7 +98,7 @@ test('behind a Kamailio, with the lines of config/kamailio.cfg: messages go both
   assert.deepEqual([hub.drafts[0]?.from, hub.drafts[0]?.to], ['sip:bob@pbx.example', 'sip:alice@gw.example.org']);
 });
 
-test('at an ITSP: digest for registration and messages, numbers both ways, and what is pinned is never tried', async (t) => {
+test('RFC 3261 s.22.2: at an ITSP: digest for registration and messages, numbers both ways, and what is pinned is never tried', async (t) => {
   if (!needs(t, 'kamailio')) return;
   const [port = 0] = await freePorts(1);
   const itsp = await startKamailioFrom(join(root, 'test/servers/itsp.cfg'), { '192.0.2.30:5060': '' });

@@ -115,7 +115,7 @@ test('reference sip 1.3: what Kamailio and the phone behind it refuse is told by
   assert.equal(await reasonOf(`sip:bob@${domain}`, { wants: ['delivered'] }), 'taken');
 });
 
-test('a trunk registers at Kamailio with digest, is reached through it, and unregisters', async (t) => {
+test('RFC 3261 s.10.2: a trunk registers at Kamailio with digest, is reached through it, and unregisters', async (t) => {
   if (!needs(t, 'kamailio')) return;
   const { kamailio, phone, hub, sip } = await site(t, {
     transport: 'udp',
@@ -141,7 +141,7 @@ test('a trunk registers at Kamailio with digest, is reached through it, and unre
   assert.match(await ask('after'), /480/);
 });
 
-test('a trunk with the wrong password is down with a reason, and the doctor says what to do', async (t) => {
+test('RFC 3261 s.22.2: a trunk with the wrong password is down with a reason, and the doctor says what to do', async (t) => {
   if (!needs(t, 'kamailio')) return;
   const { kamailio, hub } = await site(t, {
     transport: 'udp',

@@ -49,7 +49,7 @@ test('RFC 7118: a browser phone registers, is reached over its own connection, a
   );
 });
 
-test('a message from a browser phone is published and its receipts come back as IMDN', async (t) => {
+test('RFC 5438 s.7.2: a message from a browser phone is published and its receipts come back as IMDN', async (t) => {
   const { sip, phone, hub } = await site(t);
   await phone.register();
   assert.equal(await phone.send(alice, cpim('m1', 'grüße'), 'message/cpim'), 202);
@@ -63,7 +63,7 @@ test('a message from a browser phone is published and its receipts come back as 
   assert.match(phone.heard[0]?.body ?? '', /<message-id>m1</);
 });
 
-test('an IMDN that a browser phone sends is a receipt of the message we sent', async (t) => {
+test('RFC 5438 s.7.2: an IMDN that a browser phone sends is a receipt of the message we sent', async (t) => {
   const { sip, phone, hub } = await site(t);
   await phone.register();
   const event = message(aor, { wants: ['delivered', 'displayed'] });
@@ -78,7 +78,7 @@ test('an IMDN that a browser phone sends is a receipt of the message we sent', a
   );
 });
 
-test('what a browser phone refuses is told by its reason, and CPIM falls back to plain text', async (t) => {
+test('reference sip 5.5: what a browser phone refuses is told by its reason, and CPIM falls back to plain text', async (t) => {
   const { sip, phone } = await site(t);
   await phone.register();
   phone.onMessage = (heard) =>
@@ -97,7 +97,7 @@ test('what a browser phone refuses is told by its reason, and CPIM falls back to
   );
 });
 
-test('with digest SIP.js answers our challenges, and a wrong password stays outside', async (t) => {
+test('RFC 3261 s.22.1: with digest SIP.js answers our challenges, and a wrong password stays outside', async (t) => {
   const auth = { realm: 'native.example', users: { bob: { password: 'secret' } } };
   const right = await site(t, { auth }, 'secret');
   assert.equal(await right.phone.register(), 200);

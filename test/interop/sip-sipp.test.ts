@@ -20,7 +20,7 @@ for (const [transport, mode] of [
   ['UDP', 'u1'],
   ['TCP', 't1'],
 ] as const) {
-  test(`500 messages of 500 people come in over ${transport}, each once`, async (t) => {
+  test(`RFC 3428 s.7: 500 messages of 500 people come in over ${transport}, each once`, async (t) => {
     if (!needs(t, 'sipp')) return;
     const { hub, sip } = await site(t);
     const run = sipp(t, 'uac-message', [`127.0.0.1:${sip.portOf(transport)}`, '-t', mode, '-m', '500', '-r', '500']);
@@ -65,7 +65,7 @@ for (const [transport, mode] of [
   ['UDP', 'u1'],
   ['TCP', 't1'],
 ] as const) {
-  test(`100 people subscribe over ${transport}, are told that it is pending, refresh, and leave`, async (t) => {
+  test(`RFC 6665 s.4.2: 100 people subscribe over ${transport}, are told that it is pending, refresh, and leave`, async (t) => {
     if (!needs(t, 'sipp')) return;
     const { hub, sip } = await site(t);
     const args = [`127.0.0.1:${sip.portOf(transport)}`, '-t', mode, '-m', '100', '-r', '100'];
@@ -77,7 +77,7 @@ for (const [transport, mode] of [
   });
 }
 
-test('100 people ask once, and each is told once', async (t) => {
+test('RFC 6665 s.4.4.3: 100 people ask once, and each is told once', async (t) => {
   if (!needs(t, 'sipp')) return;
   const { hub, sip } = await site(t);
   const args = [`127.0.0.1:${sip.portOf('UDP')}`, '-t', 'u1', '-m', '100', '-r', '100'];

@@ -122,7 +122,7 @@ for (const transport of ['udp', 'tcp'] as const) {
   });
 }
 
-test('baresip answers a SUBSCRIBE with its own presence, and hears when the watcher goes', async (t) => {
+test('RFC 3856 s.6: baresip answers a SUBSCRIBE with its own presence, and hears when the watcher goes', async (t) => {
   if (!needs(t, 'baresip')) return;
   const [port = 0] = await freePorts(1);
   const folder = temporaryFolder('baresip');

@@ -31,7 +31,7 @@ const desk: Tuple = { id: 'desk', basic: 'open', note: 'at my desk', priority: '
 const phone: Tuple = { id: 'phone', basic: 'open' };
 
 for (const kind of ['prosody', 'ejabberd'] as const) {
-  test(`presence of a SIP user on XMPP, with ${kind}`, async (t) => {
+  test(`RFC 8048 s.5.2: presence of a SIP user on XMPP, with ${kind}`, async (t) => {
     const site = await openPresenceSite(t, kind);
     if (!site) return;
     const { bob, gateway } = site;
@@ -106,7 +106,7 @@ for (const kind of ['prosody', 'ejabberd'] as const) {
       );
     });
 
-    await t.test('messages and their receipts go on as ever', async () => {
+    await t.test('RFC 7572 s.4: messages and their receipts go on as ever', async () => {
       await alice.say(xml('message', { to: bobJid, type: 'chat', id: 'c-1' }, xml('body', {}, 'are you there?')));
       await bob.until(({ first, body }) => first.startsWith('MESSAGE ') && body.includes('are you there?'));
       bob.onRequest = (request) =>

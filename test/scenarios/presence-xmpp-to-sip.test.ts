@@ -11,7 +11,7 @@ const says = (pattern: RegExp) => (notify: PeerMessage) => pattern.test(notify.b
 const tuples = (notify: PeerMessage) => notify.body.match(/<(?:\w+:)?tuple[ >]/g)?.length ?? 0;
 
 for (const kind of ['prosody', 'ejabberd'] as const) {
-  test(`presence of an XMPP user on SIP, with ${kind}`, async (t) => {
+  test(`RFC 8048 s.5.3: presence of an XMPP user on SIP, with ${kind}`, async (t) => {
     const site = await openPresenceSite(t, kind);
     if (!site) return;
     const { bob, gateway, sipPort } = site;
@@ -65,7 +65,7 @@ for (const kind of ['prosody', 'ejabberd'] as const) {
       assert.equal(desk.heard.filter(({ attrs }) => attrs.type === 'subscribe').length, 1, 'she is not asked again');
     });
 
-    await t.test('messages and their failures go on as ever', async () => {
+    await t.test('RFC 7572 s.4: messages and their failures go on as ever', async () => {
       bob.sendUdp(
         requestText({ port: bob.port, uri: aliceUri, from: '<sip:bob@other.example>;tag=m', body: 'hello' }),
         sipPort,
@@ -110,7 +110,7 @@ for (const kind of ['prosody', 'ejabberd'] as const) {
       assert.match(stateOf(rejected), /reason=rejected/, 'RFC 8048 s.5.2.3: she takes the permission back');
     });
 
-    await t.test('operators see who watches whom', async () => {
+    await t.test('reference sip 2: operators see who watches whom', async () => {
       const asked = await fetch(`${gateway.adminUrl}/api/views/subscriptions`);
       assert.equal(asked.status, 200);
       await until(async () => {

@@ -33,7 +33,7 @@ function refusal(bytes: Buffer, limits?: Limits): SipParseError {
 
 const golden = globSync('rfc{3428,5438}/*.sip', { cwd: wireFolder }).sort();
 
-test('golden messages decode to what is written beside them and encode to the same octets', () => {
+test('DESIGN 8: golden messages decode to what is written beside them and encode to the same octets', () => {
   assert.ok(golden.length >= 3);
   for (const file of golden) {
     const bytes = readFileSync(join(wireFolder, file));
@@ -84,7 +84,7 @@ test('RFC 3261 s.7.3.3: every compact form is understood, in either case, read a
   }
 });
 
-test('Headers: order is kept by add, set, prepend and remove', () => {
+test('RFC 3261 s.7.3.1: Headers: order is kept by add, set, prepend and remove', () => {
   const headers = new Headers().add('Via', 'b').add('Subject', 's').add('v', 'c').prepend('Via', 'a');
   assert.deepEqual(headers.all('Via'), ['a', 'b', 'c']);
   assert.equal(headers.count('Via'), 3);
@@ -130,7 +130,7 @@ test('RFC 3261 s.18.3: a datagram longer than Content-Length is cut, a shorter o
   assert.equal(decodeMessage(rawMessage({ 'Content-Length': '' })).body.length, 18);
 });
 
-test('Content-Length that frames the same octets twice is refused: unequal, equal, compact, listed, signed, hexadecimal', () => {
+test('RFC 3261 s.18.3: Content-Length that frames the same octets twice is refused: unequal, equal, compact, listed, signed, hexadecimal', () => {
   for (const extra of [
     'Content-Length: 5\r\nContent-Length: 18',
     'l: 18\r\nContent-Length: 18',
@@ -191,7 +191,7 @@ test('RFC 3261 s.21.5.6: another version is 505, another protocol 400', () => {
   assert.equal(decodeMessage(rawMessage({}, '', 'MESSAGE sip:bob@example.net sip/2.0')).kind, 'request');
 });
 
-test('addresses of every kind an IM gateway meets are accepted in Request-URI, From and To', () => {
+test('RFC 3261 s.25.1: addresses of every kind an IM gateway meets are accepted in Request-URI, From and To', () => {
   const uris = [
     'sips:bob@example.net',
     'tel:+1-201-555-0123;phone-context=example.com',
@@ -219,7 +219,7 @@ test('RFC 3261 s.19.1.2: a broken escape in Request-URI, From or To is 400', () 
   }
 });
 
-test('a lone CR or LF in a header, or in the start line, is refused: it would smuggle a header past somebody', () => {
+test('RFC 3261 s.25.1: a lone CR or LF in a header, or in the start line, is refused: it would smuggle a header past somebody', () => {
   for (const broken of ['a\nVia: x', 'a\rVia: x', 'a\n b']) {
     assert.equal(refusal(rawMessage({ Subject: broken })).status, 400, JSON.stringify(broken));
   }
@@ -227,14 +227,14 @@ test('a lone CR or LF in a header, or in the start line, is refused: it would sm
   assert.equal(refusal(rawMessage({}, '', 'MESSAGE sip:a@b\nX: y SIP/2.0')).status, 400);
 });
 
-test('a broken response is refused with nobody to answer', () => {
+test('RFC 3261 s.18.1.2: a broken response is refused with nobody to answer', () => {
   for (const line of ['SIP/2.0 20 OK', 'SIP/2.0 099 OK', 'SIP/2.0 700 OK', 'SIP/2.0 2000 OK', 'SIP/2.0 abc OK']) {
     assert.equal(refusal(rawMessage({}, '', line)).partial, undefined, line);
   }
   assert.equal(refusal(rawMessage({ To: '' }, '', 'SIP/2.0 200 OK')).partial, undefined);
 });
 
-test('limits: each has its own refusal', () => {
+test('DESIGN 8: limits: each has its own refusal', () => {
   const limits = {
     ...defaultLimits,
     headers: 12,
@@ -255,13 +255,13 @@ test('limits: each has its own refusal', () => {
   assert.equal(tooLong.partial?.headers.get('CSeq'), '1 MESSAGE');
 });
 
-test('nothing, half a line and headers without an end are refused', () => {
+test('RFC 3261 s.7: nothing, half a line and headers without an end are refused', () => {
   for (const text of ['', '\r\n', '\r\n\r\n', 'MESSAGE', 'MESSAGE sip:a@b SIP/2.0\r\nVia: x\r\n', '\0\0\0\0']) {
     assert.equal(refusal(Buffer.from(text)).status, 400, JSON.stringify(text));
   }
 });
 
-test('UTF-8 in headers is text, and octets that are none come out as they went in', () => {
+test('RFC 3261 s.7: UTF-8 in headers is text, and octets that are none come out as they went in', () => {
   const latin1 = Buffer.from('"J\xfcrgen \xff\xc3\xa9" <sip:j@h>;tag=1', 'latin1');
   const [before, after] = rawMessage().toString('latin1').split('"Alice" <sip:alice@example.org>;tag=49583');
   const message = decodeRequest(Buffer.concat([Buffer.from(before!, 'latin1'), latin1, Buffer.from(after!, 'latin1')]));
@@ -272,7 +272,7 @@ test('UTF-8 in headers is text, and octets that are none come out as they went i
   assert.ok(encodeMessage({ ...message, headers: message.headers.set('From', formatted) }).includes(latin1));
 });
 
-test('any octets in a header but CR and LF survive reading and writing', () => {
+test('DESIGN 8: any octets in a header but CR and LF survive reading and writing', () => {
   const octets = fc.uint8Array({ maxLength: 60 }).map((bytes) => bytes.filter((byte) => byte !== 13 && byte !== 10));
   fc.assert(
     fc.property(octets, (bytes) => {
@@ -285,7 +285,7 @@ test('any octets in a header but CR and LF survive reading and writing', () => {
   );
 });
 
-test('a body is octets: any of them, byte for byte', () => {
+test('RFC 3261 s.7.4: a body is octets: any of them, byte for byte', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (body) => {
       const { headers, ...line } = decodeRequest(rawMessage());
@@ -312,7 +312,7 @@ test('RFC 3261 s.7.3.1: CR and LF in what we send are refused wherever they are'
   assert.doesNotThrow(sends({}));
 });
 
-test('Content-Length is what the body has, whatever the headers claim', () => {
+test('RFC 3261 s.20.14: Content-Length is what the body has, whatever the headers claim', () => {
   const message = decodeRequest(rawMessage());
   message.headers.set('Content-Length', '3');
   const text = encodeMessage({ ...message, body: Buffer.from('héllo') }).toString();

@@ -41,7 +41,7 @@ const attacks: Record<string, (bytes: number) => Buffer> = {
 };
 
 for (const [name, attack] of Object.entries(attacks)) {
-  test(`60 kB of ${name} cost no more than their length: ten times the octets, not a hundred times the work`, () => {
+  test(`reference sip-stack acceptance 7: 60 kB of ${name} cost no more than their length: ten times the octets, not a hundred times the work`, () => {
     const decode = (bytes: Buffer) => () => {
       try {
         const message = decodeMessage(bytes, wide);

@@ -123,7 +123,7 @@ function assertSameUri(text: string, theirs: ForeignUri): void {
   assert.deepEqual(named(mine.parameters), lowered(theirs.parameters));
 }
 
-test('URIs: SIP.js and we read the same user, host, port and parameters', () => {
+test('reference sip-stack acceptance 12: URIs: SIP.js and we read the same user, host, port and parameters', () => {
   compare(uri, (text) => {
     const theirs = foreign<ForeignUri>(text, 'SIP_URI');
     const mine = ours(() => parseUri(text));
@@ -147,7 +147,7 @@ function assertSameAddress(mine: NameAddr, theirs: ForeignAddress): void {
   assert.deepEqual(named(mine.parameters), lowered(theirs.parameters));
 }
 
-test('From and To: SIP.js and we read the same name, URI and parameters', () => {
+test('reference sip-stack acceptance 12: From and To: SIP.js and we read the same name, URI and parameters', () => {
   compare(nameAddr, (text) => {
     const theirs = foreign<ForeignAddress>(text, 'Name_Addr_Header');
     const mine = ours(() => readAddress(text));
@@ -157,7 +157,7 @@ test('From and To: SIP.js and we read the same name, URI and parameters', () => 
   });
 });
 
-test('Contact lists: SIP.js and we cut at the same commas', () => {
+test('reference sip-stack acceptance 12: Contact lists: SIP.js and we cut at the same commas', () => {
   const lists = fc.array(nameAddr, { minLength: 1, maxLength: 3 }).map((list) => list.join(' , '));
   compare(
     lists,
@@ -173,7 +173,7 @@ test('Contact lists: SIP.js and we cut at the same commas', () => {
   );
 });
 
-test('Via: SIP.js and we read the same transport, sent-by, branch, received and rport', () => {
+test('reference sip-stack acceptance 12: Via: SIP.js and we read the same transport, sent-by, branch, received and rport', () => {
   const vias = joined(
     fc.constantFrom('SIP/2.0/', 'SIP / 2.0 / ', 'SIP/2.0 /'),
     fc.constantFrom('UDP', 'TCP', 'WSS', 'x-Y'),
@@ -197,7 +197,7 @@ test('Via: SIP.js and we read the same transport, sent-by, branch, received and 
   });
 });
 
-test('CSeq: SIP.js and we read the same number and method', () => {
+test('reference sip-stack acceptance 12: CSeq: SIP.js and we read the same number and method', () => {
   const values = joined(
     fc.oneof(fc.nat(), fc.constantFrom(4294967296, 2147483648)).map(String),
     fc.constantFrom(' ', '  '),
@@ -230,7 +230,7 @@ const challenges = fc
   })
   .map(({ realm, nonce, qop, rest }) => `Digest realm="${realm}", nonce="${nonce}"${qop}${rest}`);
 
-test('challenges: SIP.js and we read the same realm, nonce, opaque and stale', () => {
+test('reference sip-stack acceptance 12: challenges: SIP.js and we read the same realm, nonce, opaque and stale', () => {
   compare(challenges, (text) => {
     const theirs = foreign<ForeignChallenge>(text, 'challenge');
     const mine = parseChallenge(text);
@@ -257,7 +257,7 @@ function foreignAnswer(challenge: string, password = 'sécret'): string {
   return digest.toString();
 }
 
-test('digest: our server takes what SIP.js answers, whatever qop it was asked for, and refuses its wrong password', () => {
+test('reference sip-stack acceptance 12: digest: our server takes what SIP.js answers, whatever qop it was asked for, and refuses its wrong password', () => {
   for (const change of [', qop="auth"', ', qop="auth-int"', '']) {
     const server = new DigestServer({ realm: 'example.org', users, algorithms: ['MD5'] });
     const challenge = server.challenge(0)[0]!.replace(', qop="auth"', change);
@@ -266,7 +266,7 @@ test('digest: our server takes what SIP.js answers, whatever qop it was asked fo
   }
 });
 
-test('digest: given the same challenge, SIP.js and we answer the same', () => {
+test('reference sip-stack acceptance 12: digest: given the same challenge, SIP.js and we answer the same', () => {
   const credentials = [{ user: 'alice', password: 'sécret' }];
   compare(
     challenges,

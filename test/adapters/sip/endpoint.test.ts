@@ -187,7 +187,7 @@ test('RFC 3261 s.26.3.2.4: connections from one address are counted', async (t) 
   assert.ok(!first.destroyed);
 });
 
-test('what the parser lets through and a closer look does not is 400, and nothing is thrown past the session', async (t) => {
+test('RFC 3261 s.21.4.1: what the parser lets through and a closer look does not is 400, and nothing is thrown past the session', async (t) => {
   const { ask, sip, hub } = await open(t, { nativeDomains: ['native.example'] });
   const cases = [
     { more: ['Require: "open, ended never'] },

@@ -153,7 +153,7 @@ test('the hosts file counts where no name server is configured', async () => {
   assert.ok((await systemResolver([], () => 0).addresses('localhost')).includes('127.0.0.1'));
 });
 
-test('that there is no such record is asked once in a while, not for each message', async (t) => {
+test('RFC 2308 s.5: that there is no such record is asked once in a while, not for each message', async (t) => {
   const dns = await startDnsServer({ 'plain.example': { A: ['127.0.0.1'] } });
   t.after(() => dns.stop());
   let now = 0;

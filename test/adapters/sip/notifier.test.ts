@@ -347,7 +347,7 @@ test('RFC 6665 s.4.1.4: a forked copy of a SUBSCRIBE makes a dialog of its own: 
   assert.equal((await site.again(two, 2)).status, 200);
 });
 
-test('an approval while the answer is still being made is not lost', async () => {
+test('RFC 8048 s.5.3: an approval while the answer is still being made is not lost', async () => {
   const site = new Site();
   site.hub.onPublish = async () => {
     site.hub.onPublish = undefined;
@@ -414,7 +414,7 @@ async function crowd(
 
 const silence = new Promise<number>(() => {});
 
-test('a storm has 200 NOTIFY under way at most and 100 to one destination, and everybody is told in turn', async () => {
+test('DESIGN 6: a storm has 200 NOTIFY under way at most and 100 to one destination, and everybody is told in turn', async () => {
   const { site, change, told } = await crowd(['192.0.2.1', '192.0.2.2', '192.0.2.3'], 150);
   const gate = Promise.withResolvers<number>();
   site.onNotify = () => gate.promise;
@@ -428,7 +428,7 @@ test('a storm has 200 NOTIFY under way at most and 100 to one destination, and e
   assert.equal(told().length, 250);
 });
 
-test('a destination that answers nobody gets 200 NOTIFY and no more, and holds nobody else up', async () => {
+test('DESIGN 6: a destination that answers nobody gets 200 NOTIFY and no more, and holds nobody else up', async () => {
   const [down, up] = ['192.0.2.1', '192.0.2.2'];
   const { site, change, told } = await crowd([down, up], 400);
   site.onNotify = (request) => (request.uri.endsWith(down) ? silence : 200);
@@ -439,7 +439,7 @@ test('a destination that answers nobody gets 200 NOTIFY and no more, and holds n
   assert.equal(news.filter((host) => host === down).length, 200);
 });
 
-test('phones that are gone hold nobody up behind a proxy that answers for the others', async () => {
+test('DESIGN 6: phones that are gone hold nobody up behind a proxy that answers for the others', async () => {
   const { site, change, told } = await crowd(['192.0.2.1'], 600);
   let sent = 0;
   site.onNotify = () => (++sent % 3 === 0 ? silence : 200);

@@ -204,7 +204,7 @@ test('RFC 3261 s.8.1.3.1, reference sip 1.3: nobody answers: the copies go out a
   assert.equal(new Set(peer.heard.map(({ text }) => text)).size, 1);
 });
 
-test('after the signal aborts nothing more is sent', async (t) => {
+test('DESIGN 5: after the signal aborts nothing more is sent', async (t) => {
   const { sip, peer } = await open(t);
   peer.onRequest = () => undefined;
   const abort = new AbortController();
@@ -217,7 +217,7 @@ test('after the signal aborts nothing more is sent', async (t) => {
   assert.equal(peer.heard.filter(({ first }) => first.includes('bob')).length, before);
 });
 
-test('what a MESSAGE cannot say is said in words', async (t) => {
+test('DESIGN 4: what a MESSAGE cannot say is said in words', async (t) => {
   const { sip, peer } = await open(t);
   const cases: Array<[Parameters<typeof message>[1], string]> = [
     [{ text: { '': 'two' }, replaces: 'e1' }, 'edited: two'],
@@ -237,7 +237,7 @@ test('what a MESSAGE cannot say is said in words', async (t) => {
   );
 });
 
-test('a number without a way is refused with what to do; with an outbound proxy it goes there as tel:', async (t) => {
+test('DESIGN 3: a number without a way is refused with what to do; with an outbound proxy it goes there as tel:', async (t) => {
   const { sip } = await open(t);
   const error = await failureOf(sip.deliver(message('tel:+447700900123'), signal));
   assert.match(error.message, /outboundProxy or a trunk/);
@@ -249,7 +249,7 @@ test('a number without a way is refused with what to do; with an outbound proxy 
   assert.equal(request.header('Route'), `<sip:127.0.0.1:${other.peer.port};lr>`);
 });
 
-test('every request and response is in the trace, with the words hidden', async (t) => {
+test('DESIGN 1: every request and response is in the trace, with the words hidden', async (t) => {
   const { sip, peer, hub, ask } = await open(t);
   const event = message(peer.uri, { text: { '': 'a secret' } });
   await sip.deliver(event, signal);

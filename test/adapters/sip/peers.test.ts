@@ -91,7 +91,7 @@ test('RFC 3261 s.11: a peer is asked once what it takes, behind the first messag
   assert.equal(questions.size, 1);
 });
 
-test('who does not answer OPTIONS, or is many, costs no more than a few questions', async (t) => {
+test('reference sip 5.5: who does not answer OPTIONS, or is many, costs no more than a few questions', async (t) => {
   const { sip, peer } = await open(t, { peers: { ask: true } });
   const asked = new Set<string>();
   peer.onRequest = (request) => {
@@ -125,7 +125,7 @@ test('RFC 3428 s.8: what is too long with its markup goes without it where TCP i
   assert.deepEqual(typesAt(peer), ['text/plain']);
 });
 
-test('a pin beats what was learnt, by domain and pattern, and the first that says anything counts', async () => {
+test('reference sip 5.5: a pin beats what was learnt, by domain and pattern, and the first that says anything counts', async () => {
   const state = new MemoryState();
   const pins = [
     { domain: 'pbx.example', cpim: false },
@@ -197,7 +197,7 @@ test('RFC 3261 s.11.2: Accept in an answer to OPTIONS counts for what it names, 
   assert.deepEqual(saidInOptions(response(404, 'Allow: MESSAGE')), {});
 });
 
-test('strangers cost a bounded memory and no place in the store', async () => {
+test('reference sip 5.5: strangers cost a bounded memory and no place in the store', async () => {
   const state = new MemoryState();
   const peers = new Peers({ state, now: () => 0, pins: [], rememberMs: 1000 });
   for (let index = 0; index < 20_000; index++) {

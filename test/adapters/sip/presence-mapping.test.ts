@@ -181,13 +181,13 @@ test('RFC 8048 s.6.2, note 2: a device is called what our id says, else the gr o
   assert.deepEqual(names(`<tuple id="a&#9;b">${status}</tuple>`), ['ab']);
 });
 
-test('a document without tuples is a person of whom no device is known', () => {
+test('RFC 3863 s.4.1.1: a document without tuples is a person of whom no device is known', () => {
   assert.deepEqual(read(''), [{ availability: 'unknown' }]);
   assert.deepEqual(read('<note>waiting</note>'), [{ availability: 'unknown', notes: { '': 'waiting' } }]);
   assert.deepEqual(document({ availability: 'unknown' }).tuples, []);
 });
 
-test('a person as a whole is unavailable: one closed tuple that names no device', () => {
+test('RFC 8048 s.6.2: a person as a whole is unavailable: one closed tuple that names no device', () => {
   const { tuples } = document({ availability: 'unavailable' });
   assert.deepEqual([tuples[0]?.id, tuples[0]?.basic, tuples[0]?.contact], ['ID-', 'closed', undefined]);
   assert.deepEqual(throughWire({ availability: 'unavailable' }), [{ availability: 'unavailable' }]);
@@ -198,7 +198,7 @@ test('RFC 4479 s.3.4: what a device is called goes with it', () => {
   assert.equal(state?.device?.name, "Juliet's telephone");
 });
 
-test('extensions go through unless they are no XML', () => {
+test('RFC 3863 s.4.2: extensions go through unless they are no XML', () => {
   const extensions = [
     '<a xmlns="u:a" x="1">b</a>',
     '</presence>',
@@ -212,7 +212,7 @@ test('extensions go through unless they are no XML', () => {
   );
 });
 
-test('devices survive the way to a document and back, whatever they are called and say', () => {
+test('reference sip 3.4: devices survive the way to a document and back, whatever they are called and say', () => {
   const text = fc
     .string({ unit: 'grapheme', minLength: 1, maxLength: 30 })
     .map((value) => value.trim())

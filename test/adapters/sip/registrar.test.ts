@@ -194,7 +194,7 @@ test('RFC 5627 s.5.1: an instance gets a public GRUU, and a message to it reache
   await other.until(({ first }) => first.startsWith('MESSAGE'));
 });
 
-test('one phone that is away holds back nobody else of its domain', async (t) => {
+test('DESIGN 6: one phone that is away holds back nobody else of its domain', async (t) => {
   const { sip } = await open(t, native);
   assert.equal(sip.destination(message(`${bob};gr=desk`)), bob);
   assert.equal(sip.destination(message('sip:x@far.example')), 'far.example');

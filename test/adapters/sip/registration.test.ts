@@ -287,7 +287,7 @@ test('RFC 3608 s.6.1: a trunk registers with digest, carries messages by its Ser
   );
 });
 
-test('while its only trunk is refused the adapter is down, and says why', async (t) => {
+test('DESIGN 5: while its only trunk is refused the adapter is down, and says why', async (t) => {
   const { peer } = await open(t);
   peer.onRequest = (request) => responseTo(request, '403 Forbidden');
   const hub = fakeHub();
@@ -304,7 +304,7 @@ test('while its only trunk is refused the adapter is down, and says why', async 
   );
 });
 
-test('the outbound proxy is asked whether it is there: down with the reason while it is not, up when it answers', async (t) => {
+test('RFC 3261 s.11: the outbound proxy is asked whether it is there: down with the reason while it is not, up when it answers', async (t) => {
   const peer = await startSipPeer();
   t.after(() => peer.stop());
   peer.onRequest = (request) => responseTo(request, '503 Starting');

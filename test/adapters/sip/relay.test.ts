@@ -57,7 +57,7 @@ test('RFC 3261 s.16: a MESSAGE from phone to phone is passed on octet for octet,
   assert.equal(hub.counters.get('relayed_total{status=202}'), 1);
 });
 
-test('what the other phone refuses is refused with its own words, and what explains them', async (t) => {
+test('RFC 3261 s.16.7: what the other phone refuses is refused with its own words, and what explains them', async (t) => {
   const { carols, write } = await site(t);
   carols[0]!.onRequest = (request) => responseTo(request, '415 Not That', ['Accept: text/plain', 'Contact: <sip:x@y>']);
   const answer = await write();

@@ -5,7 +5,7 @@ import { create, message, open, receipt, signal } from './adapter-fixtures.ts';
 
 const bob = 'sip:bob@native.example';
 
-test('after a restart a phone is still reached, and a sender is still told what was asked', async (t) => {
+test('DESIGN 6: after a restart a phone is still reached, and a sender is still told what was asked', async (t) => {
   const settings = { nativeDomains: ['native.example'] };
   const { sip, hub, peer, ask } = await open(t, settings);
   const more = [`Contact: <sip:bob@127.0.0.1:${peer.port}>`];

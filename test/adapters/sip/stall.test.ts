@@ -49,7 +49,7 @@ test('RFC 3261 s.17.1.2.2: what was answered while we were held up is not sent a
   assert.equal(copies, 0);
 });
 
-test('the timers wait while the sockets are full, for as long as a full buffer takes and no longer', async () => {
+test('RFC 3261 s.17.1.2.2: the timers wait while the sockets are full, for as long as a full buffer takes and no longer', async () => {
   for (const [turns, isEndless] of [
     [5, false],
     [128, true],

@@ -51,7 +51,7 @@ test('RFC 3261 s.18.3: two messages in one chunk, and the start of a third that 
   assert.equal(decoder.pendingBytes, 0);
 });
 
-test('a body stays as it was while the next message arrives', () => {
+test('reference sip-stack acceptance 8: a body stays as it was while the next message arrives', () => {
   const decoder = new StreamDecoder();
   const [one] = decoder.push(Buffer.concat([first, second.subarray(0, 20)]));
   decoder.push(second.subarray(20));
@@ -74,13 +74,13 @@ test('RFC 5626 s.3.5.1: CRLF CRLF is a ping, one CRLF a pong, however they are c
   assert.deepEqual(keepAlives('\r\n\r\n'.repeat(1000)), ['ping'], 'a flood in one chunk is answered once');
 });
 
-test('zero bytes are nothing', () => {
+test('DESIGN 8: zero bytes are nothing', () => {
   const decoder = new StreamDecoder();
   assert.deepEqual(decoder.push(new Uint8Array()), []);
   assert.equal(decoder.push(first).length, 1);
 });
 
-test('a message that is wrong in itself is skipped with its body, and the stream goes on', () => {
+test('RFC 3261 s.18.3: a message that is wrong in itself is skipped with its body, and the stream goes on', () => {
   const noTo = rawMessage({ To: '' }, 'MESSAGE sip:smuggled@h SIP/2.0\r\n\r\n');
   const version = rawMessage({}, 'abc', 'MESSAGE sip:bob@example.net SIP/3.0');
   const items = new StreamDecoder().push(Buffer.concat([noTo, version, second]));
@@ -109,7 +109,7 @@ test('RFC 3261 s.20.14: without one Content-Length that can be trusted the frami
   }
 });
 
-test('what is no SIP at all is fatal', () => {
+test('RFC 3261 s.18.3: what is no SIP at all is fatal', () => {
   for (const noise of ['GET / HTTP/1.1\r\nHost: a\r\n\r\n', '\x16\x03\x01\x02\0\r\n\r\n', 'SIP/2.0 99 x\r\n\r\n']) {
     const [item] = new StreamDecoder().push(Buffer.from(noise, 'latin1'));
     assert.ok(item instanceof SipParseError && item.isFatal, noise);
@@ -140,7 +140,7 @@ test('RFC 3261 s.26.3.2.4: a peer that never ends its headers is bounded, whatev
   }
 });
 
-test('a slow peer costs no more than its bytes: one at a time is linear', () => {
+test('reference sip-stack acceptance 9: a slow peer costs no more than its bytes: one at a time is linear', () => {
   const trickle = (bytes: number) => {
     const message = rawMessage({}, 'x'.repeat(bytes));
     const before = process.cpuUsage();

@@ -290,7 +290,7 @@ test('RFC 3261 s.8.1.1.7: a million branches, all different, all with the cookie
   for (const branch of [...seen].slice(0, 100)) assert.match(branch, /^z9hG4bK[0-9a-z]+\.[0-9a-f]{16}\.mark$/);
 });
 
-test('64,000 live server transactions: the work for a message stays what it was for the first', () => {
+test('reference sip-stack acceptance 4: 64,000 live server transactions: the work for a message stays what it was for the first', () => {
   const { table, flow, clock, arrived } = open({ max: 100_000 });
   const take = (count: number) => {
     const visits = clock.wheel.visits;
@@ -315,7 +315,7 @@ test('64,000 live server transactions: the work for a message stays what it was 
   assert.ok(clock.wheel.visits <= 2 * 64_000, `${clock.wheel.visits} looks at timers for 64,000 transactions`);
 });
 
-test('64,000 live server transactions take less than 100 MB, and hold on to no request', () => {
+test('reference sip-stack acceptance 4: 64,000 live server transactions take less than 100 MB, and hold on to no request', () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const live = () => {

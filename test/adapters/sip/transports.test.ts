@@ -72,7 +72,7 @@ test('RFC 3261 s.18.1.1: one connection serves all requests to a place, and a ne
   assert.equal(sockets.size, 2);
 });
 
-test('a place that refuses, and one that does not answer in time, are errors and no connections', async (t) => {
+test('RFC 3261 s.18.4: a place that refuses, and one that does not answer in time, are errors and no connections', async (t) => {
   const { target } = await tcpServer(t, () => {});
   const { pool } = transports(t, { connectTimeoutMs: 50 });
   await assert.rejects(pool.flowTo({ ...target, port: 1 }), { code: 'ECONNREFUSED' });
@@ -108,7 +108,7 @@ test('RFC 5626 s.4.4.1: a peer that has answered pings and stops is dead after 1
   await until(() => closed.includes(one), 'the layer above hears of it');
 });
 
-test('a silent connection is closed after idleMs', async (t) => {
+test('RFC 3261 s.18: a silent connection is closed after idleMs', async (t) => {
   const { target } = await tcpServer(t, () => {});
   const clock = { now: 0 };
   const limits = { ...defaultConnectionLimits, idleMs: 1000, pingMs: 0 };

@@ -55,7 +55,7 @@ test('RFC 3261 s.19.1.3: the URIs of its examples, taken apart and put together'
   assert.equal(parseUri('urn:service:sos').opaque, 'service:sos');
 });
 
-test('a URI that is none is refused', () => {
+test('RFC 3261 s.25.1: a URI that is none is refused', () => {
   refuses(
     parseUri,
     '',
@@ -129,7 +129,7 @@ test('RFC 3261 s.19.1.4: URIs that are the same, and URIs that are not', () => {
   assert.ok(sameUri(parseUri('sip:a@h'), 'sip:a@H'));
 });
 
-test('%hh is UTF-8 or refused', () => {
+test('RFC 3261 s.19.1.2: %hh is UTF-8 or refused', () => {
   assert.equal(unescapeUri('f%C3%BC%40'), 'fü@');
   refuses(unescapeUri, '%FF', '%zz', '%');
 });
@@ -180,7 +180,7 @@ test('RFC 3261 s.20.10: name-addr and addr-spec', () => {
   );
 });
 
-test('display names come back as they were given, and cannot leave their quotes', () => {
+test('RFC 3261 s.25.1: display names come back as they were given, and cannot leave their quotes', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 40 }), (displayName) => {
       const text = formatNameAddr({ displayName, uri: 'sip:a@h', parameters: new Map([['tag', '1']]) });
@@ -196,7 +196,7 @@ test('display names come back as they were given, and cannot leave their quotes'
   );
 });
 
-test('what cannot stand in an address, a parameter or a Via is refused when it is written', () => {
+test('RFC 3261 s.25.1: what cannot stand in an address, a parameter or a Via is refused when it is written', () => {
   const none = new Map();
   const uris = ['sip:a@h>', 'sip:a@h\r\nX: y', '', 'sip:a b'];
   for (const uri of uris) assert.throws(() => formatNameAddr({ uri, parameters: none }), SipParseError);
@@ -263,7 +263,7 @@ test('RFC 3261 s.8.1.1.5: we write no CSeq of 2^31 or more', () => {
   assert.throws(() => formatCSeq({ number: 1, method: 'A B' }), SipParseError);
 });
 
-test('Event, Subscription-State, Reason: a token with parameters', () => {
+test('RFC 6665 s.8.4: Event, Subscription-State, Reason: a token with parameters', () => {
   const text = 'active;expires=3600;reason="a;b"';
   const { value, parameters } = parseParameterised(text);
   assert.deepEqual([value, parameters.get('expires'), unquote(parameters.get('reason')!)], ['active', '3600', 'a;b']);
@@ -279,7 +279,7 @@ test('RFC 3261 s.20.17: Date is RFC 1123 in GMT; what is not says nothing', () =
   }
 });
 
-test('IPv6 wears brackets in SIP and none at a socket', () => {
+test('RFC 3261 s.25.1: IPv6 wears brackets in SIP and none at a socket', () => {
   assert.equal(bareHost('[::1]'), '::1');
   assert.equal(bareHost('h'), 'h');
   assert.equal(sipHost('::1'), '[::1]');

@@ -33,7 +33,7 @@ test('reference sip 3.4: one watcher, one presentity, one address and all togeth
   }
 });
 
-test('a trusted proxy may bring as many as it likes from its one address', async () => {
+test('RFC 8048 s.8.1: a trusted proxy may bring as many as it likes from its one address', async () => {
   const site = new Site({ maxPerSource: 1, maxUnprovenPerHost: 1 });
   for (let number = 0; number < 5; number++) {
     assert.equal((await site.subscribe({ from: watcher(number), isTrusted: true })).status, 200);
@@ -77,7 +77,7 @@ test('RFC 6665 s.6.3: polls that nobody stands behind are counted too', async ()
   assert.equal((await site.subscribe({ expires: 0 })).status, 200);
 });
 
-test('after a refusal that keeps the subscription, an unproven watcher hears nothing until it refreshes', async () => {
+test('RFC 8048 s.8.1: after a refusal that keeps the subscription, an unproven watcher hears nothing until it refreshes', async () => {
   const site = new Site();
   site.onNotify = () => 500;
   const first = await site.subscribe();
@@ -91,7 +91,7 @@ test('after a refusal that keeps the subscription, an unproven watcher hears not
   assert.match(site.last.state, /^active/);
 });
 
-test('strangers who poll for ever cost no memory that grows', async () => {
+test('RFC 8048 s.8.1: strangers who poll for ever cost no memory that grows', async () => {
   const site = new Site();
   for (let number = 0; number < 10_500; number++) {
     const request = subscribeRequest({ callId: `c${number}`, from: watcher(number), expires: 0 });
@@ -112,7 +112,7 @@ test('strangers who poll for ever cost no memory that grows', async () => {
   assert.equal(site.last.body, '');
 });
 
-test('20,000 mutated SUBSCRIBEs are answered or refused as malformed, and leave no more than they may', async () => {
+test('DESIGN 8: 20,000 mutated SUBSCRIBEs are answered or refused as malformed, and leave no more than they may', async () => {
   const { site, first } = await watching(new Site({ max: 500, maxPerSource: 500, maxUnprovenPerHost: 500 }));
   const samples = [
     subscribeRequest({ callId: 'a', accept: 'application/pidf+xml', event: 'presence;id=1;min-interval=5' }),

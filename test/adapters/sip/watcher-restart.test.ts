@@ -52,7 +52,7 @@ test('a thousand NOTIFY in one dialog cost a handful of writes', async () => {
   assert.ok(writes <= 6, `${writes} writes`);
 });
 
-test('a watcher is told of every device after a restart, though only one of them spoke', async () => {
+test('RFC 3856 s.6.7: a watcher is told of every device after a restart, though only one of them spoke', async () => {
   const { site } = await watching();
   await site.restart();
   const asked = site.hub.drafts.length;
@@ -102,7 +102,7 @@ test('RFC 6665 s.4.2.1.4: what ran out while we were away is ended when we are b
   assert.equal(site.hub.draftsOf('presence').at(-1)?.availability, 'unavailable');
 });
 
-test('what ended does not come back', async () => {
+test('RFC 6665 s.4.4.1: what ended does not come back', async () => {
   const { site, first } = await watching();
   await site.again(first, 2, { expires: 0 });
   await site.restart();

@@ -216,7 +216,7 @@ test('RFC 8048 s.8.1: refreshes in a hurry do not make us probe in a hurry', asy
   assert.equal(site.hub.draftsOf('subscription').filter(({ action }) => action === 'fetch').length, 1);
 });
 
-test('a name written without its home domain, or in capitals, is the same person on the way back', async () => {
+test('reference sip 3.1: a name written without its home domain, or in capitals, is the same person on the way back', async () => {
   const site = new Site();
   await site.subscribe({ uri: 'sip:Alice@gw.example', from: '<sip:Bob@other.example>;tag=1' });
   await site.approve();
@@ -248,7 +248,7 @@ for (const [reason, status] of refusals) {
   });
 }
 
-test('an end that the hub does not take is an end all the same', async () => {
+test('RFC 6665 s.4.1.3: an end that the hub does not take is an end all the same', async () => {
   const { site, first } = await watching();
   site.hub.onPublish = () => {
     throw new GatewayError('throttled', 'full');

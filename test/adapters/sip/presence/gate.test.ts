@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Gate, inTurn } from '../../../../adapters/sip/presence/gate.ts';
 
-test('so many in all, so many towards one destination, and each destination in order of arrival', () => {
+test('DESIGN 6: so many in all, so many towards one destination, and each destination in order of arrival', () => {
   const gate = new Gate<string>({ most: 3, mostPerDestination: 2 });
   assert.deepEqual(
     ['a1', 'a2', 'a3', 'b1', 'b2', 'c1'].map((entry) => gate.enter(entry[0] ?? '', entry)),
@@ -19,7 +19,7 @@ test('so many in all, so many towards one destination, and each destination in o
   assert.equal(gate.size, 0);
 });
 
-test('who is slow makes way for other destinations at once, and for its own as long as others there are done in time', () => {
+test('DESIGN 6: who is slow makes way for other destinations at once, and for its own as long as others there are done in time', () => {
   const gate = new Gate<string>({ most: 2, mostPerDestination: 1 });
   assert.ok(gate.enter('a', 'a1'));
   assert.ok(!gate.enter('a', 'a2'));
@@ -38,7 +38,7 @@ test('who is slow makes way for other destinations at once, and for its own as l
   assert.equal(gate.size, 0);
 });
 
-test('whatever comes and goes, no limit is passed, nobody is forgotten and nobody waits beside free room', () => {
+test('DESIGN 6: whatever comes and goes, no limit is passed, nobody is forgotten and nobody waits beside free room', () => {
   const step = fc.record({ arrives: fc.boolean(), destination: fc.integer({ min: 0, max: 4 }), isSlow: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -78,7 +78,7 @@ test('whatever comes and goes, no limit is passed, nobody is forgotten and nobod
   );
 });
 
-test('work that fails leaves its room to who comes next', async () => {
+test('DESIGN 6: work that fails leaves its room to who comes next', async () => {
   const gate = new Gate<() => void>({ most: 1, mostPerDestination: 1 });
   const order: string[] = [];
   const failing = inTurn(gate, 'a', async () => {
@@ -92,7 +92,7 @@ test('work that fails leaves its room to who comes next', async () => {
   assert.equal(gate.size, 0);
 });
 
-test('100,000 that wait cost no more each than 1,000', () => {
+test('DESIGN 6: 100,000 that wait cost no more each than 1,000', () => {
   const cost = (count: number) => {
     let best = Number.POSITIVE_INFINITY;
     for (let run = 0; run < 5; run++) {

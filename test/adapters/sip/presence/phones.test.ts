@@ -136,7 +136,7 @@ test('reference sip 2: a phone that takes no SUBSCRIBE is not asked again for a 
   assert.equal(asked('desk.h'), 1);
 });
 
-test('a phone that no longer answers, ends the subscription or has gone is unavailable', async () => {
+test('RFC 6665 s.4.1.2.2: a phone that no longer answers, ends the subscription or has gone is unavailable', async () => {
   const house = new House('desk.h', 'mobile.h', 'car.h');
   await house.watch();
   for (const host of ['desk', 'mobile', 'car']) await house.notify(`${host}.h`, pidf({ [host]: 'open' }));
@@ -150,7 +150,7 @@ test('a phone that no longer answers, ends the subscription or has gone is unava
   assert.deepEqual(house.told.slice(length), ['desk unavailable', 'car unavailable', 'mobile unavailable']);
 });
 
-test('a phone that answers when its person has published meanwhile is asked no more, and a NOTIFY of it is 481', async () => {
+test('RFC 6665 s.4.1.3: a phone that answers when its person has published meanwhile is asked no more, and a NOTIFY of it is 481', async () => {
   const house = new House('desk.h');
   const gate = Promise.withResolvers<SipResponse>();
   house.onAsked = () => gate.promise;

@@ -108,7 +108,7 @@ test('RFC 4825 s.14.2: who asks for digest gets it', async (t) => {
   await assert.rejects(wrong.decide('approve'), (error: unknown) => error instanceof GatewayError && error.isFinal);
 });
 
-test('an answer is taken back, and what was answered is known to the next process', async (t) => {
+test('RFC 5025 s.3.2: an answer is taken back, and what was answered is known to the next process', async (t) => {
   const { stored, decide, again } = await site(t);
   await decide('approve');
   await again().decide(sampleEvent('subscription', alice, carol, { action: 'approve' }), signal);

@@ -209,7 +209,7 @@ test('RFC 4662 s.4.4: a member whom the hub refuses for good is terminated, one 
   assert.match(told(site), /full alice terminated noresource, dave pending$/);
 });
 
-test('after a restart the same dialog goes on: a list is told whole, whoever waited is asked again, and nobody who said no', async () => {
+test('reference sip 3.5: after a restart the same dialog goes on: a list is told whole, whoever waited is asked again, and nobody who said no', async () => {
   const site = new Site();
   const ed = parseAddress('sip:ed%40xmpp.example@gw.example');
   const first = await site.subscribe(asksFor([alice, dave, ed]));

@@ -89,7 +89,7 @@ test('RFC 6665 s.4.1: digest is answered inside and outside of the dialog, and e
   assert.deepEqual(numbers, ['1 SUBSCRIBE', '2 SUBSCRIBE', '3 SUBSCRIBE', '4 SUBSCRIBE']);
 });
 
-test('a subscription goes on in the next process: the same dialog takes the next NOTIFY', async (t) => {
+test('RFC 8048 s.5.1: a subscription goes on in the next process: the same dialog takes the next NOTIFY', async (t) => {
   const opened = await open(t);
   const { sip, hub, peer, port } = opened;
   takesSubscribe(opened);

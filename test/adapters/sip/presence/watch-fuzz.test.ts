@@ -62,7 +62,7 @@ test('RFC 6665 s.4.1.3: a flood of NOTIFY to nobody leaves nothing behind', asyn
   assert.equal(made.hub.state.entries.size, 1);
 });
 
-test('a document that expands beyond 64 KiB is refused, and stays small in memory', async (t) => {
+test('reference sip 3.12: a document that expands beyond 64 KiB is refused, and stays small in memory', async (t) => {
   const made = await watched(t);
   const { deflateSync } = await import('node:zlib');
   const bomb = deflateSync(Buffer.alloc(8 * 1024 * 1024, 32));

@@ -73,7 +73,7 @@ test('RFC 8048 s.8.1: after a restart nobody is taken to be there: the probe dec
   assert.equal(third.sent.length, 1);
 });
 
-test('a dialog that ended while nobody ran: the contact is unavailable, and the watcher is looked for', async (t) => {
+test('RFC 8048 s.5.1: a dialog that ended while nobody ran: the contact is unavailable, and the watcher is looked for', async (t) => {
   const first = await watched(t);
   const second = await restarted(t, first, 2 * hourMs);
   await second.pass(61_000);
@@ -99,7 +99,7 @@ test('RFC 8048 s.5.1: an authorisation without a dialog outlives a restart, and 
   assert.deepEqual(told(first.hub, length), ['bob/a available']);
 });
 
-test('a request whose NOTIFY had not come is made again after a restart', async (t) => {
+test('RFC 6665 s.4.1.2.4: a request whose NOTIFY had not come is made again after a restart', async (t) => {
   const first = await bench(t);
   await first.ask('request');
   const lost = first.last();
@@ -126,7 +126,7 @@ test('what the store holds of another version is left out', async (t) => {
   assert.equal(second.subscriber.size, 1);
 });
 
-test('stopping says nothing on the wire, nor to the watcher: the subscriptions go on', async (t) => {
+test('RFC 8048 s.5.1: stopping says nothing on the wire, nor to the watcher: the subscriptions go on', async (t) => {
   const made = await watched(t);
   made.subscriber.stop();
   await rest();

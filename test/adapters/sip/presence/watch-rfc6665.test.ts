@@ -175,7 +175,7 @@ test('RFC 6665 s.4.4.1: the route set is that of the NOTIFY, and so is the targe
   assert.equal(route && 'uri' in route && route.uri.host, 'edge.example');
 });
 
-test('without a route set a refresh goes as everything to that person does, through the proxy, to the target', async (t) => {
+test('RFC 3261 s.12.2.1.1: without a route set a refresh goes as everything to that person does, through the proxy, to the target', async (t) => {
   const made = await bench(t);
   const uri = { scheme: 'sip', host: 'proxy.example', parameters: new Map() };
   made.direction = { peer: contact, route: { uri }, through: ['<sip:proxy.example;lr>'] };
@@ -189,7 +189,7 @@ test('without a route set a refresh goes as everything to that person does, thro
   assert.equal(route && 'uri' in route && route.uri.host, 'proxy.example');
 });
 
-test('without a proxy a refresh goes straight to the target', async (t) => {
+test('RFC 3261 s.12.2.1.1: without a proxy a refresh goes straight to the target', async (t) => {
   const made = await watched(t);
   await refresh(made);
   const route = made.routes.at(-1);
@@ -498,14 +498,14 @@ test('reference sip 3.5: the watcher is who the hub shows, and a trunk may speak
   );
 });
 
-test('a request for what is granted already is approved at once, with what is known', async (t) => {
+test('RFC 8048 s.5.2: a request for what is granted already is approved at once, with what is known', async (t) => {
   const made = await watched(t);
   await made.ask('request');
   assert.deepEqual(told(made.hub, 2), ['approve', 'bob/a available']);
   assert.equal(made.sent.length, 1);
 });
 
-test('an approval that could not be told is told with the next NOTIFY', async (t) => {
+test('DESIGN 6: an approval that could not be told is told with the next NOTIFY', async (t) => {
   const made = await bench(t);
   await made.ask('request');
   made.hub.onPublish = () => {
@@ -517,7 +517,7 @@ test('an approval that could not be told is told with the next NOTIFY', async (t
   assert.deepEqual(told(made.hub), ['approve', 'bob/a available']);
 });
 
-test('a refusal that could not be told is told after the next one', async (t) => {
+test('DESIGN 6: a refusal that could not be told is told after the next one', async (t) => {
   const made = await watched(t);
   await untilProbe(made);
   made.reply = () => ({ status: 403 });
@@ -557,7 +557,7 @@ test('RFC 6665 s.4.1.2.2: a refresh that fails until the dialog has expired is n
   assert.ok(!told(made.hub).includes('deny'));
 });
 
-test('an end that could not be told is told later', async (t) => {
+test('DESIGN 6: an end that could not be told is told later', async (t) => {
   const made = await watched(t);
   made.heard('unavailable', watcher);
   made.hub.onPublish = () => {

@@ -176,7 +176,7 @@ test('reference sip 2: operators see who watches and who waits at a presence ser
   );
 });
 
-test('a hub that cannot take it now is told to the server as 503, and the watcher is asked about with the next document', async () => {
+test('DESIGN 6: a hub that cannot take it now is told to the server as 503, and the watcher is asked about with the next document', async () => {
   const server = new Server();
   await server.look();
   server.hub.onPublish = () => {
