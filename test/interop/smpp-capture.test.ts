@@ -127,7 +127,7 @@ test('reference smpp 7.7: tshark reads a capture: every PDU of an ESME, the pass
   assert.deepEqual(tshark(out, 'frame contains "secret"', 'frame.number'), []);
 });
 
-test('reference smpp 7.7: tshark reads SIP in a capture, with what people wrote where it was asked for, never credentials', async (t) => {
+test('reference smpp 7.7: tshark reads SIP in a capture, with what people wrote where asked for, never credentials; and it is said again', async (t) => {
   if (!needs(t, 'tshark', 'net-smpp')) return;
   const site = await openSite(t);
   const socket = createSocket('udp4');
@@ -163,6 +163,12 @@ test('reference smpp 7.7: tshark reads SIP in a capture, with what people wrote 
   );
   assert.match(tshark(out, 'sip.Status-Line', 'sip.Status-Code')[0] ?? '', /^[45]\d\d$/);
   assert.equal(tshark(out, 'frame contains "hello"', 'frame.number').length, 1);
+  // Within half a minute it is the same transaction (RFC 3261 s.17.2.2).
+  const heard = async () =>
+    (await site.gateway.counter('requests_total')) + (await site.gateway.counter('retransmissions_total'));
+  const before = await heard();
+  assert.match((await dragoman(['replay', out, '--to', `127.0.0.1:${site.phones}`])).out, /^udp .*: said 1 of 1\n$/);
+  await until(async () => (await heard()) > before, 'it is asked the same again');
   assert.deepEqual(tshark(out, 'frame contains "0badcafe" || _ws.malformed', 'frame.number'), []);
 });
 
