@@ -193,6 +193,7 @@ function hubOf(state: State): Hub {
     metrics: { count: () => {}, gauge: () => {}, observe: () => {} },
     publish: async () => ({ id: 'e1', isRepeat: false }),
     withdraw: async () => false,
+    reachable: () => {},
     people: { enter: async () => {}, remove: async () => {} },
     now: () => Date.now(),
   };

@@ -27,7 +27,11 @@ export interface InstanceParts {
   now(): number;
 }
 
-export function adapterHub(parts: InstanceParts, schedule: Schedule, status: AdapterHub['status']): AdapterHub {
+export function adapterHub(
+  parts: InstanceParts,
+  schedule: Schedule,
+  { status, reachable }: Pick<AdapterHub, 'status' | 'reachable'>,
+): AdapterHub {
   const { name, hub, people, store, traces, captures, log, metrics, now } = parts;
   return {
     instance: name,
@@ -36,6 +40,7 @@ export function adapterHub(parts: InstanceParts, schedule: Schedule, status: Ada
     withdraw: (id) => schedule.withdraw(id),
     people,
     status,
+    reachable,
     state: store.namespace(`instance/${name}`),
     trace: {
       hop: (event, hop) => traces.hop(name, event, hop),

@@ -4,7 +4,8 @@ import type { InstanceView } from './admin/view.ts';
 import type { Adapter, EventType, GatewayDomain, ViewRow } from './contract/index.ts';
 import type { Network } from './hub/addressing.ts';
 import type { CallRecords } from './hub/call-records.ts';
-import { Delivery, type DeliveryLimits } from './hub/delivery.ts';
+import { Delivery } from './hub/delivery.ts';
+import type { DeliveryLimits } from './hub/destinations.ts';
 import { Schedule } from './hub/schedule.ts';
 import { adapterHub, courierParts, type InstanceParts } from './instance-parts.ts';
 import { pause } from './pause.ts';
@@ -182,8 +183,11 @@ export class Instance implements Network {
     this.#report('connecting');
     await Promise.all([schedule.open(), this.records?.open()]);
     const started = adapter.start(
-      adapterHub(this.#parts, schedule, (state, why) => {
-        if (this.#holding) this.#report(state, why);
+      adapterHub(this.#parts, schedule, {
+        status: (state, why) => {
+          if (this.#holding) this.#report(state, why);
+        },
+        reachable: (address) => delivery.returned.note(address),
       }),
     );
     started.catch(ended.reject);

@@ -143,6 +143,10 @@ const fields = z.strictObject({
     .enum(['every-part', 'last-part', 'failure', 'none'])
     .default('every-part')
     .describe('which delivery receipts are asked for'),
+  setDpf: z
+    .boolean()
+    .default(false)
+    .describe('set_dpf=1 beside a request for a receipt: the SMS centre says when a phone that was away is back'),
   receiptIds: z
     .enum(['auto', ...idRules])
     .default('auto')

@@ -1,8 +1,8 @@
 // What the SMSC sends: receipts to the book, texts to the hub, each acknowledged only once it is durable.
 import { randomUUID } from 'node:crypto';
 import { GatewayError, type Hub, type SmsHints } from '../../src/contract/index.ts';
-import type { SmeAddress } from './addresses.ts';
-import { type PduOf, type RequestPdu, textRanges, tlvOctets, tlvText } from './codec/index.ts';
+import { fromSme, type SmeAddress } from './addresses.ts';
+import { type PduOf, type RequestPdu, textRanges, tlvInt, tlvOctets, tlvText } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
 import { refusals } from './errors.ts';
 import type { Answer } from './exchange.ts';
@@ -33,6 +33,8 @@ export interface Origin {
 type Mobile = PduOf<'deliver_sm'> | PduOf<'data_sm'>;
 
 const udhi = 0x40;
+/** s.5.3.2.30. */
+const available = 0;
 
 export class Inbound {
   readonly #parts: InboundParts;
@@ -42,6 +44,7 @@ export class Inbound {
   }
 
   async request(pdu: RequestPdu, frame: Buffer, link: Origin): Promise<Answer> {
+    if (pdu.command === 'alert_notification') this.#alerted(pdu);
     if (pdu.command === 'alert_notification' || pdu.command === 'outbind') return 'silent';
     // An ESME is asked for nothing else.
     if (pdu.command !== 'deliver_sm' && pdu.command !== 'data_sm') return { status: 'ESME_RINVCMDID' };
@@ -54,6 +57,15 @@ export class Inbound {
       this.#parts.hub.log.warn({ command: pdu.command, reason, why }, 'refused');
       return { status: refusals[reason] };
     }
+  }
+
+  /** s.4.12: a phone can be reached again. What it says of one that cannot is of no use. */
+  #alerted({ body, tlvs }: PduOf<'alert_notification'>): void {
+    const { hub, rules } = this.#parts;
+    const isHere = (tlvInt(tlvs, 'ms_availability_status') ?? available) === available;
+    hub.metrics.count('alerts_total', { available: String(isHere) });
+    const source = { ton: body.source_addr_ton, npi: body.source_addr_npi, addr: body.source_addr };
+    if (isHere && source.addr.trim() !== '') hub.reachable(fromSme(source, rules));
   }
 
   /** A whole text, complete or with gaps. */

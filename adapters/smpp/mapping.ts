@@ -68,7 +68,7 @@ export function fromEvent(event: Message | Receipt, options: SmppOptions, now: n
 
 /** One part as a PDU. `asks` is registered_delivery (s.5.2.17): 1 for the final outcome, 2 for failures only. */
 export function toSubmission(
-  { submitWith }: SmppOptions,
+  { submitWith, setDpf }: Pick<SmppOptions, 'submitWith' | 'setDpf'>,
   common: SubmitFields,
   plan: Plan,
   part: Part,
@@ -76,7 +76,9 @@ export function toSubmission(
   extra: readonly Tlv[] = [],
 ): { command: SmppOptions['submitWith']; body: SubmitFields; tlvs: readonly Tlv[] } {
   const { short_message, hasHeader } = part;
-  const tlvs = [...part.tlvs, ...extra];
+  // s.5.3.2.29: the alert_notification that follows is heard in inbound.ts.
+  const pending = setDpf && asks !== 0 ? [intTlv('set_dpf', 1)] : [];
+  const tlvs = [...part.tlvs, ...pending, ...extra];
   const body = { ...common, esm_class: hasHeader ? udhi : 0, registered_delivery: asks, data_coding: plan.dataCoding };
   if (submitWith === 'submit_sm') return { command: submitWith, body: { ...body, short_message }, tlvs };
   // s.4.7.1: a data_sm has its text and its life time in optional parameters.

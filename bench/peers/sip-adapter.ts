@@ -20,6 +20,7 @@ let events = 0;
 
 const hub: Hub = {
   ...{ instance: 'bench', state: new MemoryState(), status: nothing, withdraw: async () => false, now: Date.now },
+  reachable: nothing,
   log: { debug: nothing, info: nothing, warn: nothing, error: (fields) => process.stderr.write(`${fields.error}\n`) },
   trace: { hop: nothing },
   people: { enter: async () => {}, remove: async () => {} },

@@ -69,6 +69,8 @@ export interface Hub {
   /** Takes back a message of ours that waits for its `notBefore`. False when it is not (any longer) waiting. */
   withdraw(id: string): Promise<boolean>;
   readonly people: People;
+  /** Somebody of this network is there again: what waits for another try goes to that address within a second. */
+  reachable(address: Address): void;
   /** `up` when events can be delivered; `down` with the reason an operator would want to read. */
   status(state: AdapterStatus, why?: string): void;
   /** Durable, and this instance's own. */

@@ -3,16 +3,11 @@
 import { asGatewayError, GatewayError, type GatewayEvent } from '../contract/index.ts';
 import type { Consumer, Entry } from '../queue/queue.ts';
 import { Courier, type CourierParts, expiryOf } from './courier.ts';
-import { backOffMs, Destination, type DestinationLimits, Destinations } from './destinations.ts';
+import { backOffMs, type DeliveryLimits, Destination, Destinations } from './destinations.ts';
 import { DueQueue } from './due-queue.ts';
 import { HeldLanes } from './held-lanes.ts';
 import { giveBack, type Lane, Lanes } from './lane.ts';
-
-export interface DeliveryLimits extends DestinationLimits {
-  readonly attemptTimeoutMs: number;
-  /** Tries after which a fault of ours (`internal`) is a dead letter. */
-  readonly internalTries: number;
-}
+import { Returned } from './returned.ts';
 
 export interface DeliveryParts extends CourierParts {
   random(): number;
@@ -22,6 +17,7 @@ const downGraceMs = 30_000;
 const expirySweepMs = 15_000;
 
 export class Delivery {
+  readonly returned = new Returned();
   readonly #parts: DeliveryParts;
   #limits: DeliveryLimits;
   readonly #courier: Courier;
@@ -109,6 +105,7 @@ export class Delivery {
       else if (item.openUntil <= now) this.#halfOpen(item);
     }
     for (const destination of this.#destinations.all()) this.#relieve(destination, now);
+    for (const lane of this.returned.among(this.#lanes.all())) this.#retry(lane);
     if (!this.#isUp && this.#mayTry()) this.#pumpAll();
     if (now < this.#nextExpirySweep) return;
     this.#nextExpirySweep = now + expirySweepMs;

@@ -17,6 +17,12 @@ export interface DestinationLimits extends BackOff {
   readonly breakerFailures: number;
 }
 
+export interface DeliveryLimits extends DestinationLimits {
+  readonly attemptTimeoutMs: number;
+  /** Tries after which a fault of ours (`internal`) is a dead letter. */
+  readonly internalTries: number;
+}
+
 // A destination that takes nothing for so long, with its share used up, is slow.
 const stallMs = 1000;
 

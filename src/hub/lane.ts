@@ -1,10 +1,19 @@
 // One conversation on its way out through one instance: its events go one after the other, whatever happens.
-import { type Adapter, type GatewayError, type GatewayEvent, schemeOf, splitAddress } from '../contract/index.ts';
+import {
+  type Adapter,
+  type Address,
+  type GatewayError,
+  type GatewayEvent,
+  schemeOf,
+  splitAddress,
+} from '../contract/index.ts';
 import type { Destination, Destinations } from './destinations.ts';
 
 export interface Lane {
   readonly key: string;
   readonly destination: Destination;
+  /** Whom its events are for. */
+  readonly to: Address;
   /** Taken from the queue and not settled yet; only tried when nothing is held. */
   readonly memory: WaitingEvent[];
   /** How many events the store holds for this lane; they are older than those in memory. */
@@ -33,10 +42,11 @@ export function giveBack(lane: Lane, failure: GatewayError): void {
   for (const waiting of lane.memory.splice(0)) waiting.failed(failure);
 }
 
-function newLane(key: string, destination: Destination): Lane {
+function newLane(key: string, destination: Destination, to: Address): Lane {
   return {
     key,
     destination,
+    to,
     memory: [],
     held: 0,
     holding: Promise.resolve(),
@@ -62,7 +72,7 @@ export class Lanes {
     let lane = this.#byKey.get(key);
     if (!lane) {
       const name = this.#adapter.destination?.(event) ?? domainOf(event);
-      lane = newLane(key, this.#destinations.get(name));
+      lane = newLane(key, this.#destinations.get(name), event.to);
       this.#byKey.set(key, lane);
     }
     return lane;

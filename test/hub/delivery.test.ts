@@ -9,7 +9,8 @@ import {
   type Message,
   parseAddress,
 } from '../../src/contract/index.ts';
-import { Delivery, type DeliveryLimits } from '../../src/hub/delivery.ts';
+import { Delivery } from '../../src/hub/delivery.ts';
+import type { DeliveryLimits } from '../../src/hub/destinations.ts';
 import type { DeadLetter } from '../../src/queue/queue.ts';
 import { MemoryConsumer } from '../peers/consumer.ts';
 
@@ -146,6 +147,25 @@ test('one conversation goes one after the other, others beside it', async () => 
   open[0]?.();
   await idle();
   assert.deepEqual(tried, [first.id, other.id, second.id]);
+});
+
+test('who is there again is tried at once, with the back-off begun anew; nobody else is', async () => {
+  let isAway = true;
+  const { delivery, tried, send, pass } = await setUp(() => (isAway ? unreachable() : {}));
+  const [carol, dave] = [message('carol@a'), message('dave@b')];
+  for (const event of [carol, dave]) send(event);
+  await pass(1000);
+  await pass(1750);
+  assert.equal(tried.length, 4);
+  isAway = false;
+  // By whichever of their devices.
+  delivery.returned.note(parseAddress('xmpp:carol@a/phone'));
+  await pass(250);
+  assert.deepEqual(tried.slice(4), [carol.id]);
+  // Said of somebody for whom nothing waits it means nothing.
+  delivery.returned.note(parseAddress('xmpp:erin@c'));
+  await pass(250);
+  assert.equal(tried.length, 5);
 });
 
 test('a failed head holds its own conversation, durably and in order, and nobody else', async () => {

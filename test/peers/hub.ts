@@ -2,6 +2,7 @@
 // the test moves.
 import type {
   AdapterStatus,
+  Address,
   Draft,
   DraftOf,
   EventType,
@@ -35,6 +36,8 @@ export interface FakeHub extends Hub {
   /** Who was entered in the directory and not removed: their addresses. */
   readonly entered: Set<string>;
   /** Undefined: the real time. */
+  /** Who was said to be there again. */
+  readonly returned: Address[];
   clock: number | undefined;
 }
 
@@ -94,6 +97,7 @@ export function fakeHub(instance = 'under-test'): FakeHub {
     onPublish: undefined,
     state: new MemoryState(() => hub.now()),
     log: { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
+    returned: [],
     entered: new Set(),
     people: {
       enter: async (addresses) => void hub.entered.add(addresses.join(' ')),
@@ -113,6 +117,7 @@ export function fakeHub(instance = 'under-test'): FakeHub {
       return result;
     },
     withdraw: async (id) => withdrawable.delete(id),
+    reachable: (address) => void hub.returned.push(address),
     status(state, why) {
       statuses.push(why === undefined ? { state } : { state, why });
       changed();

@@ -19,6 +19,7 @@ export interface NpmSession {
   enquire_link(answered?: (response: NpmPdu) => void): boolean;
   unbind(answered?: (response: NpmPdu) => void): boolean;
   outbind(fields: Record<string, unknown>): boolean;
+  alert_notification(fields: Record<string, unknown>): boolean;
   on(event: string, listener: (pdu: NpmPdu) => void): void;
   close(): void;
   destroy(): void;
