@@ -69,9 +69,12 @@ export class Inbox {
     try {
       const to = recipientOf(text, this.#parts.rules);
       const known = key === undefined ? undefined : await this.#parts.ledger.find(id);
+      const digest = key === undefined ? undefined : digestOf(submission);
+      if (known?.digest !== undefined && known.digest !== digest)
+        throw new GatewayError('unsupported', 'Idempotency-Key: another message had this one');
       // A crash may have left a record without its message; the hub knows whether it has it.
       if (!known || known.state === 'queued') {
-        await this.#publish(account, submission, { id, from, to, isKeyed: key !== undefined, known });
+        await this.#publish(account, submission, { id, from, to, digest, known });
       }
       return { to: text, id };
     } catch (thrown) {
@@ -86,9 +89,9 @@ export class Inbox {
       id,
       from,
       to,
-      isKeyed,
+      digest,
       known,
-    }: { id: string; from: Address; to: Address; isKeyed: boolean; known: Sent | undefined },
+    }: { id: string; from: Address; to: Address; digest: string | undefined; known: Sent | undefined },
   ): Promise<void> {
     const { hub, ledger } = this.#parts;
     const sent: Sent = known ?? {
@@ -100,6 +103,7 @@ export class Inbox {
       wasSent: false,
       dlrMask,
       ...(dlrUrl === undefined ? {} : { dlrUrl }),
+      ...(digest === undefined ? {} : { digest }),
     };
     // On its way to the store before the message is, so that no receipt can be quicker. Where the store refuses it and takes
     // the message, it is asked again.
@@ -110,7 +114,7 @@ export class Inbox {
     );
     const draft: DraftOf<'message'> = { type: 'message', from, to, nativeId: id, ...message };
     try {
-      const published = await hub.publish(isKeyed ? { ...draft, dedupeKey: id } : draft);
+      const published = await hub.publish(digest === undefined ? draft : { ...draft, dedupeKey: id });
       if (!(await kept)) await ledger.keep(id, sent);
       if (message.notBefore !== undefined && sent.event === undefined)
         await ledger.keep(id, { ...sent, event: published.id });
@@ -120,6 +124,13 @@ export class Inbox {
       throw error;
     }
   }
+}
+
+function digestOf({ from, message }: Submission): string {
+  return createHash('sha256')
+    .update(JSON.stringify([from, message]))
+    .digest('base64url')
+    .slice(0, 16);
 }
 
 function idOf(account: string, key: string, to: string): string {

@@ -15,6 +15,8 @@ export interface Sent {
   readonly wasSent: boolean;
   readonly dlrMask: number;
   readonly dlrUrl?: string;
+  /** Of what was said, where an Idempotency-Key names it: the same key is for no other message. */
+  readonly digest?: string;
 }
 
 export class Ledger {

@@ -73,9 +73,10 @@ function addJson(app: FastifyInstance, hub: Hub, accounts: Accounts, inbox: Inbo
   app.post('/messages', async (request, reply) => {
     const account = proven(request, accounts);
     const key = request.headers['idempotency-key'];
-    if (typeof key === 'string' && key.length > maxKeyLength)
-      throw new GatewayError('malformed', `Idempotency-Key: at most ${maxKeyLength} characters`);
-    const outcomes = await inbox.submit(account, fromJson(jsonOf(request)), key?.toString());
+    // An empty one would be the same for every message.
+    if (typeof key === 'string' && (key === '' || key.length > maxKeyLength))
+      throw new GatewayError('malformed', `Idempotency-Key: 1 to ${maxKeyLength} characters`);
+    const outcomes = await inbox.submit(account, fromJson(jsonOf(request), hub.now()), key?.toString());
     const { status, error } = summary(outcomes);
     if (error && outcomes.length === 1) throw error;
     return reply.code(status).send({ messages: outcomes.map(outcomeJson) });

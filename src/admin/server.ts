@@ -67,6 +67,7 @@ export async function serveAdmin(
     http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: requestTimeoutMs / 6 },
     logger: false,
     forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply) => sendError(reply as FastifyReply, error, log),
   });
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => sendError(reply, error, log));
   app.setNotFoundHandler((_request, reply) => void reply.code(404).send({ reason: 'not-found', text: 'no such page' }));

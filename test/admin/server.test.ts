@@ -163,6 +163,7 @@ test('what is too large, no JSON, out of range or nowhere is refused in JSON', a
   assert.equal((await ask('/api/dead?limit=100000')).status, 400);
   assert.equal((await ask('/api/route?from=xmpp:a@b')).status, 400);
   assert.deepEqual((await ask('/nowhere')).json(), { reason: 'not-found', text: 'no such page' });
+  assert.equal(((await ask('/api/trace/%ff')).json() as { reason: string }).reason, 'malformed');
 });
 
 test('the page runs only its own script, by hash, and cannot be framed', async (t) => {

@@ -39,8 +39,8 @@ const body = z.strictObject({
     .optional(),
 });
 
-/** Throws GatewayError `malformed`, naming the member. */
-export function fromJson(value: unknown): Submission {
+/** `now`: ms since 1970. Throws GatewayError `malformed`, naming the member. */
+export function fromJson(value: unknown, now: number): Submission {
   const parsed = body.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -49,6 +49,10 @@ export function fromJson(value: unknown): Submission {
   const { from, to, text, language, subject, attachments = [], wants, flash, binary, ...timing } = parsed.data;
   if (text === '' && attachments.length === 0 && binary === undefined)
     throw new GatewayError('malformed', 'text: is missing, and there is no attachment either');
+  const { expiresAt, notBefore } = timing;
+  const begin = notBefore === undefined ? now : Math.max(now, Date.parse(notBefore));
+  if (expiresAt !== undefined && Date.parse(expiresAt) <= begin)
+    throw new GatewayError('malformed', 'expiresAt: lies before the message could go');
   const sms = { ...(flash ? { messageClass: 0 } : {}), ...(binary ? { binary } : {}) };
   const octets = binary && { url: `data:application/octet-stream;base64,${binary.data}` };
   const files = [...attachments, ...(octets ? [octets] : [])];

@@ -53,6 +53,11 @@ test('each wrong member is named', async (t) => {
     [{ to: '+447700900123' }, /^text: is missing/],
     [{ to: '+447700900123', text: 'x', txt: 'y' }, /txt/],
     [{ to: '+447700900123', text: 'x', expiresAt: 'soon' }, /^expiresAt: /],
+    [{ to: '+447700900123', text: 'x', expiresAt: '2020-01-01T00:00:00Z' }, /^expiresAt: lies before/],
+    [
+      { to: '+447700900123', text: 'x', notBefore: '2099-01-02T00:00:00Z', expiresAt: '2099-01-01T00:00:00Z' },
+      /^expiresAt: lies before/,
+    ],
     [{ to: '+0', text: 'x' }, /no telephone number/],
     [[1], /^body: /],
   ] as const) {
@@ -111,6 +116,18 @@ test('the same Idempotency-Key is the same message', async (t) => {
   const keys = hub.draftsOf('message').map(({ dedupeKey }) => dedupeKey);
   assert.equal(keys[0], first);
   assert.equal(new Set(keys).size, 2, 'the hub drops what has the same key');
+});
+
+test('an Idempotency-Key that had another message, or is empty, is refused: nothing vanishes', async (t) => {
+  const { hub, post } = await open(t);
+  const say = async (key: string, text: string) => {
+    const response = await post({ to: '+447700900123', text }, { 'idempotency-key': key });
+    return [response.status, ((await response.json()) as { text?: string }).text];
+  };
+  assert.deepEqual(await say('order-1', 'hi'), [202, undefined]);
+  assert.deepEqual(await say('order-1', 'bye'), [422, 'Idempotency-Key: another message had this one']);
+  assert.deepEqual(await say('', 'hi'), [400, 'Idempotency-Key: 1 to 200 characters']);
+  assert.equal(hub.drafts.length, 1);
 });
 
 test('a request that is repeated after a crash between its record and its message is no repeat', async (t) => {
