@@ -218,6 +218,7 @@ export class Addressing {
         throw new GatewayError(
           'not-allowed',
           `${bareAddress(from)} has no phone number and none is free to lend: give the person a tel: address under "people" or add numbers under "numbers"`,
+          { fault: { condition: 'registration-required' } },
         );
       }
       explain(`towards ${to} the sender is lent ${lent}`);

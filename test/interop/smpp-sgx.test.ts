@@ -46,9 +46,9 @@ test('reference smpp 7.9: the SGX contract of Cheogram: registration, numbers as
     for (const feature of [register, addresses]) assert.ok(features.includes(`var="${feature}"`), feature);
   });
 
-  await t.test('whoever is not registered has no number, and is told so', async () => {
+  await t.test('RFC 6120 s.8.3.3.15: whoever is not registered has no number, and is told so', async () => {
     await carol.say(say(phoneJid(phone), text('too early')));
-    await carol.hears(isErrorWith('forbidden'), 'an error');
+    await carol.hears(isErrorWith('registration-required'), 'an error');
     assert.equal(carrier.submits.length, 0);
   });
 
