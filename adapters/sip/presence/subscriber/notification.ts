@@ -16,10 +16,9 @@ export const eventPackage = 'presence';
 export const acceptedBodies: readonly string[] = [pidfType, xpidfType, listType, rlmiType];
 const documents: readonly string[] = [pidfType, xpidfType];
 const maxBodyBytes = 65_536;
-/** What is kept of one document, for the difference to the next. */
-const maxDevices = 16;
-const maxMembers = 128;
-const maxKeptLength = 8192;
+/** What is kept of one document, for the difference to the next: so many devices, and characters of JSON. */
+const ofPerson = { count: 16, length: 8192 };
+const ofList = { count: 128, length: 65_536 };
 const maxEtagLength = 128;
 
 export interface Notification {
@@ -74,7 +73,7 @@ function toldIn({ headers, body }: SipRequest): Told {
     const plain = decodeContentEncoding(contentOf(part), encodings, maxBodyBytes);
     if (!isList) return { devices: bounded(devicesOf(decodePidf(plain))).map((device) => inLanguage(device, headers)) };
     const list = readListNews({ ...part, body: plain });
-    return { devices: undefined, list: { ...list, members: bounded(list.members, maxMembers) } };
+    return { devices: undefined, list: { ...list, members: bounded(list.members, ofList) } };
   } catch (error) {
     if (error instanceof XmlError || error instanceof MimeError) throw new SipParseError(error.message);
     throw error;
@@ -90,11 +89,11 @@ function inLanguage(device: DevicePresence, headers: Headers): DevicePresence {
 }
 
 /** What nobody here understands is the first to go, then the words. */
-function bounded(devices: readonly DevicePresence[], maxCount = maxDevices): DevicePresence[] {
-  const most = devices.slice(0, maxCount);
-  if (JSON.stringify(most).length <= maxKeptLength) return most;
+function bounded(devices: readonly DevicePresence[], { count, length } = ofPerson): DevicePresence[] {
+  const most = devices.slice(0, count);
+  if (JSON.stringify(most).length <= length) return most;
   const bare = most.map(({ extensions: _, ...device }) => device);
-  if (JSON.stringify(bare).length <= maxKeptLength) return bare;
+  if (JSON.stringify(bare).length <= length) return bare;
   return bare.map(({ resource, availability }) => ({ availability, ...(resource === undefined ? {} : { resource }) }));
 }
 

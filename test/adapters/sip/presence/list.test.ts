@@ -88,3 +88,13 @@ test('RFC 4662 s.5.6.2: news that do not begin with the whole are not believed',
   await notifyList(made, 1, false, { bob: pidf({ a: 'away' }) });
   assert.ok(!told(made.hub).some((line) => line.includes('away')));
 });
+
+test('RFC 4662 s.5: a list of sixty keeps what each of them says', async (t) => {
+  const made = await bench(t);
+  await made.ask('request');
+  const note = `<note>${'busy with the harvest '.repeat(8)}</note>`;
+  const members = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`m${at}`, pidf({ a: 'open' }, note)]));
+  assert.equal(await notifyList(made, 0, true, members), 200);
+  const said = made.hub.draftsOf('presence').filter(({ notes }) => notes?.['']?.startsWith('busy with'));
+  assert.equal(said.length, 60);
+});
