@@ -67,14 +67,17 @@ export class Presence {
     const notifier = new Notifier(options, parts);
     const { gatewayDomains: domains, minExpires: least, maxExpires: most, notifyPauseMs: pauseMs } = options;
     const expires = { least, most, usual: Math.min(usualSeconds, most) };
-    const roll = new Roll();
+    const roll = new Roll(() => parts.hub.now());
     const notifications = enrolling(forMembers(notifier), roll);
     this.#native = newNative(options, { ...parts, notifications, expires, roll });
     this.#watched = new PresencePackage({ domains, pauseMs, expires }, { hub: parts.hub, notifications });
-    const began = async ({ watcher, presentity }: Watch) => this.#native?.watches(watcher, presentity);
+    const began = async ({ watcher, presentity }: Watch) => {
+      roll.answered(watcher, presentity, 'approved');
+      await this.#native?.watches(watcher, presentity);
+    };
     // Of packages of one name the first that takes a SUBSCRIBE has it.
     const inner = this.#native ? [this.#native.eventPackage, this.#watched] : [this.#watched];
-    const packages = inner.map((one) => new Enrolled(one, roll, began));
+    const packages = inner.map((one) => new Enrolled(one, roll, began, one === this.#native?.eventPackage));
     this.#lists = new ListPackage(
       { ...options, expires, pauseMs },
       { hub: parts.hub, notifications: notifier, packages },

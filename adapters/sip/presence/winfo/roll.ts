@@ -1,21 +1,62 @@
 // Who watches whom, of every kind, for those who may ask: subscriptions of SIP people and those of other networks.
 import { createHash } from 'node:crypto';
 import type { Address } from '../../../../src/contract/index.ts';
+import { RecentMap } from '../../../../src/guards/recent-map.ts';
 import type { Asked, Body, EndReason, EventPackage, Notifications, Watch } from '../notifier/package.ts';
 import type { Watcher } from './watcher-info.ts';
 
 type Listener = (presentity: Address, watcher: Watcher) => void;
 
+/** RFC 3857 s.4.7.1 wants days, and not too many strangers. */
+const waitMs = 7 * 86_400_000;
+const mostWaitingEach = 20;
+const mostWaitedFor = 10_000;
+
+interface Waiting {
+  watcher: Watcher;
+  since: number;
+}
+
 export class Roll {
+  readonly #now: () => number;
   readonly #byPresentity = new Map<string, Map<string, Watcher>>();
+  /** Those whose subscription ended before there was an answer, by presentity and URI. Forgotten with the process. */
+  readonly #waiting = new RecentMap<string, RecentMap<string, Waiting>>(mostWaitedFor);
   #listener: Listener = () => {};
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   set listener(listener: Listener) {
     this.#listener = listener;
   }
 
   of(presentity: Address): Watcher[] {
-    return [...(this.#byPresentity.get(presentity.toLowerCase())?.values() ?? [])];
+    const key = presentity.toLowerCase();
+    const waiting = [...(this.#waiting.get(key)?.values() ?? [])].filter(({ since }) => this.#now() - since < waitMs);
+    return [...(this.#byPresentity.get(key)?.values() ?? []), ...waiting.map(({ watcher }) => watcher)];
+  }
+
+  /** Its subscription is over, and the presentity has not answered. */
+  wait(presentity: Address, watcher: Watcher): void {
+    const key = presentity.toLowerCase();
+    this.#remove(key, watcher.id);
+    const waiting = this.#waiting.get(key) ?? new RecentMap<string, Waiting>(mostWaitingEach);
+    this.#waiting.set(key, waiting.set(watcher.uri.toLowerCase(), { watcher, since: this.#now() }));
+    this.#listener(presentity, watcher);
+  }
+
+  isPending(presentity: Address, { id }: Pick<Watcher, 'id'>): boolean {
+    return this.#byPresentity.get(presentity.toLowerCase())?.get(id)?.status === 'pending';
+  }
+
+  /** There is an answer, or another subscription. */
+  answered(presentity: Address, uri: Address, event: 'approved' | 'subscribe'): void {
+    const waiting = this.#waiting.get(presentity.toLowerCase());
+    const known = waiting?.get(uri.toLowerCase());
+    if (!waiting?.delete(uri.toLowerCase()) || !known) return;
+    this.#listener(presentity, { ...known.watcher, status: 'terminated', event });
   }
 
   /** `terminated` takes it off. */
@@ -23,12 +64,19 @@ export class Roll {
     const key = presentity.toLowerCase();
     const watchers = this.#byPresentity.get(key) ?? new Map<string, Watcher>();
     if (watcher.status === 'terminated') {
-      if (!watchers.delete(watcher.id)) return;
-      if (watchers.size === 0) this.#byPresentity.delete(key);
+      if (!this.#remove(key, watcher.id)) return;
     } else {
       this.#byPresentity.set(key, watchers.set(watcher.id, watcher));
     }
     this.#listener(presentity, watcher);
+  }
+
+  /** False when it was not there. */
+  #remove(key: string, id: string): boolean {
+    const watchers = this.#byPresentity.get(key);
+    const wasThere = watchers?.delete(id) ?? false;
+    if (watchers?.size === 0) this.#byPresentity.delete(key);
+    return wasThere;
   }
 }
 
@@ -41,9 +89,11 @@ export class Enrolled implements EventPackage {
   readonly #inner: EventPackage;
   readonly #roll: Roll;
   readonly #began: (watch: Watch) => Promise<void>;
+  readonly #keepsWaiting: boolean;
 
-  /** `began` hears of every subscription that was let in and lasts. */
-  constructor(inner: EventPackage, roll: Roll, began: (watch: Watch) => Promise<void>) {
+  /** `began` hears of every subscription that was let in and lasts. `keepsWaiting`: its people have nobody else to tell them. */
+  constructor(inner: EventPackage, roll: Roll, began: (watch: Watch) => Promise<void>, keepsWaiting: boolean) {
+    this.#keepsWaiting = keepsWaiting;
     this.name = inner.name;
     this.types = inner.types;
     this.expires = inner.expires;
@@ -59,8 +109,14 @@ export class Enrolled implements EventPackage {
 
   async begin(watch: Watch, asked: Asked): Promise<'pending' | 'active'> {
     const state = await this.#inner.begin(watch, asked);
-    // A poll is over before anybody could be told of it.
-    if (asked.expiresMs === 0) return state;
+    const { watcher, presentity } = watch;
+    if (asked.expiresMs === 0) {
+      // A poll is over before anybody could be told of it.
+      if (state === 'pending' && this.#keepsWaiting)
+        this.#roll.wait(presentity, watcherOf(watch, 'waiting', 'timeout'));
+      return state;
+    }
+    this.#roll.answered(presentity, watcher, 'subscribe');
     this.#roll.set(watch.presentity, watcherOf(watch, state, 'subscribe'));
     await this.#began(watch);
     return state;
@@ -77,7 +133,10 @@ export class Enrolled implements EventPackage {
   }
 
   async ended(watch: Watch): Promise<void> {
-    this.#roll.set(watch.presentity, watcherOf(watch, 'terminated', watch.reason ?? 'timeout'));
+    const { presentity, reason = 'timeout' } = watch;
+    const isInVain = this.#keepsWaiting && reason === 'timeout' && this.#roll.isPending(presentity, watcherOf(watch));
+    if (isInVain) this.#roll.wait(presentity, watcherOf(watch, 'waiting', 'timeout'));
+    else this.#roll.set(presentity, watcherOf(watch, 'terminated', reason));
     await this.#inner.ended(watch);
   }
 
@@ -102,7 +161,7 @@ export function enrolling(notifications: Notifications, roll: Roll): Notificatio
 const ids = new WeakMap<Watch, string>();
 let count = 0;
 
-function watcherOf(watch: Watch, status: Watcher['status'], event: string): Watcher {
+function watcherOf(watch: Watch, status: Watcher['status'] = 'pending', event = 'subscribe'): Watcher {
   let id = ids.get(watch);
   if (id === undefined) {
     count++;

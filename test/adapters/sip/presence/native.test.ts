@@ -238,3 +238,26 @@ test('RFC 3857 s.4.7.1: SIP watchers are on the list too, from their SUBSCRIBE t
   await site.advance(6000);
   assert.deepEqual(states(), [`${carol} terminated timeout`]);
 });
+
+test('RFC 3857 s.4.7.1: who waited in vain, or only asked once, stays on the list as waiting until there is an answer', async () => {
+  const site = NativeSite.of('contacts');
+  const dave = parseAddress('sip:dave@other.example');
+  const asks = (who: string, expires = 600) => ({ from: `<${who}>;tag=${who.slice(4, 8)}`, uri: bob, expires });
+  const first = await site.subscribe(asks(carol));
+  await site.again(first, 2, asks(carol, 0));
+  await site.subscribe(asks(dave, 0));
+  const states = async () => {
+    await site.subscribe({ ...winfo, expires: 0 });
+    const watchers = parseWatcherInfo(site.last.body).lists[0]?.watchers ?? [];
+    return watchers.map(({ uri, status, event }) => `${uri} ${status} ${event}`);
+  };
+  assert.deepEqual(await states(), [`${carol} waiting timeout`, `${dave} waiting timeout`]);
+  await site.subscribe(asks(carol));
+  assert.deepEqual(await states(), [`${carol} pending subscribe`, `${dave} waiting timeout`], 'each once');
+  await site.subscribe({ from: `<${bob}>;tag=b9`, uri: dave });
+  assert.deepEqual(await states(), [`${carol} pending subscribe`], 'bob watches dave: that is his answer');
+  for (let count = 0; count < 100; count++) await site.subscribe(asks(`sip:s${count}@other.example`, 0));
+  assert.ok((await states()).length <= 21, 'strangers are not kept without end');
+  await site.advance(8 * 86_400_000, 86_400_000);
+  assert.deepEqual(await states(), [], 'and nobody for more than a week');
+});
