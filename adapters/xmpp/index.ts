@@ -16,6 +16,7 @@ import { Component } from './component.ts';
 import { type ComponentOptions, gatewayDomains, nativeDomains, type XmppOptions, xmppOptions } from './config.ts';
 import { diagnose } from './diagnose.ts';
 import { fromEvent } from './mapping/from-event.ts';
+import { releaseOthers } from './registration.ts';
 import type { SessionState } from './session.ts';
 import { hiddenIn } from './trace.ts';
 
@@ -52,6 +53,7 @@ export class Xmpp implements Adapter {
   /** Resolves when every component has been answered once, well or not. */
   async start(hub: Hub): Promise<void> {
     this.#hub = hub;
+    await this.#releaseOthers(hub);
     await Promise.all(this.#options.domains.map((component) => this.#open(hub, component)));
   }
 
@@ -65,12 +67,20 @@ export class Xmpp implements Adapter {
       ({ options: { domain, secret } }) => wanted.get(domain)?.secret !== secret,
     );
     await Promise.all(leaving.map((component) => this.#close(component)));
+    this.#releaseOthers(hub).catch((error: Error) => hub.log.warn({ why: error.message }, 'registrations stay'));
     for (const component of options.domains) {
       const known = this.#components.get(component.domain);
       if (known) known.configure(options, component);
       // Whether it gets in is told by its status.
       else this.#open(hub, component).catch((error: Error) => this.#report(component.domain, 'down', error.message));
     }
+  }
+
+  #releaseOthers(hub: Hub): Promise<void> {
+    return releaseOthers(
+      hub,
+      this.#options.domains.map(({ domain }) => domain),
+    );
   }
 
   async #open(hub: Hub, component: ComponentOptions): Promise<void> {

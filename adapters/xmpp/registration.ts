@@ -133,6 +133,14 @@ export class Registrations {
   }
 }
 
+/** Nobody is registered any longer at components that are not among `domains`. */
+export async function releaseOthers(hub: Hub, domains: readonly string[]): Promise<void> {
+  const gone = new Set<string>();
+  for await (const [key] of hub.state.scan('registered/')) gone.add(key.split('/')[1] ?? '');
+  for (const domain of domains) gone.delete(domain);
+  for (const domain of gone) await new Registrations(domain, hub, () => undefined).open();
+}
+
 function addressesOf(jid: string, number: string): Address[] {
   return [parseAddress(`xmpp:${jid}`), parseAddress(`tel:${number}`)];
 }

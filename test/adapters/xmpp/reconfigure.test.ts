@@ -79,3 +79,15 @@ test('reference smpp 7.6: hot reload: types, limits and numbers to register for 
   await until(() => hub.entered.size === 0, 'and is not any more');
   assert.equal(server.connections, before);
 });
+
+test('who was registered at a component that is gone is no longer known under the number', async (t) => {
+  const { hub, change } = await open(t);
+  const number = '+447700900001';
+  const registration = { numbers: { [number]: 'a long code' } };
+  await hub.state.set(`registered/${two}/number/${number}`, 'a@b.example');
+  await hub.state.set(`registered/${two}/jid/a@b.example`, number);
+  await change([component(one), component(two, { registration })]);
+  await until(() => hub.entered.size === 1, 'it is known');
+  await change([component(one)]);
+  await until(() => hub.entered.size === 0, 'and is not any more');
+});
