@@ -1,7 +1,7 @@
 // What `dragoman doctor` looks at: DNS, the way to the proxy and the trunks, and what they answer.
 import { asGatewayError, type Finding } from '../../src/contract/index.ts';
 import { formatUri, parseUri, type SipUri } from './codec/uri.ts';
-import type { SipOptions } from './config.ts';
+import type { SipOptions, TrunkOptions } from './config.ts';
 import type { Credentials } from './digest/index.ts';
 import { plainRequest } from './plain-request.ts';
 import { Session } from './session.ts';
@@ -20,19 +20,29 @@ export async function* diagnose(options: SipOptions, signal: AbortSignal): Async
   }
   try {
     if (options.outboundProxy !== undefined) yield* askProxy(session, parseUri(options.outboundProxy), options, signal);
-    for (const { aor, registrar, user, password } of options.trunks) {
-      const account = parseUri(aor);
-      const { user: _, ...plain } = registrar === undefined ? account : parseUri(registrar);
-      const credentials = [{ user: user ?? account.user ?? '', password }];
-      yield await finding(`${aor} at ${plain.host}`, () => ask(session, 'REGISTER', aor, plain, signal, credentials), {
-        401: 'the password is wrong',
-        403: 'the provider does not let this account in',
-        404: 'the provider does not know this account',
-      });
-    }
+    for (const trunk of options.trunks) yield* askTrunk(session, trunk, signal);
     yield* lookAtListeners(options);
   } finally {
     await session.stop();
+  }
+}
+
+async function* askTrunk(
+  session: Session,
+  { aor, registrar, user, password, outboundProxies }: TrunkOptions,
+  signal: AbortSignal,
+): AsyncIterable<Finding> {
+  const account = parseUri(aor);
+  const { user: _, ...plain } = registrar === undefined ? account : parseUri(registrar);
+  const credentials = [{ user: user ?? account.user ?? '', password }];
+  const ways = outboundProxies.length > 0 ? outboundProxies.map(parseUri) : [undefined];
+  for (const proxy of ways) {
+    const what = `${aor} at ${plain.host}${proxy ? ` through ${formatUri(proxy)}` : ''}`;
+    yield await finding(what, () => ask(session, 'REGISTER', aor, plain, signal, credentials, proxy), {
+      401: 'the password is wrong',
+      403: 'the provider does not let this account in',
+      404: 'the provider does not know this account',
+    });
   }
 }
 
@@ -75,12 +85,14 @@ async function ask(
   to: SipUri,
   signal: AbortSignal,
   credentials: readonly Credentials[],
+  proxy?: SipUri,
 ): Promise<number> {
   const { scheme, host, port } = to;
   const uri = formatUri({ scheme, host, parameters: new Map(), ...(port === undefined ? {} : { port }) });
   // A REGISTER without a Contact only asks, and changes nothing (RFC 3261 s.10.2.3).
   const request = plainRequest({ method, uri, from: aor, to: aor });
-  return (await session.requester.send({ request, route: { uri: to }, signal, credentials })).status;
+  if (proxy?.parameters.has('lr')) request.headers.add('Route', `<${formatUri(proxy)}>`);
+  return (await session.requester.send({ request, route: { uri: proxy ?? to }, signal, credentials })).status;
 }
 
 async function finding(

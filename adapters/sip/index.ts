@@ -114,7 +114,9 @@ export class SipAdapter implements Adapter {
 
   get views(): NonNullable<Adapter['views']> {
     const running = this.#running;
-    return running ? { ...running.presence.views, peers: () => running.peers.rows() } : {};
+    if (!running) return {};
+    const { presence, peers, trunks } = running;
+    return { ...presence.views, peers: () => peers.rows(), trunks: () => trunks.rows() };
   }
 
   destination({ to }: GatewayEvent): string {

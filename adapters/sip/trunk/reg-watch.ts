@@ -66,6 +66,11 @@ export class RegWatch extends OwnSubscription {
     void this.#due();
   }
 
+  /** The provider tells. */
+  get isTold(): boolean {
+    return this.dialog !== undefined;
+  }
+
   /** The account is registered. Nothing new to a subscription that is there. */
   begin(): void {
     const isIdle = this.callId === undefined && this.failures === 0 && !this.#isAsking;

@@ -1,6 +1,7 @@
 // An account at a provider: registered by one flow, or by several through proxies of its own, of which one that lives is enough
 // (RFC 5626 s.4.2.1); and told by the provider what becomes of it (RFC 3680).
-import { parseUri } from '../codec/uri.ts';
+import type { ViewRow } from '../../../src/contract/index.ts';
+import { formatUri, parseUri } from '../codec/uri.ts';
 import type { TrunkOptions } from '../config.ts';
 import type { Direction } from '../directions.ts';
 import type { Answer, Inbound } from '../endpoint.ts';
@@ -84,6 +85,15 @@ export class Trunk implements Way {
     for (const own of this.#flows) own.closed(flow);
   }
 
+  /** One a flow. */
+  *rows(): Iterable<ViewRow> {
+    const isTold = this.#watch?.isTold ?? false;
+    for (const flow of this.#flows) {
+      const { firstHop, usesOutbound: outbound, why } = flow;
+      yield { account: this.options.aor, way: formatUri(firstHop), state: stateOf(flow), outbound, isTold, why };
+    }
+  }
+
   start(): void {
     this.#flows[0]?.start();
   }
@@ -132,4 +142,9 @@ export class Trunk implements Way {
     const later = this.#flows.slice(this.#flows.indexOf(open) + 1);
     for (const other of later) if (other.isStarted) void other.stop();
   }
+}
+
+function stateOf({ isRegistered, isDoubted, isStarted }: Registration): string {
+  if (isRegistered) return isDoubted ? 'doubted' : 'registered';
+  return isStarted ? 'trying' : 'spare';
 }

@@ -1,5 +1,6 @@
 // The accounts that the options name now: what stays as it is stays registered.
 import { isDeepStrictEqual } from 'node:util';
+import type { ViewRow } from '../../../src/contract/index.ts';
 import type { TrunkOptions } from '../config.ts';
 import type { Answer, Inbound } from '../endpoint.ts';
 import type { Flow } from '../transport/flow.ts';
@@ -28,6 +29,10 @@ export class Trunks {
     await Promise.all(before.filter((trunk) => !this.#all.includes(trunk)).map((trunk) => trunk.stop()));
     for (const trunk of this.#all) if (!before.includes(trunk)) trunk.start();
     this.#parts.changed();
+  }
+
+  async *rows(): AsyncIterable<ViewRow> {
+    for (const trunk of this.#all) yield* trunk.rows();
   }
 
   isContact(uri: string): boolean {

@@ -159,3 +159,30 @@ test('RFC 5626 s.4.2.1: at the end every flow says goodbye', async () => {
   await edges.trunk.stop();
   assert.deepEqual(edges.said.slice(2).sort(), ['one 1 bye', 'two 2 bye']);
 });
+
+test('reference sip 5.9: operators see each flow: which way, how it is, and whether the provider tells', async () => {
+  const edges = await new Edges().start();
+  edges.dead.add('one.example');
+  edges.trunk.closed(edges.heard[0]!.flow);
+  await edges.advance(20);
+  const account = 'sip:gw@provider.example';
+  assert.deepEqual(
+    [...edges.trunk.rows()],
+    [
+      {
+        ...{ account, way: 'sip:one.example;lr', state: 'trying', outbound: true, isTold: false },
+        why: `${account}: one.example is dead`,
+      },
+      { account, way: 'sip:two.example;lr', state: 'registered', outbound: true, isTold: false, why: '' },
+    ],
+  );
+});
+
+test('RFC 5626 s.4.3: a request that nobody answers casts doubt on its flow: the next goes by another, until it has proved itself', async () => {
+  const edges = await new Edges().start();
+  edges.trunk.direction.unanswered?.();
+  assert.equal(edges.way, 'two.example');
+  await edges.advance(20);
+  assert.deepEqual(edges.said.slice(2), ['one 1'], 'it registers anew, to see');
+  assert.equal(edges.way, 'one.example');
+});

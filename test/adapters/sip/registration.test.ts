@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createResponse, type SipResponse } from '../../../adapters/sip/codec/message.ts';
 import { options } from '../../../adapters/sip/config.ts';
+import { diagnose } from '../../../adapters/sip/diagnose.ts';
 import { instanceIdIn } from '../../../adapters/sip/instance-id.ts';
 import type { Outgoing, Requester } from '../../../adapters/sip/requester.ts';
 import { Registration } from '../../../adapters/sip/trunk/registration.ts';
@@ -355,4 +356,22 @@ test('RFC 3261 s.22.2: a nonce that has gone stale is answered once more, a pass
   isStale = false;
   await (await start()).untilStatus('down');
   assert.deepEqual(nonces, ['', 'n1']);
+});
+
+test('RFC 3261 s.10.2.3: the doctor asks for what is registered, through each outbound proxy, and changes nothing', async (t) => {
+  const [good, bad] = await Promise.all([startSipPeer(), startSipPeer()]);
+  t.after(() => Promise.all([good.stop(), bad.stop()]));
+  bad.onRequest = (request) => responseTo(request, '403 No');
+  const outboundProxies = [good, bad].map(({ port }) => `sip:127.0.0.1:${port};lr`);
+  const settings = options.parse({ trunks: [{ aor: 'sip:gw@provider.example', password: 'x', outboundProxies }] });
+  const findings = await Array.fromAsync(diagnose(settings, signal));
+  assert.deepEqual(
+    findings.filter(({ what }) => what.includes(' through ')).map(({ state, what }) => `${state} ${what}`),
+    [
+      `ok sip:gw@provider.example at provider.example through ${outboundProxies[0]} answers 200`,
+      `failed sip:gw@provider.example at provider.example through ${outboundProxies[1]} answers 403`,
+    ],
+  );
+  const [asked] = good.heard;
+  assert.deepEqual([asked?.header('Contact'), asked?.header('Route')], ['', `<${outboundProxies[0]}>`]);
 });
