@@ -54,7 +54,12 @@ export class Outbox {
 
   async #ask(account: Account, getUrl: string, event: Message, text: string, signal: AbortSignal): Promise<void> {
     const { callbacks, hub } = this.#parts;
-    const answer = await callbacks.get(fillUrl(getUrl, this.#facts(account, event, text)), signal);
+    const { attachments = [], sms } = event;
+    // Octets are %b; what lies elsewhere is its address.
+    const links = attachments.map(({ url }) => url).filter((url) => !url.startsWith('data:'));
+    const said = [text, ...links].filter((part) => part !== '').join(' ');
+    const facts = { ...this.#facts(account, event, said), binary: sms?.binary };
+    const answer = await callbacks.get(fillUrl(getUrl, facts), signal);
     if (!account.options.replies || answer === '') return;
     const { from: to, to: from, id } = event;
     // A retry of the call answers once more; the same key says that it is the same answer.

@@ -128,6 +128,8 @@ export interface UrlFacts {
   readonly smsc: string;
   readonly at: number;
   readonly dlr?: number | undefined;
+  /** Of a message that is no text: its octets, and its user data header in hexadecimal, without the length octet. */
+  readonly binary?: { readonly data: string; readonly udh?: string | undefined } | undefined;
 }
 
 /** The URL with Kannel's escape codes filled in, percent-encoded; a code that means nothing here is empty. */
@@ -152,14 +154,26 @@ export function fillUrl(url: string, facts: UrlFacts): string {
     d: facts.dlr === undefined ? '' : String(facts.dlr),
     n: facts.account,
     o: facts.account,
-    c: '0',
+    c: facts.binary ? '1' : '0',
     C: 'UTF-8',
   };
+  const octets = octetsOf(facts);
   // `%` and two hexadecimal digits is the URL's own escape, `%A` at its end or before anything else Kannel's.
   return url.replace(/%([0-9a-fA-F]{2})|%%|%([a-zA-Z])/g, (whole, hex?: string, code?: string) => {
     if (hex !== undefined) return whole;
-    return code === undefined ? '%25' : encodeURIComponent(codes[code]?.toWellFormed() ?? '');
+    return code === undefined ? '%25' : (octets[code] ?? encodeURIComponent(codes[code]?.toWellFormed() ?? ''));
   });
+}
+
+// As `udh` at its door, Kannel's %u begins with the length octet.
+function octetsOf({ binary }: UrlFacts): Readonly<Record<string, string>> {
+  if (!binary) return {};
+  const header = Buffer.from(binary.udh ?? '', 'hex');
+  const escaped = (octets: Buffer) => octets.toString('hex').replace(/../g, '%$&');
+  return {
+    b: escaped(Buffer.from(binary.data, 'base64')),
+    u: header.length === 0 ? '' : escaped(Buffer.from([header.length, ...header])),
+  };
 }
 
 function integer(name: string, text: string | undefined, most: number): number | undefined {

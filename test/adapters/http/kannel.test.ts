@@ -215,3 +215,21 @@ test('Kannel get-url: an inbound message is one call, and its answer one message
   assert.equal(reply?.to, 'tel:+447700900123');
   assert.equal(reply?.dedupeKey, `reply/${event.id}`);
 });
+
+test('Kannel get-url: octets are %b and %u with coding 1, a file is its address: nothing is lost in silence', async (t) => {
+  const door = await open(t);
+  const { adapter } = await open(t, { getUrl: `${door.app.url}/in?text=%a&b=%b&u=%u&c=%c` });
+  const [from, to] = [parseAddress('tel:+447700900123'), parseAddress('tel:+447700900200')];
+  const binary = { data: Buffer.from([1, 0, 255]).toString('base64'), dataCoding: 4, udh: '050415820000' };
+  const octets = { url: `data:application/octet-stream;base64,${binary.data}` };
+  await adapter.deliver(sampleEvent('message', from, to, { text: {}, attachments: [octets], sms: { binary } }), never);
+  const photo = { url: 'https://example.org/a.jpg' };
+  await adapter.deliver(sampleEvent('message', from, to, { text: { '': 'look' }, attachments: [photo] }), never);
+  assert.deepEqual(
+    door.app.calls.map(({ url }) => url),
+    [
+      '/in?text=&b=%01%00%ff&u=%06%05%04%15%82%00%00&c=1',
+      '/in?text=look%20https%3A%2F%2Fexample.org%2Fa.jpg&b=look%20https%3A%2F%2Fexample.org%2Fa.jpg&u=&c=0',
+    ],
+  );
+});
