@@ -1,7 +1,7 @@
 // Linphone as a phone of ours: digest, CPIM that it refuses, and notifications in its own way.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type EventOf, parseAddress } from '../../src/contract/index.ts';
+import { type Draft, type EventOf, parseAddress } from '../../src/contract/index.ts';
 import { message, open, signal } from '../adapters/sip/adapter-fixtures.ts';
 import { sampleEvent } from '../peers/events.ts';
 import { needs } from '../servers/debian.ts';
@@ -117,4 +117,22 @@ test('RFC 3856 s.6.7: Linphone watches each friend alone where it has no list se
   await shows(`${alice} busy On the phone: in a call`);
   await tell(alice, { availability: 'unavailable' });
   await shows(`${alice} offline Offline: -`);
+});
+
+test('reference sip 3.7: what Linphone publishes reaches people of other networks: online, what it does, and its words', async (t) => {
+  if (!needs(t, 'linphone', 'python')) return;
+  const { sip, hub, port } = await openWithFriends(t, { publications: { watchers: 'everybody' } });
+  await sip.deliver(sampleEvent('subscription', alice, bob, { action: 'request' }), signal);
+  await hub.untilDraft((draft) => draft.type === 'subscription' && draft.action === 'approve');
+  const phone = await startLinphoneFriends({ ...account, friends: [], registrar: port, publishes: true });
+  t.after(() => phone.stop());
+  const isTold = (draft: Draft) => draft.type === 'presence' && draft.to === alice && draft.notes !== undefined;
+  const told = await hub.untilDraft(isTold, 15_000);
+  assert.ok(told.type === 'presence');
+  assert.deepEqual([told.availability, told.activities, told.notes], ['busy', ['meeting'], { en: 'until noon' }]);
+  const before = hub.drafts.length;
+  await phone.stop();
+  const isGone = (draft: Draft) =>
+    draft.type === 'presence' && draft.to === alice && draft.availability === 'unavailable';
+  await until(() => hub.drafts.slice(before).some(isGone), 'it takes back what it published', 10_000);
 });

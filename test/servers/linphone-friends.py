@@ -1,5 +1,5 @@
 # liblinphone with the window of a few lines: a line for each friend whenever what Linphone would show of it is different.
-# Arguments: the configuration file, and `bodyless` where the server has the list. Ends, and says goodbye, with SIGTERM.
+# Arguments: the configuration file, `bodyless` where the server has the list, `meeting` to publish that one is in one. Ends, and says goodbye, with SIGTERM.
 import ctypes
 import signal
 import sys
@@ -11,7 +11,7 @@ linphone = ctypes.CDLL("liblinphone.so.10")
 def call(name, *arguments):
     function = getattr(linphone, name)
     function.restype = ctypes.c_void_p
-    return function(*[ctypes.c_void_p(one) if one is None or type(one) is int else one for one in arguments])
+    return function(*[ctypes.c_void_p(one) if one is None or type(one) is int and one > 99 else one for one in arguments])
 
 
 def text(pointer):
@@ -41,6 +41,10 @@ core = call("linphone_factory_create_core_3", factory, sys.argv[1].encode(), Non
 call("linphone_core_set_user_agent", core, b"Linphone-Friends", b"1.0")
 if "bodyless" in sys.argv:
     call("linphone_friend_list_set_subscription_bodyless", call("linphone_core_get_default_friend_list", core), True)
+if "meeting" in sys.argv:
+    meeting = 10
+    model = call("linphone_presence_model_new_with_activity_and_note", meeting, None, b"until noon", b"en")
+    call("linphone_core_set_presence_model", core, model)
 call("linphone_core_start", core)
 running = True
 

@@ -15,11 +15,13 @@ export interface FriendsOptions {
   listServer?: string;
   /** The list lies there, and is not sent along. */
   isListKnown?: boolean;
+  /** Publishes that its owner is in a meeting, until noon. */
+  publishes?: boolean;
 }
 
 /** It registers and subscribes by itself. */
 export async function startLinphoneFriends(options: FriendsOptions): Promise<ServerProcess> {
-  const { user, domain, password, registrar, friends, listServer, isListKnown = false } = options;
+  const { user, domain, password, registrar, friends, listServer, isListKnown = false, publishes = false } = options;
   const [port = 0] = await freePorts(1);
   const folder = temporaryFolder('linphone-friends');
   mkdirSync(join(folder.path, '.local/share/linphone'), { recursive: true });
@@ -34,7 +36,7 @@ export async function startLinphoneFriends(options: FriendsOptions): Promise<Ser
     proxy_0: {
       reg_proxy: `<sip:127.0.0.1:${registrar};transport=udp>`,
       reg_route: `<sip:127.0.0.1:${registrar};transport=udp;lr>`,
-      ...{ reg_identity: `sip:${user}@${domain}`, reg_expires: 600, reg_sendregister: 1, publish: 0 },
+      ...{ reg_identity: `sip:${user}@${domain}`, reg_expires: 600, reg_sendregister: 1, publish: publishes ? 1 : 0 },
     },
     ...Object.fromEntries(friends.map((url, at) => [`friend_${at}`, { url: `<${url}>`, pol: 'accept', subscribe: 1 }])),
   };
@@ -46,7 +48,7 @@ export async function startLinphoneFriends(options: FriendsOptions): Promise<Ser
   const env = { HOME: folder.path, XDG_DATA_HOME: join(folder.path, '.local/share') };
   const script = join(import.meta.dirname, 'linphone-friends.py');
   const phone = await startServer('/usr/bin/python3', {
-    args: [script, config, ...(isListKnown ? ['bodyless'] : [])],
+    args: [script, config, ...(isListKnown ? ['bodyless'] : []), ...(publishes ? ['meeting'] : [])],
     env,
     readyLine: /^ready$/m,
   });
