@@ -19,6 +19,7 @@ export class MetricsRegistry {
   readonly #counters = new Map<string, Family<Counter>>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Family<Histogram>>();
+  readonly #instances = new Map<string, Metrics>();
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: 'dragoman_' });
@@ -33,11 +34,16 @@ export class MetricsRegistry {
 
   /** The contract's Metrics, with the instance filled in. */
   of(instance: string): Metrics {
-    return {
+    const known = this.#instances.get(instance);
+    if (known) return known;
+    const own = { instance };
+    const metrics: Metrics = {
       count: (name, labels, by) => this.#count(instance, name, labels ?? {}, by ?? 1),
-      gauge: (name, value) => this.#gauge(name).set({ instance }, value),
+      gauge: (name, value) => this.#gauge(name).set(own, value),
       observe: (name, value, labels) => this.#observe(instance, name, labels ?? {}, value),
     };
+    this.#instances.set(instance, metrics);
+    return metrics;
   }
 
   #count(instance: string, name: string, labels: Labels, by: number): void {

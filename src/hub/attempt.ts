@@ -42,9 +42,16 @@ export class Attempts {
       } catch (error) {
         delivered = Promise.reject(error);
       }
-      delivered
-        .then(resolve, (error: unknown) => reject(asGatewayError(error)))
-        .finally(() => this.#pending.delete(pending));
+      delivered.then(
+        (delivery) => {
+          this.#pending.delete(pending);
+          resolve(delivery);
+        },
+        (error: unknown) => {
+          this.#pending.delete(pending);
+          reject(asGatewayError(error));
+        },
+      );
     });
   }
 

@@ -77,7 +77,11 @@ export class Courier {
       return this.#end(event, 'failed', { reason: 'unsupported', text: `${instance} cannot carry a ${event.type}` });
     }
     if (event.type === 'message' && event.wants.includes('sent')) this.#parts.unanswered.set(event.id, false);
-    return this.#attempt(event, tries, internalTries).finally(() => this.#parts.unanswered.delete(event.id));
+    try {
+      return await this.#attempt(event, tries, internalTries);
+    } finally {
+      this.#parts.unanswered.delete(event.id);
+    }
   }
 
   async #attempt(event: GatewayEvent, tries: number, internalTries: number): Promise<GatewayError | undefined> {

@@ -46,25 +46,21 @@ export class RedisBatches {
     this.#isCluster = link.client.isCluster;
   }
 
-  async get(key: string): Promise<string | undefined> {
-    if (this.#isCluster) return (await this.#link.run((client) => client.get(key))) ?? undefined;
+  get(key: string): Promise<string | undefined> {
+    if (this.#isCluster) return this.#link.run((client) => client.get(key)).then((value) => value ?? undefined);
     return new Promise((resolve, reject) => {
       this.#asked.push({ key, resolve, reject });
       this.#flushSoon();
     });
   }
 
-  async set(key: string, value: string, ttl: Exclude<Ttl, 'gone'>): Promise<void> {
-    if (this.#isCluster) {
-      await this.#link.run((client) => (ttl === '' ? client.set(key, value) : client.set(key, value, 'PX', ttl)));
-      return;
-    }
-    return this.#change(key, value, ttl);
+  set(key: string, value: string, ttl: Exclude<Ttl, 'gone'>): Promise<unknown> {
+    if (!this.#isCluster) return this.#change(key, value, ttl);
+    return this.#link.run((client) => (ttl === '' ? client.set(key, value) : client.set(key, value, 'PX', ttl)));
   }
 
-  async delete(key: string): Promise<void> {
-    if (this.#isCluster) await this.#link.run((client) => client.del(key));
-    else await this.#change(key, '', 'gone');
+  delete(key: string): Promise<unknown> {
+    return this.#isCluster ? this.#link.run((client) => client.del(key)) : this.#change(key, '', 'gone');
   }
 
   #change(key: string, value: string, ttl: Ttl): Promise<void> {

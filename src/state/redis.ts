@@ -60,7 +60,8 @@ export class RedisLink {
     // With no retries whatever is under way is refused when the connection breaks, and never sent again behind our back:
     // it may have been carried out. (autoResendUnfulfilledCommands: false would leave it unanswered for ever.)
     this.client = makeClient(settings, {
-      enableAutoPipelining: true,
+      // A client's own pipelines copy every script's method into an object a turn: a tenth of the processor time.
+      enableAutoPipelining: settings.cluster !== undefined,
       maxRetriesPerRequest: 0,
       socketTimeout: silenceMs,
     });
@@ -96,11 +97,20 @@ export class RedisLink {
     if (this.#downSince > 0 && Date.now() - this.#downSince > patienceMs) {
       throw this.failure(new Error('not connected'));
     }
+    this.#gather();
     try {
       return await question(this.client);
     } catch (error) {
       throw this.failure(error);
     }
+  }
+
+  /** All commands of one turn leave in one write. */
+  #gather(): void {
+    const stream = this.client.isCluster ? undefined : (this.client as Redis).stream;
+    if (!stream || stream.writableCorked > 0) return;
+    stream.cork();
+    setImmediate(() => stream.uncork());
   }
 
   /** What the server must be like to be trusted with messages. Throws GatewayError when it is too old. */

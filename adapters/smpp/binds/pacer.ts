@@ -265,7 +265,7 @@ export class Pacer {
 
 /** A queue that forgets what it gave without moving the rest each time. */
 class Fifo {
-  #items: Item[] = [];
+  #items: (Item | undefined)[] = [];
   #head = 0;
 
   get isEmpty(): boolean {
@@ -279,7 +279,8 @@ class Fifo {
   shift(): Item | undefined {
     const item = this.#items[this.#head];
     if (!item) return undefined;
-    this.#head++;
+    // It would outlive the nursery here, and all that hangs on it.
+    this.#items[this.#head++] = undefined;
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
@@ -288,7 +289,7 @@ class Fifo {
   }
 
   clear(): Item[] {
-    const left = this.#items.slice(this.#head);
+    const left = this.#items.slice(this.#head).filter((item) => item !== undefined);
     this.#items = [];
     this.#head = 0;
     return left;
