@@ -25,7 +25,8 @@ export class Delivery {
   readonly #destinations = new Destinations();
   readonly #lanes: Lanes;
   readonly #due = new DueQueue<Lane | Destination>();
-  readonly #ready = Promise.withResolvers<Consumer>();
+  /** Take what came before the held lanes were known: all in one go, so that nothing newer comes between. */
+  #early: Array<() => void> = [];
   #consumer: Consumer | undefined;
   #isUp = false;
   #downSince: number;
@@ -55,13 +56,14 @@ export class Delivery {
       this.#enqueue(lane);
     }
     this.#consumer = consumer;
-    this.#ready.resolve(consumer);
+    for (const take of this.#early.splice(0)) take();
     this.#pumpAll();
   }
 
   /** The queue's handler: resolves when the event is settled one way or another. */
-  readonly accept = async ({ event, isRedelivered }: Entry): Promise<void> => {
-    if (!this.#consumer) await this.#ready.promise;
+  readonly accept = async (entry: Entry): Promise<void> => {
+    if (!this.#consumer) return new Promise((resolve) => this.#early.push(() => resolve(this.accept(entry))));
+    const { event, isRedelivered } = entry;
     if (isRedelivered) this.#parts.metrics.count('redelivered_total', { type: event.type });
     if (this.#courier.isSettled(event)) return;
     const lane = this.#lanes.get(event.conversation, event);
@@ -84,16 +86,13 @@ export class Delivery {
   setUp(isUp: boolean): void {
     if (isUp === this.#isUp) return;
     this.#isUp = isUp;
-    if (!isUp) {
-      this.#downSince = this.#parts.now();
-      return;
-    }
-    for (const name of this.#destinations.open()) {
+    if (!isUp) this.#downSince = this.#parts.now();
+    for (const name of isUp ? this.#destinations.open() : []) {
       const destination = this.#destinations.get(name);
       destination.openUntil = this.#parts.now();
       this.#halfOpen(destination);
     }
-    this.#pumpAll();
+    if (isUp) this.#pumpAll();
   }
 
   /** Called about four times a second: deadlines, retries, expiry. */

@@ -26,7 +26,7 @@ const limits: DeliveryLimits = {
 
 type Script = (event: GatewayEvent, signal: AbortSignal) => Promise<Delivered> | Delivered;
 
-async function setUp(script: Script, consumer = new MemoryConsumer()) {
+async function setUp(script: Script, consumer = new MemoryConsumer(), early: readonly GatewayEvent[] = []) {
   let now = Date.UTC(2026, 0, 1);
   const tried: string[] = [];
   const ended: string[] = [];
@@ -70,7 +70,7 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
     },
     limits,
   );
-  await delivery.start(consumer);
+  const started = delivery.start(consumer);
   delivery.setUp(true);
   const settled = new Set<string>();
   const send = (event: GatewayEvent) => {
@@ -79,6 +79,11 @@ async function setUp(script: Script, consumer = new MemoryConsumer()) {
       () => {},
     );
   };
+  for (const event of early) {
+    send(event);
+    await Promise.resolve();
+  }
+  await started;
   const pass = async (ms: number) => {
     for (let left = ms; left > 0; left -= 250) {
       now += Math.min(250, left);
@@ -424,4 +429,14 @@ test('a copy of what was settled lately is not delivered again', async () => {
   await idle();
   assert.deepEqual(tried, [event.id]);
   assert.equal(settled.size, 1);
+});
+
+test('what comes in the very turn in which delivery begins does not overtake what came before', async () => {
+  const events = Array.from({ length: 20 }, () => message('a@x'));
+  const { tried } = await setUp(() => ({}), new MemoryConsumer(), events);
+  await idle();
+  assert.deepEqual(
+    tried,
+    events.map(({ id }) => id),
+  );
 });
