@@ -124,6 +124,8 @@ export class Session {
   // RFC 3261 s.18.2.2: the connection is gone; the answer goes to where the top Via says, once.
   async #flowBack({ headers }: SipRequest): Promise<Flow> {
     const { transport, received, host, port } = headers.topVia();
+    // RFC 7118 s.5.2.2: whoever came by WebSocket listens nowhere.
+    if (/^wss?$/i.test(transport)) throw new Error('the WebSocket is closed');
     const isSecure = transport === 'TLS';
     const target: Target = {
       transport: isSecure ? 'TLS' : 'TCP',

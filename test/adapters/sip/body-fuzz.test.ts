@@ -13,6 +13,7 @@ import { decodeContentEncoding, formatImdn, parseImdn } from '../../../adapters/
 import { textOfHtml } from '../../../adapters/sip/mapping/html.ts';
 import { toIncoming } from '../../../adapters/sip/mapping/inbound.ts';
 import { readResourceLists } from '../../../adapters/sip/presence/list/resource-lists.ts';
+import { parseRegInfo } from '../../../adapters/sip/presence/reg/reg-info.ts';
 import { formatWatcherInfo, parseWatcherInfo } from '../../../adapters/sip/presence/winfo/watcher-info.ts';
 import { parseAddress } from '../../../src/contract/index.ts';
 import { encodeCpim, notUnderstood, parseCpim, textsOf } from '../../../src/formats/cpim.ts';
@@ -46,6 +47,8 @@ const related =
   '--b\r\nContent-ID: <r@h>\r\nContent-Type: application/rlmi+xml\r\n\r\n<list xmlns="urn:ietf:params:xml:ns:rlmi" uri="sip:l@h" version="1" fullState="true"><name xml:lang="en">x</name><resource uri="sip:a@h"><instance id="i" state="active" cid="c@h"/></resource></list>\r\n--b\r\nContent-ID: <c@h>\r\nContent-Type: application/pidf+xml\r\n\r\n<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@h"/>\r\n--b--';
 const watchers =
   '<watcherinfo xmlns="urn:ietf:params:xml:ns:watcherinfo" version="0" state="full"><watcher-list resource="sip:a@h" package="presence"><watcher id="1" status="pending" event="subscribe" display-name="B" expiration="60" duration-subscribed="5">sip:b@h</watcher></watcher-list></watcherinfo>';
+const registrations =
+  '<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="3" state="full"><registration aor="sip:a@h" id="r" state="active"><contact id="c" state="terminated" event="probation" expires="60" retry-after="5" callid="x" cseq="7"><uri>sip:a@192.0.2.1</uri><unknown-param name="+sip.instance">"&lt;urn:uuid:1&gt;"</unknown-param></contact></registration></reginfo>';
 const lists =
   '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list name="x"><entry uri="sip:a@h"><display-name>A</display-name></entry><list><entry uri="tel:+1"/></list><external anchor="x"/></list></resource-lists>';
 const html =
@@ -140,6 +143,12 @@ const formats: readonly Format[] = [
     name: 'watcher information',
     samples: [Buffer.from(watchers)],
     read: (bytes) => void parseWatcherInfo(formatWatcherInfo(parseWatcherInfo(bytes))),
+    refusals: [XmlError],
+  },
+  {
+    name: 'reginfo',
+    samples: [Buffer.from(registrations)],
+    read: (bytes) => void parseRegInfo(bytes),
     refusals: [XmlError],
   },
   {

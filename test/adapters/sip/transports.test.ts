@@ -241,3 +241,30 @@ test('RFC 7118 s.6: a WebSocket that we opened is pinged, and one that has answe
   await pass(20_050, () => pings === 2, 'another ping');
   await pass(10_050, () => !flow.isOpen, 'given up');
 });
+
+test('RFC 7118 s.5.2.2: the answer to who came by WebSocket and is gone is sent nowhere, whatever its Via says', async (t) => {
+  const listen = [
+    { transport: 'udp' as const, port: 0 },
+    { transport: 'ws' as const, port: 0 },
+  ];
+  const { sip, hub, peer, ask } = await open(t, { listen });
+  const phone = new WebSocket(`ws://127.0.0.1:${sip.portOf('WS')}`, ['sip']);
+  await once(phone, 'open');
+  const gone = Promise.withResolvers<undefined>();
+  let isAsked = false;
+  hub.onPublish = () => {
+    isAsked = true;
+    return gone.promise;
+  };
+  phone.send(requestText({ port: peer.port, transport: 'WS' }));
+  await until(() => isAsked, 'it is under way');
+  phone.close();
+  await once(phone, 'close');
+  gone.resolve(undefined);
+  await until(() => hub.counters.has('requests_total{method=MESSAGE,status=202}'), 'it is answered');
+  await ask({ callId: 'after' });
+  assert.deepEqual(
+    peer.heard.filter(({ header }) => header('Call-ID') !== 'after'),
+    [],
+  );
+});
