@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type Application, application } from '../adapters/http/fixtures.ts';
 import { needs } from '../servers/debian.ts';
-import { startKannel } from '../servers/kannel.ts';
+import { esmeGroup, startKannel } from '../servers/kannel.ts';
 import { until } from '../servers/process.ts';
 import { alice, type Centre, openCentre, shop } from './smpp-centre.ts';
 
@@ -19,17 +19,7 @@ function textIn(params: URLSearchParams): string {
 
 async function kannelOn(t: TestContext, app: Application, smsc: Record<string, string | number>) {
   const kannel = await startKannel({
-    smsc: () => ({
-      smsc: 'smpp',
-      'smsc-id': 'dragoman',
-      host: '127.0.0.1',
-      'smsc-username': 'kannel',
-      'smsc-password': 'secret',
-      'system-type': '',
-      'reconnect-delay': 1,
-      'enquire-link-interval': 2,
-      ...smsc,
-    }),
+    smsc: () => ({ ...esmeGroup, 'enquire-link-interval': 2, ...smsc }),
     getUrl: `${app.url}/in?from=%p&to=%P&text=%b&charset=%C`,
   });
   t.after(() => kannel.stop());

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { type Application, application } from '../adapters/http/fixtures.ts';
 import { aliceNumber, atEnd } from '../scenarios/site.ts';
 import { needs } from '../servers/debian.ts';
-import { startKannel } from '../servers/kannel.ts';
+import { esmeGroup, startKannel } from '../servers/kannel.ts';
 import { freePorts } from '../servers/process.ts';
 import { happens, openSmsSite, phoneJid } from './smpp-site.ts';
 
@@ -34,17 +34,7 @@ async function open(t: TestContext, modes: readonly Mode[]) {
   if (!site) return undefined;
   const app = await application(t);
   const kannel = await startKannel({
-    smsc: () =>
-      modes.map((mode) => ({
-        smsc: 'smpp',
-        'smsc-id': 'dragoman',
-        host: '127.0.0.1',
-        'smsc-username': 'kannel',
-        'smsc-password': 'secret',
-        'system-type': '',
-        'reconnect-delay': 1,
-        ...mode(port),
-      })),
+    smsc: () => modes.map((mode) => ({ ...esmeGroup, ...mode(port) })),
     getUrl: `${app.url}/in?from=%p&to=%P&text=%a&charset=UTF-8&coding=%c`,
   });
   atEnd(t, () => kannel.stop());

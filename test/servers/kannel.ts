@@ -6,6 +6,17 @@ import { freePorts, type ServerProcess, startServer, temporaryFolder } from './p
 
 type GroupValues = Readonly<Record<string, string | number>>;
 
+/** `group = smsc` of Kannel as an ESME of ours; port and kind of bind are missing. */
+export const esmeGroup: GroupValues = {
+  smsc: 'smpp',
+  'smsc-id': 'dragoman',
+  host: '127.0.0.1',
+  'smsc-username': 'kannel',
+  'smsc-password': 'secret',
+  'system-type': '',
+  'reconnect-delay': 1,
+};
+
 export interface KannelOptions {
   /** The lines of `group = smsc`, without the first; of several such groups. `kannelPort` is one that it may listen on. */
   smsc(kannelPort: number): GroupValues | readonly GroupValues[];
