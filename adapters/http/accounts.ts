@@ -8,6 +8,7 @@ import {
   parsePhone,
   splitAddress,
 } from '../../src/contract/index.ts';
+import { NumberTable, tableOf } from '../../src/formats/number-table.ts';
 import { Guesses } from '../../src/guards/guesses.ts';
 import { isAllowedBy } from '../../src/guards/networks.ts';
 import { TokenBucket } from '../../src/guards/token-buckets.ts';
@@ -22,15 +23,11 @@ interface Entry extends Account {
   readonly password: Buffer;
   readonly token: Buffer | undefined;
   readonly allows: (ip: string) => boolean;
-  readonly senders: readonly Sender[];
+  readonly senders: NumberTable<true>;
+  /** The sender of messages that name none. */
+  readonly first: Address | undefined;
   readonly keywords: ReadonlySet<string>;
   readonly rate: TokenBucket;
-}
-
-interface Sender {
-  readonly address: Address | undefined;
-  /** Of numbers that may be used: `+4477009002`. */
-  readonly prefix: string | undefined;
 }
 
 const guessLimits = { maxFailures: 10, firstMs: 60_000, maxMs: 3_600_000 };
@@ -39,8 +36,7 @@ export class Accounts {
   #entries = new Map<string, Entry>();
   readonly #byToken = new Map<string, Entry>();
   /** Whose number it is: several where keywords tell them apart. */
-  readonly #byNumber = new Map<Address, Entry[]>();
-  #byPrefix: Array<{ prefix: string; entry: Entry }> = [];
+  #owners = new NumberTable<Entry[]>();
   readonly #rules: PhoneRules;
   readonly #now: () => number;
   readonly #guesses: Guesses;
@@ -57,20 +53,21 @@ export class Accounts {
     const entries = Object.entries(accounts).map(([name, settings]) => this.#entryOf(name, settings));
     this.#entries = new Map(entries.map((entry) => [entry.name, entry]));
     this.#byToken.clear();
-    this.#byNumber.clear();
-    this.#byPrefix = [];
-    for (const entry of entries) {
-      if (entry.token) this.#byToken.set(entry.token.toString('hex'), entry);
-      for (const { address, prefix } of entry.senders) {
-        if (address !== undefined) this.#byNumber.set(address, [...(this.#byNumber.get(address) ?? []), entry]);
-        if (prefix !== undefined) this.#byPrefix.push({ prefix, entry });
-      }
+    this.#owners = new NumberTable();
+    for (const entry of entries) if (entry.token) this.#byToken.set(entry.token.toString('hex'), entry);
+    const claims = entries.flatMap((entry) => {
+      return entry.options.senders.map((text) => [patternOf(text, this.#rules), entry] as const);
+    });
+    for (const [pattern, owners] of Map.groupBy(claims, ([claimed]) => claimed)) {
+      const sharing = owners.map(([, entry]) => entry);
+      this.#owners.add(pattern, sharing);
     }
   }
 
   #entryOf(name: string, settings: AccountOptions): Entry {
     const former = this.#entries.get(name);
     const { password, token, senders, allowFrom, ratePerSecond, burst } = settings;
+    const first = senders.find((text) => !text.endsWith('*'));
     const isSameRate = former?.options.ratePerSecond === ratePerSecond && former.options.burst === burst;
     return {
       name,
@@ -78,7 +75,8 @@ export class Accounts {
       password: digest(password),
       token: token === undefined ? undefined : digest(token),
       allows: isAllowedBy(allowFrom),
-      senders: senders.map((text) => senderOf(text, this.#rules)),
+      senders: tableOf(senders.map((text) => patternOf(text, this.#rules))),
+      first: first === undefined ? undefined : parsePhone(first, this.#rules),
       keywords: new Set(settings.keywords.map((word) => word.toUpperCase())),
       // What was used up stays used up.
       rate: isSameRate ? former.rate : new TokenBucket({ perSecond: ratePerSecond, burst }, this.#now),
@@ -102,31 +100,19 @@ export class Accounts {
 
   /** The sender that an application names, or its first. Throws GatewayError `not-allowed`. */
   senderOf({ name }: Account, text: string | undefined): Address {
-    const senders = this.#entries.get(name)?.senders ?? [];
+    const entry = this.#entries.get(name);
     if (text === undefined) {
-      const first = senders.find(({ address }) => address !== undefined)?.address;
-      if (first) return first;
+      if (entry?.first) return entry.first;
       throw new GatewayError('malformed', 'from: name a sender; the account has no number of its own');
     }
     const address = parsePhone(text, this.#rules);
-    const { local, domain } = splitAddress(address);
-    const isAllowed = senders.some(
-      (sender) =>
-        sender.address === address || (domain === '' && sender.prefix !== undefined && local.startsWith(sender.prefix)),
-    );
-    if (isAllowed) return address;
+    if (entry?.senders.find(address)) return address;
     throw new GatewayError('not-allowed', `from: ${text.slice(0, 40)} is not among the senders of this account`);
   }
 
   /** Whose number that is, among those who share it by what the text begins with. */
   ownerOf(address: Address, text?: string): Account | undefined {
-    const bare = bareAddress(address);
-    const { local, domain } = splitAddress(bare);
-    const exact = this.#byNumber.get(bare) ?? [];
-    const owners =
-      exact.length > 0 || domain !== ''
-        ? exact
-        : this.#byPrefix.flatMap(({ prefix, entry }) => (local.startsWith(prefix) ? [entry] : []));
+    const owners = this.#owners.find(bareAddress(address)) ?? [];
     const word = (/^\s*(\S{1,40})/.exec(text ?? '')?.[1] ?? '').toUpperCase();
     const byKeyword = owners.find(({ keywords }) => keywords.has(word));
     return byKeyword ?? owners.find(({ keywords }) => keywords.size === 0) ?? owners[0];
@@ -166,7 +152,8 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function senderOf(text: string, rules: PhoneRules): Sender {
-  if (!text.endsWith('*')) return { address: parsePhone(text, rules), prefix: undefined };
-  return { address: undefined, prefix: text.slice(0, -1).replace(/[-.() ]/g, '') };
+/** A sender as the table has it, without what people write between digits. Throws GatewayError `malformed`. */
+function patternOf(text: string, rules: PhoneRules): string {
+  if (text.endsWith('*')) return text.replace(/[-.() ]/g, '');
+  return splitAddress(parsePhone(text, rules)).local;
 }

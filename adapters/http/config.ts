@@ -24,7 +24,9 @@ const account = z.strictObject({
   senders: z
     .array(z.string().min(1))
     .min(1)
-    .describe('what it may send as: +447700900200, 88222, SHOP, +4477009002*; the first is used when it names none'),
+    .describe(
+      'what it may send as: +447700900200, 88222, SHOP, +4477009002*, * for any; the first is used when it names none',
+    ),
   keywords: z
     .array(z.string().min(1).max(40))
     .default([])

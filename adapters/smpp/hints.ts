@@ -1,8 +1,8 @@
 // What only short messages have (`message.sms`), out of a PDU and into one.
 import type { Message, SmsHints } from '../../src/contract/index.ts';
+import { type NumberTable, tableOf } from '../../src/formats/number-table.ts';
 import { type PduOf, type Tlv, tlvs } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
-import { type NumberTable, tableOf } from './number-table.ts';
 
 const known: ReadonlySet<number> = new Set(Object.values(tlvs).map(([tag]) => tag));
 

@@ -1,7 +1,5 @@
 // Numbers, prefixes, short codes and names as an operator writes them -> whose they are. Exact before prefix, long before short.
-import { type Address, splitAddress } from '../../src/contract/index.ts';
-
-const alphanumericContext = 'alphanumeric';
+import { type Address, splitAddress } from '../contract/index.ts';
 
 export class NumberTable<T> {
   readonly #exact = new Map<string, T>();
@@ -32,9 +30,4 @@ export function tableOf(patterns: readonly string[]): NumberTable<true> {
   const table = new NumberTable<true>();
   for (const pattern of patterns) table.add(pattern, true);
   return table;
-}
-
-/** A name, which nobody can write back to. */
-export function isName(address: Address): boolean {
-  return splitAddress(address).domain === alphanumericContext;
 }

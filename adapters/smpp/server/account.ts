@@ -1,9 +1,9 @@
 // One ESME: what it may do, and its binds. And all of them: who logs in, and whose number that is.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Address, GatewayError } from '../../../src/contract/index.ts';
+import { NumberTable, tableOf } from '../../../src/formats/number-table.ts';
 import { isAllowedBy } from '../../../src/guards/networks.ts';
 import { type AddressRules, fromSme, type SmeAddress } from '../addresses.ts';
-import { NumberTable, tableOf } from '../number-table.ts';
 import type { AccountOptions, ServerOptions } from './config.ts';
 import type { Connection, Origin } from './connection.ts';
 import { Throttle } from './throttle.ts';

@@ -10,9 +10,9 @@ import {
   type Hub,
   type ViewRow,
 } from '../../../src/contract/index.ts';
+import type { NumberTable } from '../../../src/formats/number-table.ts';
 import { Guesses } from '../../../src/guards/guesses.ts';
 import { versionName } from '../binds/versions.ts';
-import type { NumberTable } from '../number-table.ts';
 import { follow } from '../replay.ts';
 import { type Account, Accounts, ownersOf } from './account.ts';
 import { Agenda } from './agenda.ts';

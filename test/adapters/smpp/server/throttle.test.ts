@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatTime, octetsTlv, parseTime, statusName } from '../../../../adapters/smpp/codec/index.ts';
-import { NumberTable } from '../../../../adapters/smpp/number-table.ts';
 import { Throttle } from '../../../../adapters/smpp/server/throttle.ts';
 import { parseAddress } from '../../../../src/contract/index.ts';
+import { NumberTable } from '../../../../src/formats/number-table.ts';
 import { open, part, submit } from './esme.ts';
 
 test('reference smpp 7.6: over its rate an account is throttled, and not for ever', async (t) => {
