@@ -111,7 +111,7 @@ export class Registrar {
     for (const contact of contacts) {
       const { uri, parameters } = parseNameAddr(contact);
       const device = deviceOf(parameters, request);
-      const seconds = this.#seconds(parameters.get('expires') ?? headers.get('Expires'));
+      const seconds = secondsOf(parameters.get('expires'), headers.get('Expires'));
       if (seconds !== 0 && seconds < expires.least)
         return { status: 423, headers: [['Min-Expires', String(expires.least)]] };
       bindings = bindings.filter((binding) => !sameUri(binding.uri, uri) && !isSameWay(binding, device));
@@ -126,10 +126,6 @@ export class Registrar {
     // What came through a proxy goes back through it, whether or not this connection to it lives.
     if (flow.isReliable && path.length === 0) this.#watch(flow, aor);
     return this.#listing(aor, bindings, request);
-  }
-
-  #seconds(text: string | undefined): number {
-    return text === undefined ? expires.usual : Math.min(parseUint32(text, 'Expires'), expires.most);
   }
 
   #watch(flow: Flow, aor: Address): void {
@@ -191,4 +187,11 @@ export function wayTo(binding: Binding): ReturnType<typeof parseUri> {
 
 function keyOf(aor: Address): string {
   return `binding/${aor.toLowerCase()}`;
+}
+
+/** s.20.10: what makes no sense in a Contact counts as an hour. Throws SipParseError for a header that makes none. */
+function secondsOf(ofContact: string | undefined, header: string | undefined): number {
+  if (ofContact !== undefined)
+    return Math.min(/^\d+$/.test(ofContact) ? Number(ofContact) : expires.usual, expires.most);
+  return header === undefined ? expires.usual : Math.min(parseUint32(header, 'Expires'), expires.most);
 }

@@ -40,6 +40,19 @@ async function reasonOf(delivery: Promise<unknown>): Promise<string> {
   return error.reason;
 }
 
+test('RFC 3261 s.20.10: an expires of a Contact that makes no sense counts as an hour', async (t) => {
+  const opened = await open(t, native);
+  opened.hub.clock = Date.parse('2026-07-01T12:00:00Z');
+  for (const [expires, seconds] of [
+    ['soon', 3600],
+    ['-1', 3600],
+    ['99999999999', 7200],
+  ] as const) {
+    const listed = await register(opened, `<sip:bob@192.0.2.7>;expires=${expires}`);
+    assert.equal(listed.header('Contact'), `<sip:bob@192.0.2.7>;expires=${seconds}`);
+  }
+});
+
 test('RFC 3261 s.10.3: a binding is made, listed, replaced, expires and is taken back', async (t) => {
   const opened = await open(t, native);
   const { hub, peer, sip } = opened;
