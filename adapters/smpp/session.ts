@@ -34,8 +34,8 @@ export type SessionState = 'open' | 'bound' | 'unbinding' | 'closed';
 const maxWritableBytes = 256 * 1024;
 const defaultInboundWindow = 500;
 const maxLate = 1000;
-// How long a peer that has unbound may take to answer what it was asked before.
-const lastResponsesMs = 2000;
+// How long either side may take after an unbind to answer what it was asked before.
+const lastAnswersMs = 2000;
 const maxSequence = 0x7fffffff;
 
 export class Session {
@@ -57,6 +57,8 @@ export class Session {
   #heardAt: number;
   #stuckSince: number | undefined;
   #isAsking = false;
+  // An unbind of our own, which waits for our last answers.
+  #leaving: { readonly since: number; answered(): void } | undefined;
   // The unbind of the peer, which is answered last.
   #farewell: { readonly sequence: number; readonly askedAt: number } | undefined;
 
@@ -116,6 +118,7 @@ export class Session {
     const now = this.#now();
     const { enquireLinkMs, responseTimeoutMs } = this.#limits;
     this.#expire(now);
+    if (this.#leaving && now - this.#leaving.since >= lastAnswersMs) this.#leaving.answered();
     if (now - (this.#stuckSince ?? now) > responseTimeoutMs) this.close('the peer does not read');
     this.#part();
     const isQuiet = enquireLinkMs > 0 && now - this.#heardAt >= enquireLinkMs;
@@ -129,10 +132,12 @@ export class Session {
     );
   }
 
-  /** s.4.2: says goodbye, waits for the answer (at most the response timeout, by tick), and closes. */
+  /** s.4.2: gives its last answers (for at most two seconds), says goodbye, waits for the answer (at most the response
+   * timeout, by tick), and closes. */
   async unbind(): Promise<void> {
     if (this.state === 'bound') {
       this.state = 'unbinding';
+      if (this.#answering > 0) await this.#answered();
       await this.request('unbind', {}).catch(() => {});
     }
     this.close('unbound');
@@ -143,6 +148,7 @@ export class Session {
     if (this.state === 'closed') return;
     this.#flush();
     this.state = 'closed';
+    this.#leaving?.answered();
     // What is written may still leave; a peer that does not read is cut off.
     if (this.#stuckSince !== undefined || this.#socket.errored) this.#socket.destroy();
     else this.#socket.end(() => this.#socket.destroy());
@@ -208,7 +214,7 @@ export class Session {
       this.#handler.oddity?.(`${pdu.command}: ${error instanceof Error ? error.message : error}`);
       answer = { status: 'ESME_RSYSERR' };
     }
-    this.#answering--;
+    if (--this.#answering === 0) this.#leaving?.answered();
     if (this.#isClosed()) return;
     if (this.#answering < this.#inboundWindow && this.#stuckSince === undefined) this.#socket.resume();
     const response = responseTo(pdu.command);
@@ -216,11 +222,17 @@ export class Session {
     this.#part();
   }
 
+  #answered(): Promise<void> {
+    return new Promise((answered) => {
+      this.#leaving = { since: this.#now(), answered };
+    });
+  }
+
   // Once it has our answers and we have its own, or too late for them.
   #part(): void {
     if (!this.#farewell || this.#isClosed()) return;
     const waitedMs = this.#now() - this.#farewell.askedAt;
-    const isWaiting = this.#answering > 0 || (this.#pending.size > 0 && waitedMs < lastResponsesMs);
+    const isWaiting = this.#answering > 0 || (this.#pending.size > 0 && waitedMs < lastAnswersMs);
     if (isWaiting && waitedMs < this.#limits.responseTimeoutMs) return;
     this.#respond('unbind_resp', this.#farewell.sequence, { status: 'ESME_ROK' });
     this.close('the peer unbound');

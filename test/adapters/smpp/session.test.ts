@@ -111,6 +111,26 @@ describe('session', () => {
     await peer.ended();
     assert.equal(session.state, 'closed');
   });
+  test('SMPP 3.4 s.4.2: before we say unbind the peer has its answers, or two seconds have passed', async () => {
+    for (const isAnswered of [true, false]) {
+      const { session, peer, clock, answerWith } = await bound();
+      let take = () => {};
+      answerWith(() => new Promise((resolve) => (take = () => resolve({ status: 'ESME_ROK' }))));
+      peer.send({ command: 'submit_sm', sequence_number: 4, body: {} });
+      await turn();
+      const gone = session.unbind();
+      await turn();
+      if (isAnswered) {
+        take();
+        assert.equal((await peer.next('submit_sm_resp')).sequence_number, 4);
+      } else {
+        clock.now += 2000;
+        session.tick();
+      }
+      peer.answer(await peer.next('unbind'));
+      await gone;
+    }
+  });
   test('SMPP 3.4 s.4.2: the unbind of the peer is answered before the end', async () => {
     const { peer, closed } = await bound();
     peer.send({ command: 'unbind', sequence_number: 5 });
