@@ -100,10 +100,12 @@ async function canned(): Promise<Figure[]> {
 }
 
 async function adapter(): Promise<Figure[]> {
-  const profiling = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : [];
+  // As bin/dragoman starts the gateway.
+  const flags = ['--max-semi-space-size=32'];
+  if (options.profile) flags.push('--cpu-prof', `--cpu-prof-dir=${options.profile}`);
   const figures: Figure[] = [];
   const with_ = async (mode: string, run: (child: Child) => Promise<Figure>) => {
-    const child = await start('sip-adapter.ts', [String(load.port), mode], profiling);
+    const child = await start('sip-adapter.ts', [String(load.port), mode], flags);
     figures.push(await run(child));
     child.process.disconnect();
     await once(child.process, 'exit');

@@ -55,8 +55,9 @@ async function answer({ request, prepare, onSent }: Outgoing): Promise<SipRespon
   prepare?.(request, flow);
   onSent?.(request, new Uint8Array());
   const { headers } = request;
-  headers.prepend('Via', 'SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKbench');
-  encodeMessage(request);
+  const via = 'SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKbench';
+  encodeMessage(request, via);
+  headers.set('Via', via);
   const to = headers.get('From') ?? '';
   if (!/tag=/.test(headers.get('To') ?? '')) {
     dialogs.push({ to, callId: headers.get('Call-ID') ?? '', contact: headers.get('To') ?? '', cseq: 0 });

@@ -63,9 +63,9 @@ export class Dispatch {
       const request = build({ now: hub.now(), domains, target, showAs });
       for (const hop of through) request.headers.add('Route', hop);
       if (direction.asserts !== undefined) assertSender(request.headers, uriOf(event.from, domains), direction);
-      const outgoing = { request, route, signal, ...(credentials === undefined ? {} : { credentials }) };
       const onSent = (sent: SipRequest, bytes: Uint8Array) => traceMessage(hub, event.id, 'outbound', sent, bytes);
-      const response = await requester.send({ ...outgoing, onSent }).catch((error: unknown) => {
+      const outgoing = { request, route, signal, credentials, onSent };
+      const response = await requester.send(outgoing).catch((error: unknown) => {
         if (error instanceof GatewayError && error.reason === 'unreachable') direction.unanswered?.();
         throw error;
       });

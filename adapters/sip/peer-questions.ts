@@ -51,7 +51,7 @@ export class PeerQuestions {
       request,
       route,
       signal: AbortSignal.timeout(patienceMs),
-      ...(credentials === undefined ? {} : { credentials }),
+      credentials,
     });
     await peers.learn(peer, saidInOptions(response), 'OPTIONS');
   }

@@ -19,7 +19,7 @@ export interface Outgoing {
   request: SipRequest;
   route: Route;
   signal: AbortSignal;
-  credentials?: readonly Credentials[];
+  credentials?: readonly Credentials[] | undefined;
   /** What depends on the way it takes (Contact); called before each request is sent. */
   prepare?(request: SipRequest, flow: Flow): void;
   /** Called with each request as it leaves, and with its bytes. */
@@ -50,7 +50,7 @@ export class Requester {
   }
 
   /**
-   * The final response, whatever it says. The request must have no Via; its CSeq is raised when it has to be repeated.
+   * The final response, whatever it says. The request's own Vias stay below ours; its CSeq is raised when it has to be repeated.
    * Throws GatewayError when nobody answers.
    */
   async send(outgoing: Outgoing): Promise<SipResponse> {
@@ -177,9 +177,8 @@ export class Requester {
   }
 
   #transact(request: SipRequest, flow: Flow, { signal, prepare, onSent }: Outgoing): Promise<Outcome> {
-    // Via and Contact are those of one try.
-    const copy = copyOf(request);
-    prepare?.(copy, flow);
+    const sent = prepare ? copyOf(request) : request;
+    prepare?.(sent, flow);
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(givenUp(signal));
@@ -193,14 +192,14 @@ export class Requester {
         transaction.end();
         reject(givenUp(signal));
       };
-      const transaction = this.#parts.transactions.request(copy, flow, {
+      const transaction = this.#parts.transactions.request(sent, flow, {
         onResponse: (response) => {
           if (response.status >= 200) settle({ response });
         },
         onFailure: (failure, cause) => settle({ failure, cause }),
       });
       signal.addEventListener('abort', abort, { once: true });
-      onSent?.(copy, transaction.bytes);
+      onSent?.(sent, transaction.bytes);
     });
   }
 }

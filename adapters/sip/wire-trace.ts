@@ -1,10 +1,11 @@
 // Requests and responses as the trace keeps them: the bytes, no credentials, and where the words of a person are.
 import { isIP } from 'node:net';
 import type { Hub, Ranges, TraceHop, WireUnit } from '../../src/contract/index.ts';
-import { encodeMessage, Headers, type SipMessage } from './codec/message.ts';
+import { encodeMessage, type SipMessage } from './codec/message.ts';
 import type { Flow } from './transport/flow.ts';
 
 const secrets = ['Authorization', 'Proxy-Authorization'];
+const secretLines = /^((?:Proxy-)?Authorization[ \t]*:).*(?:\r?\n[ \t].*)*/gim;
 
 /** `bytes` are the message's own, where it is on the wire already. */
 export function traceMessage(
@@ -12,20 +13,20 @@ export function traceMessage(
   event: string,
   direction: TraceHop['direction'],
   message: SipMessage,
-  bytes = message.wire,
+  bytes = message.wire ?? encodeMessage(message),
 ): void {
   const what = message.kind === 'request' ? message.method : `${message.status} ${message.reason}`;
-  const shown = withoutSecrets(message);
-  const wire = bytes && shown === message ? bytes : encodeMessage(shown);
+  const hasSecrets = secrets.some((name) => message.headers.has(name));
+  const wire = hasSecrets ? withoutSecrets(bytes, message.body.length) : bytes;
   const end = wire.length;
   hub.trace.hop(event, { direction, what, wire, hidden: [[end - message.body.length, end]] });
 }
 
-function withoutSecrets(message: SipMessage): SipMessage {
-  if (!secrets.some((name) => message.headers.has(name))) return message;
-  const headers = new Headers();
-  for (const [name, value] of message.headers.entries()) headers.add(name, secrets.includes(name) ? '***' : value);
-  return { ...message, headers };
+function withoutSecrets(wire: Uint8Array, bodyLength: number): Buffer {
+  const bytes = Buffer.from(wire);
+  const bodyAt = bytes.length - bodyLength;
+  const head = bytes.toString('latin1', 0, bodyAt).replace(secretLines, '$1 ***');
+  return Buffer.concat([Buffer.from(head, 'latin1'), bytes.subarray(bodyAt)]);
 }
 
 /** For captures: what a flow carried. Our own end is the one that Via names. */

@@ -1,13 +1,21 @@
 // Bytes to text and back without loss: UTF-8 where it is UTF-8, and each other byte as the lone surrogate U+DC00 + byte.
 import { isAscii, isUtf8 } from 'node:buffer';
 
+const nothing = new Uint8Array(0);
+
 export function textOf(bytes: Buffer): string {
   if (isAscii(bytes)) return bytes.toString('latin1');
   return isUtf8(bytes) ? bytes.toString() : mixedText(bytes);
 }
 
-export function bytesOf(text: string): Buffer {
-  return text.isWellFormed() ? Buffer.from(text) : mixedBytes(text);
+/** `tail` is put behind them as it is. */
+export function bytesOf(text: string, tail: Uint8Array = nothing): Buffer {
+  if (!text.isWellFormed()) return Buffer.concat([mixedBytes(text), tail]);
+  const length = Buffer.byteLength(text);
+  const bytes = Buffer.allocUnsafe(length + tail.length);
+  bytes.write(text);
+  bytes.set(tail, length);
+  return bytes;
 }
 
 // Code units are written one by one: with thousands of broken bytes, slices and concatenation cost a hundred times more.

@@ -4,9 +4,10 @@ import type { SipMessage } from './message.ts';
 import { excerpt, SipParseError } from './parse-error.ts';
 import { isToken, isUriText } from './scan.ts';
 
-/** Content-Length is ours to say. Throws SipParseError for a name, value or URI that cannot stand on its line. */
-export function encodeMessage(message: SipMessage): Buffer {
+/** Content-Length is ours to say. `via` goes above all others: that of this one way. Throws SipParseError for a name, value or URI that cannot stand on its line. */
+export function encodeMessage(message: SipMessage, via?: string): Buffer {
   let head = startLine(message);
+  if (via !== undefined) head += `Via: ${singleLine(via, 'Via')}\r\n`;
   const { headers } = message;
   for (let line = 0; line < headers.size; line++) {
     const name = headers.nameAt(line);
@@ -14,8 +15,7 @@ export function encodeMessage(message: SipMessage): Buffer {
     if (!isToken(name)) throw new SipParseError(`header name ${excerpt(name)}`);
     head += `${name}: ${singleLine(headers.valueAt(line), name)}\r\n`;
   }
-  const bytes = bytesOf(`${head}Content-Length: ${message.body.length}\r\n\r\n`);
-  return message.body.length === 0 ? bytes : Buffer.concat([bytes, message.body]);
+  return bytesOf(`${head}Content-Length: ${message.body.length}\r\n\r\n`, message.body);
 }
 
 function startLine(message: SipMessage): string {

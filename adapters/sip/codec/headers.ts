@@ -1,5 +1,5 @@
 // The header table: order kept, names without case and in either form, values raw until somebody asks.
-import { headerName } from './header-names.ts';
+import { type HeaderName, headerName } from './header-names.ts';
 import { type NameAddr, parseNameAddr } from './name-addr.ts';
 import { splitList } from './scan.ts';
 import { parseVia, type Via } from './via.ts';
@@ -15,8 +15,7 @@ interface Read<T> {
  * back as that byte: use `toWellFormed()` on what leaves SIP.
  */
 export class Headers {
-  #keys: string[] = [];
-  #names: string[] = [];
+  #names: HeaderName[] = [];
   #values: string[] = [];
   // Everybody asks for these: the check, the transaction, the mapping.
   #from: Read<Readonly<NameAddr>> | undefined;
@@ -25,12 +24,12 @@ export class Headers {
 
   /** Lines. */
   get size(): number {
-    return this.#keys.length;
+    return this.#names.length;
   }
 
   /** The first value as written, unfolded and trimmed. */
   get(name: string): string | undefined {
-    const at = this.#keys.indexOf(headerName(name).key);
+    const at = this.#indexOf(headerName(name).key, 0);
     return at < 0 ? undefined : this.#values[at];
   }
 
@@ -41,7 +40,7 @@ export class Headers {
   all(name: string): string[] {
     const { key, isList } = headerName(name);
     const values: string[] = [];
-    for (let at = this.#keys.indexOf(key); at >= 0; at = this.#keys.indexOf(key, at + 1)) {
+    for (let at = this.#indexOf(key, 0); at >= 0; at = this.#indexOf(key, at + 1)) {
       const value = this.#values[at]!;
       if (!isList) values.push(value);
       else for (const part of splitList(value)) values.push(part);
@@ -67,36 +66,26 @@ export class Headers {
   }
 
   has(name: string): boolean {
-    return this.#keys.includes(headerName(name).key);
+    return this.#indexOf(headerName(name).key, 0) >= 0;
   }
 
   /** Lines of that name, not list members. */
   count(name: string): number {
     const { key } = headerName(name);
     let lines = 0;
-    for (const other of this.#keys) if (other === key) lines++;
+    for (const other of this.#names) if (other.key === key) lines++;
     return lines;
   }
 
   add(name: string, value: string): this {
-    const { key, name: written } = headerName(name);
-    this.#keys.push(key);
-    this.#names.push(written);
+    this.#names.push(headerName(name));
     this.#values.push(value);
-    return this;
-  }
-
-  prepend(name: string, value: string): this {
-    const { key, name: written } = headerName(name);
-    this.#keys.unshift(key);
-    this.#names.unshift(written);
-    this.#values.unshift(value);
     return this;
   }
 
   /** One value in the place of all that were there. */
   set(name: string, value: string): this {
-    const at = this.#keys.indexOf(headerName(name).key);
+    const at = this.#indexOf(headerName(name).key, 0);
     if (at < 0) return this.add(name, value);
     this.#values[at] = value;
     return this.#removeFrom(name, at + 1);
@@ -108,25 +97,26 @@ export class Headers {
 
   #removeFrom(name: string, from: number): this {
     const { key } = headerName(name);
-    if (this.#keys.indexOf(key, from) < 0) return this;
-    let kept = from;
-    for (let at = from; at < this.#keys.length; at++) {
-      if (this.#keys[at] === key) continue;
-      this.#keys[kept] = this.#keys[at]!;
+    let kept = this.#indexOf(key, from);
+    if (kept < 0) return this;
+    for (let at = kept + 1; at < this.#names.length; at++) {
+      if (this.#names[at]!.key === key) continue;
       this.#names[kept] = this.#names[at]!;
       this.#values[kept] = this.#values[at]!;
       kept++;
     }
-    this.#keys.length = kept;
-    this.#names.length = kept;
-    this.#values.length = kept;
+    this.#names.length = this.#values.length = kept;
     return this;
+  }
+
+  #indexOf(key: string, from: number): number {
+    for (let at = from; at < this.#names.length; at++) if (this.#names[at]!.key === key) return at;
+    return -1;
   }
 
   /** A table of its own with the same lines. */
   copy(): Headers {
     const copy = new Headers();
-    copy.#keys = this.#keys.slice();
     copy.#names = this.#names.slice();
     copy.#values = this.#values.slice();
     return copy;
@@ -134,7 +124,7 @@ export class Headers {
 
   /** Of a line below `size`: an index costs less than an iterator, and every message is written by it. */
   nameAt(line: number): string {
-    return this.#names[line]!;
+    return this.#names[line]!.name;
   }
 
   valueAt(line: number): string {
@@ -142,7 +132,7 @@ export class Headers {
   }
 
   *entries(): Generator<[name: string, value: string]> {
-    for (let at = 0; at < this.#names.length; at++) yield [this.#names[at]!, this.#values[at]!];
+    for (let at = 0; at < this.#names.length; at++) yield [this.#names[at]!.name, this.#values[at]!];
   }
 }
 

@@ -3,12 +3,15 @@ import { excerpt, SipParseError } from './parse-error.ts';
 import { isPlainValue, isToken, skipQuoted, skipSpace, trimmed } from './scan.ts';
 
 /** Names in lower case; a quoted value keeps its quotes (`unquote` takes them off); undefined for a bare name. */
-export type Parameters = Map<string, string | undefined>;
+export type Parameters = ReadonlyMap<string, string | undefined>;
+
+export const noParameters: Parameters = new Map();
 
 /** Reads `;a=b;c` from `at` to the end of the text. Throws SipParseError(400). */
 export function parseParameters(text: string, at: number): Parameters {
-  const parameters: Parameters = new Map();
   let next = skipSpace(text, at);
+  if (next >= text.length) return noParameters;
+  const parameters = new Map<string, string | undefined>();
   while (next < text.length) {
     if (text.charCodeAt(next) !== 0x3b) throw new SipParseError(`expected ';' in ${excerpt(text.slice(next))}`);
     next = parseParameter(text, next + 1, parameters);
@@ -16,7 +19,7 @@ export function parseParameters(text: string, at: number): Parameters {
   return parameters;
 }
 
-function parseParameter(text: string, from: number, into: Parameters): number {
+function parseParameter(text: string, from: number, into: Map<string, string | undefined>): number {
   let end = from;
   let equals = -1;
   for (; end < text.length; end++) {

@@ -1,6 +1,6 @@
 // SIP, SIPS, TEL, IM and PRES URIs taken apart and compared; a URI of another scheme is kept whole.
 import { formatHostPort, type HostPort, parseHostPort } from './host.ts';
-import type { Parameters } from './parameters.ts';
+import { noParameters, type Parameters } from './parameters.ts';
 import { excerpt, SipParseError } from './parse-error.ts';
 import { isUriText } from './scan.ts';
 
@@ -106,7 +106,8 @@ function parseTel(rest: string): SipUri {
 
 // Unlike header parameters these hold no quotes and no spaces, so a plain cut will do.
 function parseUriParameters(text: string, from: number, to: number): Parameters {
-  const parameters: Parameters = new Map();
+  if (from >= to) return noParameters;
+  const parameters = new Map<string, string | undefined>();
   for (let start = from; start < to; ) {
     const next = text.indexOf(';', start + 1);
     const end = next < 0 || next > to ? to : next;

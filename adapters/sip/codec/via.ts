@@ -1,6 +1,6 @@
 // Via (RFC 3261 s.20.42, RFC 3581).
 import { formatHostPort, type HostPort, parseHostPort } from './host.ts';
-import { formatParameter, formatParameters, type Parameters, parseParameters } from './parameters.ts';
+import { formatParameter, formatParameters, noParameters, type Parameters, parseParameters } from './parameters.ts';
 import { excerpt, SipParseError } from './parse-error.ts';
 import { isToken, trimmed } from './scan.ts';
 
@@ -20,14 +20,21 @@ export function parseVia(text: string): Via {
   const semicolon = text.indexOf(';');
   const end = semicolon < 0 ? text.length : semicolon;
   const { transport, sentBy } = splitProtocol(text.slice(0, end));
-  const parameters = parseParameters(text, end);
-  const via: Via = { transport: transport.toUpperCase(), ...parseHostPort(sentBy), parameters };
-  const branch = take(parameters, 'branch');
+  const all = parseParameters(text, end);
+  const via: Via = { transport: transport.toUpperCase(), ...parseHostPort(sentBy), parameters: othersIn(all) };
+  const branch = all.get('branch');
   if (branch !== undefined) via.branch = branch;
-  const received = take(parameters, 'received');
+  const received = all.get('received');
   if (received !== undefined) via.received = received;
-  if (parameters.has('rport')) via.rport = parseRport(take(parameters, 'rport'));
+  if (all.has('rport')) via.rport = parseRport(all.get('rport'));
   return via;
+}
+
+const ownFields = ['branch', 'received', 'rport'];
+
+function othersIn(all: Parameters): Parameters {
+  const own = ownFields.filter((name) => all.has(name)).length;
+  return all.size === own ? noParameters : new Map([...all].filter(([name]) => !ownFields.includes(name)));
 }
 
 export function formatVia(via: Via): string {
@@ -60,12 +67,6 @@ function closeColon(sentBy: string): string {
   const parts = sentBy.trim().split(/[ \t]+/);
   if (parts.length > 3) throw new SipParseError(`sent-by ${excerpt(sentBy)}`);
   return parts.join(' ').replace(' :', ':').replace(': ', ':');
-}
-
-function take(parameters: Parameters, name: string): string | undefined {
-  const value = parameters.get(name);
-  parameters.delete(name);
-  return value;
 }
 
 function parseRport(value: string | undefined): number | true {

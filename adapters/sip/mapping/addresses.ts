@@ -52,7 +52,10 @@ export function peopleOf({ uri, headers }: SipRequest, options: PeopleOptions): 
   const from = addressOf((asserted === undefined ? headers.from() : parseNameAddr(asserted)).uri);
   const isOurs = (address: Address) => options.domains.has(splitAddress(address).domain);
   // Elsewhere im: and pres: may be people of any network.
-  const meantBy = (named: string) => (isOurs(addressOf(named)) ? addressOf(named) : parseAddress(named));
+  const meantBy = (uri: string) => {
+    const here = addressOf(uri);
+    return isOurs(here) ? here : parseAddress(uri);
+  };
   const named = meantBy(headers.to().uri);
   if (options.recipient === 'to') return { from, to: named };
   const requested = meantBy(uri);

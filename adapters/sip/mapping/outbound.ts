@@ -2,6 +2,7 @@
 import type { EventOf, GatewayDomain, GatewayEvent, Message, Receipt } from '../../../src/contract/index.ts';
 import { Headers, type SipRequest } from '../codec/message.ts';
 import { formatNameAddr } from '../codec/name-addr.ts';
+import { noParameters } from '../codec/parameters.ts';
 import { composingType, defaultRefreshMs, formatComposing } from '../composing.ts';
 import { newTag } from '../tokens.ts';
 import { uriOf } from './addresses.ts';
@@ -75,7 +76,7 @@ export function newRequest(
     .add('Max-Forwards', String(maxForwardsOf(event.hops)))
     .add('From', formatNameAddr({ uri: from, parameters: new Map([['tag', newTag()]]) }))
     // A phone is asked for by its Contact and called by its name; a provider knows a number only by its own form of it.
-    .add('To', formatNameAddr({ uri: recipient.startsWith('tel:') ? uri : recipient, parameters: new Map() }))
+    .add('To', formatNameAddr({ uri: recipient.startsWith('tel:') ? uri : recipient, parameters: noParameters }))
     .add('Call-ID', callId)
     .add('CSeq', '1 MESSAGE')
     .add('Content-Type', type);

@@ -78,14 +78,20 @@ export class NonInviteClient extends ClientTransaction {
   }
 }
 
+/** What an ACK is made from. */
+interface Sent {
+  request: SipRequest;
+  via: string;
+}
+
 export class InviteClient extends ClientTransaction {
-  readonly #request: SipRequest;
+  readonly #sent: Sent;
   #state: 'calling' | 'proceeding' | 'completed' | 'accepted' = 'calling';
   #ack: Uint8Array | undefined;
 
-  constructor(parts: TransactionParts, key: string, request: SipRequest, flow: Flow, user: ClientUser) {
-    super(parts, key, encodeMessage(request), flow, user);
-    this.#request = request;
+  constructor(parts: TransactionParts, key: string, bytes: Uint8Array, flow: Flow, user: ClientUser, sent: Sent) {
+    super(parts, key, bytes, flow, user);
+    this.#sent = sent;
   }
 
   protected get isAnswered(): boolean {
@@ -123,7 +129,7 @@ export class InviteClient extends ClientTransaction {
       this.endIn(64 * this.parts.timers.t1); // Timer M
     } else {
       this.#state = 'completed';
-      this.#ack = encodeMessage(ackFor(this.#request, response));
+      this.#ack = encodeMessage(ackFor(this.#sent, response));
       this.send(this.#ack);
       this.endIn(this.flow.isReliable ? 0 : 64 * this.parts.timers.t1); // Timer D
     }
@@ -138,9 +144,9 @@ export class InviteClient extends ClientTransaction {
 }
 
 /** s.17.1.1.3: the ACK for a response that is no 2xx, on the INVITE's own branch. */
-function ackFor({ uri, headers }: SipRequest, response: SipResponse): SipRequest {
+function ackFor({ request: { uri, headers }, via }: Sent, response: SipResponse): SipRequest {
   const copied = new Headers();
-  copied.add('Via', headers.all('Via')[0] ?? '');
+  copied.add('Via', via);
   for (const route of headers.all('Route')) copied.add('Route', route);
   copied.add('Max-Forwards', headers.get('Max-Forwards') ?? '70');
   copied.add('From', headers.get('From') ?? '');

@@ -52,9 +52,8 @@ const ofThisProcess = newTag();
  * is. One that comes back for somebody else is a spiral, which ends by Max-Forwards.
  */
 export function loopMark({ uri, headers }: SipRequest): string {
-  const parts = [ofThisProcess, uri];
-  for (const name of ['From', 'To', 'Call-ID', 'CSeq']) parts.push(headers.get(name) ?? '');
-  return crc32(parts.join('|')).toString(36);
+  const whose = `${headers.get('From')}|${headers.get('To')}|${headers.get('Call-ID')}|${headers.get('CSeq')}`;
+  return crc32(`${ofThisProcess}|${uri}|${whose}`).toString(36);
 }
 
 export function isLooped(request: SipRequest): boolean {

@@ -1,5 +1,6 @@
 // The table of live transactions: new requests out, and every message in to the one it belongs to.
 import { createResponse, encodeMessage, type SipMessage, type SipRequest, type SipResponse } from '../codec/message.ts';
+import { noParameters, type Parameters } from '../codec/parameters.ts';
 import { formatVia, type Via } from '../codec/via.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { newBranch, newTag } from '../tokens.ts';
@@ -24,6 +25,9 @@ export interface TransactionOptions {
   /** Opens a flow for a response whose connection has closed. */
   replyFlow(request: SipRequest): Promise<Flow>;
 }
+
+/** RFC 5923 s.4 */
+const offeringAlias: Parameters = new Map([['alias', undefined]]);
 
 export class Transactions {
   readonly #options: TransactionOptions;
@@ -53,18 +57,18 @@ export class Transactions {
     return this.#clients.size;
   }
 
-  /** Sends a request that has no Via yet. */
+  /** Sends a request under a Via of its own, which its headers do not show. */
   request(request: SipRequest, flow: Flow, user: ClientUser): ClientTransaction {
     const branch = newBranch(loopMark(request));
     const { host, port } = flow.sentBy;
-    const parameters = new Map<string, string | undefined>(flow.offersAlias ? [['alias', undefined]] : []);
-    const via = { transport: flow.transport, host, port, branch, rport: true as const, parameters };
-    request.headers.prepend('Via', formatVia(via));
+    const parameters = flow.offersAlias ? offeringAlias : noParameters;
+    const via = formatVia({ transport: flow.transport, host, port, branch, rport: true, parameters });
+    const bytes = encodeMessage(request, via);
     const key = clientKey(branch, request.method);
     const transaction =
       request.method === 'INVITE'
-        ? new InviteClient(this.#clientParts, key, request, flow, user)
-        : new NonInviteClient(this.#clientParts, key, encodeMessage(request), flow, user);
+        ? new InviteClient(this.#clientParts, key, bytes, flow, user, { request, via })
+        : new NonInviteClient(this.#clientParts, key, bytes, flow, user);
     this.#clients.set(key, transaction);
     if (flow.isReliable) this.#addToFlow(flow, transaction);
     transaction.start();

@@ -108,7 +108,7 @@ function compare(texts: fc.Arbitrary<string>, bothAccept: (text: string) => bool
   assert.ok(compared > runs / 4, `only ${compared} of ${runs} were accepted by both`);
 }
 
-const named = (map: Map<string, string | undefined>) =>
+const named = (map: ReadonlyMap<string, string | undefined>) =>
   Object.fromEntries([...map].map(([name, value]) => [name, value === undefined ? null : value.toLowerCase()]));
 const lowered = (record: Record<string, string | null>) =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name.toLowerCase(), value?.toLowerCase() ?? null]));

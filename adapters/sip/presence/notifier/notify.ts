@@ -1,7 +1,7 @@
 // What a NOTIFY says of its subscription (RFC 6665 s.4.1.3, s.8.2.3), and by which mark its body is known (RFC 5839 s.4).
 import { createHash } from 'node:crypto';
 import type { SipRequest } from '../../codec/message.ts';
-import { formatParameterised, type Parameters } from '../../codec/parameters.ts';
+import { formatParameterised } from '../../codec/parameters.ts';
 import type { Body } from './package.ts';
 import { addRates } from './rates.ts';
 import type { Subscription } from './subscription.ts';
@@ -50,7 +50,7 @@ function eventOf(subscription: Subscription): string {
 
 function stateOf(subscription: Subscription, now: number): string {
   const { state, reason, expiresAt } = subscription;
-  const parameters: Parameters = new Map();
+  const parameters = new Map<string, string | undefined>();
   if (isLast(subscription)) {
     parameters.set('reason', reason ?? 'timeout');
     return formatParameterised({ value: 'terminated', parameters });

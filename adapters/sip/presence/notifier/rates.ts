@@ -48,7 +48,7 @@ export function agreedRates(asked: Rates | undefined, pauseMs: number, leftMs: n
 }
 
 /** For Subscription-State (s.5.2). */
-export function addRates(parameters: Parameters, agreed: Rates): void {
+export function addRates(parameters: Map<string, string | undefined>, agreed: Rates): void {
   for (const kind of kinds) {
     const rate = agreed[kind];
     if (rate !== undefined) parameters.set(names[kind], rate.toFixed(10).replace(/\.?0+$/, ''));

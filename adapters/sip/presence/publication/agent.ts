@@ -166,9 +166,9 @@ export class Agent {
     for (const hop of direction.through) request.headers.add('Route', hop);
     const response = await requester.send({
       ...{ request, signal, route: direction.route },
-      ...(direction.credentials === undefined ? {} : { credentials: direction.credentials }),
-      onSent: (sent) => {
-        if (event !== undefined) traceMessage(hub, event, 'outbound', sent);
+      credentials: direction.credentials,
+      onSent: (sent, bytes) => {
+        if (event !== undefined) traceMessage(hub, event, 'outbound', sent, bytes);
       },
     });
     hub.metrics.count('answers_total', { method: 'PUBLISH', status: String(response.status) });

@@ -44,7 +44,7 @@ export class OwnSender<Own extends OwnSubscription> {
     assertSender(request.headers, person, direction);
     return this.#requester.send({
       ...{ request, route, signal },
-      ...(direction.credentials === undefined ? {} : { credentials: direction.credentials }),
+      credentials: direction.credentials,
       prepare: (copy, flow) => copy.headers.set('Contact', contactIn(direction, person, flow)),
       onSent: (copy) => keepUp(own, copy),
     });

@@ -166,12 +166,12 @@ export class Sender {
       request,
       route,
       signal,
-      ...(credentials === undefined ? {} : { credentials }),
+      credentials,
       prepare: (copy, flow) => copy.headers.set('Contact', this.#contactAt(watching, flow, contact)),
-      onSent: (copy) => {
+      onSent: (copy, bytes) => {
         used(parseCSeq(copy.headers.get('CSeq') ?? '').number);
         sent();
-        if (event !== undefined) traceMessage(hub, event, 'outbound', copy);
+        if (event !== undefined) traceMessage(hub, event, 'outbound', copy, bytes);
       },
     });
     await peers.learn(peer, saidInRefusal(response, 'SUBSCRIBE', []), String(response.status));
