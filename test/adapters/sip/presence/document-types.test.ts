@@ -1,4 +1,4 @@
-// Partial presence documents (RFC 5262 to 5264), which we neither read nor write: refused so that whole ones come instead.
+// Which kind of document it is to be; partial ones (RFC 5262 to 5264) we neither read nor write, so that whole ones come instead.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage } from '../../../../adapters/sip/codec/message.ts';
@@ -41,4 +41,17 @@ test('RFC 5264 s.4.2: a partial publication is 415 with what is taken', async ()
   const answer = request.kind === 'request' ? await site.send(request, { isTrusted: true }) : undefined;
   assert.equal(answer?.status, 415);
   assert.equal(answer && headerOf(answer, 'Accept'), 'application/pidf+xml');
+});
+
+test('RFC 3261 s.20.1: what a watcher says q=0 of it is never sent', async () => {
+  const [pidf, xpidf] = ['application/pidf+xml', 'application/xpidf+xml'];
+  for (const [accept, sent] of [
+    [`${pidf};q=0, application/*`, xpidf],
+    [`${pidf};q=0.001, ${xpidf}`, pidf],
+    [`${pidf};q=much`, pidf],
+  ] as const) {
+    const { site } = await watching(new Site(), { accept });
+    assert.equal(site.last.request.headers.get('Content-Type'), sent, accept);
+  }
+  assert.equal((await new Site().subscribe({ accept: `${pidf};q=0, ${xpidf};q=0.0` })).status, 406);
 });
