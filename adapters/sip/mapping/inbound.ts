@@ -1,4 +1,5 @@
 // A MESSAGE as a draft: plain text, HTML, CPIM, multiparts, disposition notifications and typing (RFC 3428, 3862, 3994, 5438).
+import { crc32 } from 'node:zlib';
 import type { Address, DraftOf, FailureReason, Message } from '../../../src/contract/index.ts';
 import {
   type Cpim,
@@ -159,7 +160,7 @@ function messageFrom(request: SipRequest, people: People, now: number, { plain, 
     text: { [languageOf(headers)]: text },
     thread: callId,
     nativeId,
-    dedupeKey: dedupeKey(headers, wanted?.messageId),
+    dedupeKey: dedupeKey(request, wanted?.messageId),
     hops: hopsOf(headers.get('Max-Forwards')),
     wants: wantsOf(wanted),
     ...timesOf(headers, cpim, now),
@@ -173,12 +174,14 @@ function messageFrom(request: SipRequest, people: People, now: number, { plain, 
   return asked ? { kind: 'message', draft, asked } : { kind: 'message', draft };
 }
 
-/** RFC 3428 s.8 through the reference: a copy that comes after a restart has the same Call-ID, tag and CSeq. */
-function dedupeKey(headers: Headers, messageId: string | undefined): string {
+/**
+ * RFC 3428 s.8 through the reference: a copy that comes after a restart has the same Call-ID, tag and CSeq. The same body too:
+ * a phone that begins with the same random numbers each time it is switched on writes other messages under old names.
+ */
+function dedupeKey({ headers, body }: SipRequest, messageId: string | undefined): string {
   const { number } = parseCSeq(headers.get('CSeq') ?? '');
-  return [headers.get('Call-ID'), headers.from().parameters.get('tag') ?? '', number, messageId ?? '']
-    .join('|')
-    .toWellFormed();
+  const tag = headers.from().parameters.get('tag') ?? '';
+  return [headers.get('Call-ID'), tag, number, messageId ?? '', crc32(body).toString(36)].join('|').toWellFormed();
 }
 
 const priorities: Readonly<Record<string, NonNullable<Message['priority']>>> = {

@@ -1,7 +1,7 @@
 // MESSAGE on its way in: what becomes of it, and what its sender is told.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deflateSync } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 import { GatewayError } from '../../../src/contract/index.ts';
 import { requestText } from '../../peers/sip-peer.ts';
 import { until } from '../../servers/process.ts';
@@ -37,7 +37,7 @@ test('RFC 3428 s.7: 202 while nobody has proved delivery, without a body and wit
       subject: { fr: 'lunch' },
       thread: 'c1',
       nativeId: 'c1',
-      dedupeKey: 'c1|b1|1|',
+      dedupeKey: `c1|b1|1||${crc32('hello').toString(36)}`,
       hops: 0,
       priority: 'urgent',
       wants: ['delivered'],

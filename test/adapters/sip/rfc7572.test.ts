@@ -119,8 +119,18 @@ test('reference sip 3.2: the name of a message is a hash of Call-ID, CSeq, tag a
   assert.equal(keys[0], keys[1]);
   const name = (key: string) => derivedEventId('sip', key);
   assert.equal(name(keys[0] ?? ''), name(keys[1] ?? ''));
-  const others = ['c2|x|4|', 'c1|y|4|', 'c1|x|5|', 'c1|x|4|m'].map(name);
+  const others = ['c2|x|4||0', 'c1|y|4||0', 'c1|x|5||0', 'c1|x|4|m|0'].map(name);
   assert.equal(new Set([name(keys[0] ?? ''), ...others]).size, 5);
+});
+
+test('reference sip 2: a phone that reuses its names after it was switched off loses no text: the body counts too', async (t) => {
+  const keys: string[] = [];
+  for (const body of ['first', 'second']) {
+    const { ask, hub } = await open(t);
+    await ask({ callId: 'c1', cseq: 1, from: '<sip:bob@other.example>;tag=x', body });
+    keys.push(...hub.draftsOf('message').map(({ dedupeKey }) => dedupeKey ?? ''));
+  }
+  assert.notEqual(keys[0], keys[1]);
 });
 
 test('RFC 3428 s.7: 6xx is a message that arrived and is not wanted: final, and no other way is tried', async (t) => {
