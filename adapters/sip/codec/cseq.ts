@@ -28,6 +28,11 @@ export function parseUint32(text: string, what: string): number {
   return value;
 }
 
+/** Where a number that makes no sense is as good as none. */
+export function numberIn(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
 export function requireToken(text: string, what: string): string {
   if (!isToken(text)) throw new SipParseError(`${what} ${excerpt(text)} is not a token`);
   return text;

@@ -1,4 +1,5 @@
 // What a registrar's answer says of a registration of ours: for how long, under which names, and whether asking soon would help.
+import { numberIn } from '../codec/cseq.ts';
 import { bareHost, sipHost } from '../codec/host.ts';
 import type { SipResponse } from '../codec/message.ts';
 import { type NameAddr, parseNameAddr } from '../codec/name-addr.ts';
@@ -22,10 +23,10 @@ export function grantedIn(response: SipResponse, contact: string | undefined, re
   const { headers } = response;
   const own = ownBinding(response, contact, regId);
   return {
-    seconds: secondsIn(own?.parameters.get('expires') ?? headers.get('Expires')),
+    seconds: numberIn(own?.parameters.get('expires') ?? headers.get('Expires')),
     publicGruu: gruuOf(own),
     usesOutbound: headers.all('Require').includes('outbound'),
-    flowTimer: secondsIn(headers.get('Flow-Timer')),
+    flowTimer: numberIn(headers.get('Flow-Timer')),
   };
 }
 
@@ -70,8 +71,4 @@ function ownBinding({ headers }: SipResponse, contact: string | undefined, regId
 function gruuOf(own: NameAddr | undefined): string | undefined {
   const gruu = unquote(own?.parameters.get('pub-gruu') ?? '');
   return /^sips?:/i.test(gruu) ? gruu : undefined;
-}
-
-function secondsIn(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

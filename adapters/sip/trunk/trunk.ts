@@ -20,6 +20,8 @@ export class Trunk implements Way {
   readonly #changed: () => void;
   #isStopped = false;
   #wasOpen = false;
+  /** Through whose proxies there is no Outbound, while others have it: no flows beside those. */
+  readonly #alone = new Set<Registration>();
 
   constructor(options: TrunkOptions, parts: TrunkParts) {
     const { aor, domains, outboundProxies } = options;
@@ -130,11 +132,17 @@ export class Trunk implements Way {
   #revive(spare: Registration | undefined): void {
     if (this.#wasOpen) for (const flow of this.#flows) flow.hasten();
     this.#wasOpen = false;
+    this.#alone.clear();
     if (this.hasFailed) spare?.start();
   }
 
   #startAll(): void {
-    for (const flow of this.#flows) if (!flow.isStarted) flow.start();
+    for (const flow of this.#flows) {
+      if (flow.isRegistered && !flow.usesOutbound) {
+        this.#alone.add(flow);
+        void flow.stop();
+      } else if (!flow.isStarted && !this.#alone.has(flow)) flow.start();
+    }
   }
 
   // Where the registrar does not know flows apart (no Outbound), a second one would be a second phone: it only stands in.

@@ -144,6 +144,21 @@ test('RFC 5626 s.4.2.1: a registrar without Outbound has one flow; the second st
   assert.equal(edges.way, 'one.example');
 });
 
+test('RFC 5626 s.4.2.1: an edge without Outbound beside one that has it is no flow, and stands in when that is dead', async () => {
+  const edges = new Edges();
+  edges.answer = (edge, request) => edges.yes(request, edge === 'one.example' ? { Require: 'outbound' } : {});
+  await edges.start();
+  assert.deepEqual(edges.said, ['one 1', 'two 2', 'two 2 bye']);
+  edges.dead.add('one.example');
+  edges.trunk.closed(edges.heard[0]!.flow);
+  await edges.advance(20);
+  assert.deepEqual(edges.said.slice(3), ['one 1', 'two 2']);
+  assert.equal(edges.way, 'two.example');
+  edges.dead.delete('one.example');
+  await edges.advance(90_100);
+  assert.deepEqual(edges.said.slice(5), ['one 1', 'two 2 bye']);
+});
+
 test('RFC 5626 s.11.6: 439: the first hop knows no Outbound, so it registers without', async () => {
   const edges = new Edges();
   edges.answer = (_, request) =>

@@ -8,6 +8,7 @@ import {
   XmlError,
   xml,
 } from '../../../../src/formats/xml.ts';
+import { numberIn } from '../../codec/cseq.ts';
 
 export const regInfoType = 'application/reginfo+xml';
 
@@ -107,8 +108,4 @@ function readContact(contact: XmlElement): ContactNews {
     expires: numberIn(expires),
     retryAfter: numberIn(retryAfter),
   };
-}
-
-function numberIn(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }

@@ -1,6 +1,7 @@
 // A NOTIFY of a subscription that we keep for ourselves: what it says of the subscription, and its document.
 import { parseMediaType } from '../../../../src/formats/mime.ts';
 import { XmlError } from '../../../../src/formats/xml.ts';
+import { numberIn } from '../../codec/cseq.ts';
 import { SipParseError, type SipRequest } from '../../codec/message.ts';
 import { parseParameterised } from '../../codec/parameters.ts';
 import { decodeContentEncoding } from '../../imdn.ts';
@@ -34,8 +35,8 @@ export function readNotice<Info>({ headers, body }: SipRequest, form: NoticeForm
   return {
     state: word === 'pending' || word === 'terminated' ? word : 'active',
     ending: endingOf(parameters.get('reason')?.toLowerCase()),
-    expiresMs: 1000 * (secondsIn(parameters.get('expires')) ?? form.usualSeconds),
-    retryMs: 1000 * (secondsIn(parameters.get('retry-after')) ?? 0),
+    expiresMs: 1000 * (numberIn(parameters.get('expires')) ?? form.usualSeconds),
+    retryMs: 1000 * (numberIn(parameters.get('retry-after')) ?? 0),
     info:
       body.length === 0
         ? undefined
@@ -56,8 +57,4 @@ function infoIn<Info>(
     if (error instanceof XmlError) throw new SipParseError(error.message);
     throw error;
   }
-}
-
-export function secondsIn(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
