@@ -73,11 +73,12 @@ export class ReceiptBook {
   tick(): void {
     this.#tallies.tick();
     this.#overdue.tick();
-    void this.#early.sweep(async (receipt, numbers, host) => {
+    const look = async (receipt: ParsedReceipt, numbers: readonly string[], host: string) => {
       const hit = await this.#find(receipt, numbers, host, true);
       if (hit) await this.#heard(hit, this.#outcomeOf(receipt), () => {});
       return hit !== undefined;
-    });
+    };
+    void this.#early.sweep(look, this.learnt.naming.length > 1);
   }
 
   /** That SMSC is going to name messages of ours. */

@@ -89,13 +89,13 @@ export class EarlyReceipts {
     return own ?? (host === '' ? undefined : this.#take(earlyKey(id, ''), destination, false));
   }
 
-  /** Called a few times a second: what its own SMS centre did not claim may be another's. */
-  async sweep(look: Look): Promise<void> {
+  /** Called a few times a second: what its own SMS centre did not claim may be another's, if there `isAnother`. */
+  async sweep(look: Look, isAnother: boolean): Promise<void> {
     if (this.#isSweeping || this.#now() < this.#sweepAgainAt) return;
     this.#isSweeping = true;
     try {
       for (let key = this.#due(); key !== undefined; key = this.#due()) {
-        await this.#offer(key, look);
+        await this.#offer(key, look, isAnother);
         this.#own.delete(key);
       }
     } catch {
@@ -110,11 +110,12 @@ export class EarlyReceipts {
     return oldest && oldest[1] <= this.#now() ? oldest[0] : undefined;
   }
 
-  async #offer(key: string, look: Look): Promise<void> {
+  async #offer(key: string, look: Look, isAnother: boolean): Promise<void> {
     const kept = await this.#state.get(key);
     if (kept === undefined) return;
     const { keys, host, ...stored } = JSON.parse(kept) as Stored;
     const isFound = await look(receiptOf(stored), stored.numbers, host);
+    if (!isFound && !isAnother) return;
     const values = await Promise.all(keys.map((each) => this.#state.get(each)));
     for (const [at, value] of values.entries()) {
       const each = keys[at] as string;

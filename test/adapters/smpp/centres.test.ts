@@ -83,6 +83,16 @@ describe('the book of several SMS centres', () => {
       [],
     );
   });
+  test('reference smpp 1.1: early DLR: of the only centre it waits its ten minutes, whatever number it names', async () => {
+    const { book, states, clock } = openBook();
+    await book.accepted('0', at('north', 'e0'), hour);
+    await book.heard(receipt('7'), ['447700900777'], 'north');
+    clock.now += 60_000;
+    book.tick();
+    await turn();
+    await book.accepted('7', at('north', 'e1'), hour);
+    assert.deepEqual(states(), ['e1 delivered']);
+  });
   test('reference smpp 1.1: early DLR: by another link it waits for the same number', async () => {
     const { book, states } = openBook();
     await book.heard(receipt('5'), [phone], 'receiver');
