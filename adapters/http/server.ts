@@ -24,6 +24,7 @@ export interface Server {
 }
 
 const maxKeyLength = 200;
+const goodbyeMs = 2000;
 
 /** Resolves when it listens; rejects when it cannot (port taken). */
 export async function listen({ options, hub, accounts, inbox }: ServerParts): Promise<Server> {
@@ -34,7 +35,7 @@ export async function listen({ options, hub, accounts, inbox }: ServerParts): Pr
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
     logger: false,
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     // RFC 9110 s.9.2.1: HEAD is safe, and sendsms sends.
     exposeHeadRoutes: false,
     frameworkErrors: (error, _request, reply) =>
@@ -54,7 +55,14 @@ export async function listen({ options, hub, accounts, inbox }: ServerParts): Pr
   await app.register(async (door) => addKannel(door, hub, accounts, inbox));
   await app.listen({ host, port });
   const address = app.server.address();
-  return { port: typeof address === 'object' && address ? address.port : port, close: () => app.close() };
+  return { port: typeof address === 'object' && address ? address.port : port, close: () => close(app) };
+}
+
+// What was taken is answered, so that nobody sends it again; whoever is not done by then is cut off.
+async function close(app: FastifyInstance): Promise<void> {
+  const timer = setTimeout(() => app.server.closeAllConnections(), goodbyeMs);
+  await app.close();
+  clearTimeout(timer);
 }
 
 function tlsOf({ cert, key }: { cert: string; key: string }): ServerOptions {

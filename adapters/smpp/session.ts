@@ -132,8 +132,10 @@ export class Session {
     );
   }
 
-  /** s.4.2: gives its last answers (for at most two seconds), says goodbye, waits for the answer (at most the response
-   * timeout, by tick), and closes. */
+  /**
+   * s.4.2: gives its last answers (for at most two seconds), says goodbye, waits for the answer (at most the response
+   * timeout, by tick), and closes.
+   */
   async unbind(): Promise<void> {
     if (this.state === 'bound') {
       this.state = 'unbinding';

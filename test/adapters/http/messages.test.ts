@@ -1,10 +1,12 @@
 // The JSON door: POST /messages, asking and withdrawing, signed webhooks, limits.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { GatewayError, parseAddress } from '../../../src/contract/index.ts';
 import { sampleEvent } from '../../peers/events.ts';
+import { until } from '../../servers/process.ts';
 import { open, password, secret } from './fixtures.ts';
 
 const never = new AbortController().signal;
@@ -237,4 +239,23 @@ test('a request that is not complete in time ends with 408, its head or its body
     for await (const chunk of socket) answer += chunk;
     assert.match(answer, /^HTTP\/1\.1 408 /);
   }
+});
+
+test('a stop answers what was taken before it, and cuts off who is not done in two seconds', async (t) => {
+  const { adapter, hub, post } = await open(t);
+  const stuck = connect(adapter.port, '127.0.0.1').resume();
+  stuck.write('POST /messages HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{');
+  const cut = once(stuck, 'close');
+  let take: (() => void) | undefined;
+  hub.onPublish = () =>
+    new Promise((resolve) => {
+      take = () => resolve(undefined);
+    });
+  const answer = post({ to: '+447700900123', text: 'hi' });
+  await until(() => take !== undefined, 'it is with the hub');
+  const stopped = adapter.stop();
+  take?.();
+  assert.equal((await answer).status, 202);
+  await stopped;
+  await cut;
 });
