@@ -155,6 +155,7 @@ export class SipAdapter implements Adapter {
     const registrar = new Registrar({
       ...{ domains: nativeDomains, state: hub.state, now: () => hub.now() },
       changed: (person) => presence.registered(person),
+      appeared: (person) => hub.reachable(person),
     });
     const changed = () => this.#report();
     const peers = peersOf(hub, settings);

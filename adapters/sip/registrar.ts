@@ -35,6 +35,8 @@ export interface RegistrarOptions {
   now(): number;
   /** Phones have come or gone. */
   changed?(aor: Address): void;
+  /** A phone is there, maybe after a while: what waits for its owner can go. */
+  appeared?(aor: Address): void;
 }
 
 const expires = { least: 60, usual: 3600, most: 7200 };
@@ -123,6 +125,8 @@ export class Registrar {
     const isCrowded = (this.#byFlow.get(flow.id)?.size ?? 0) >= maxPeoplePerFlow;
     if (bindings.length > maxBindings || isCrowded) return { status: 403, reason: 'Too Many Contacts' };
     await this.#store(aor, bindings);
+    const isNew = (one: Binding) => !before.some(({ uri, flow }) => uri === one.uri && flow.id === one.flow.id);
+    if (bindings.some(isNew)) this.#options.appeared?.(aor);
     // What came through a proxy goes back through it, whether or not this connection to it lives.
     if (flow.isReliable && path.length === 0) this.#watch(flow, aor);
     return this.#listing(aor, bindings, request);

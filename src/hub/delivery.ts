@@ -1,6 +1,6 @@
 // The way out of one instance: each conversation in order, each destination within its share, back-off, and a circuit
 // breaker per destination. What becomes of a single event is courier.ts's part.
-import { asGatewayError, GatewayError, type GatewayEvent } from '../contract/index.ts';
+import { asGatewayError, bareAddress, GatewayError, type GatewayEvent } from '../contract/index.ts';
 import type { Consumer, Entry } from '../queue/queue.ts';
 import { Courier, type CourierParts, expiryOf } from './courier.ts';
 import { backOffMs, type DeliveryLimits, Destination, Destinations } from './destinations.ts';
@@ -87,11 +87,7 @@ export class Delivery {
     if (isUp === this.#isUp) return;
     this.#isUp = isUp;
     if (!isUp) this.#downSince = this.#parts.now();
-    for (const name of isUp ? this.#destinations.open() : []) {
-      const destination = this.#destinations.get(name);
-      destination.openUntil = this.#parts.now();
-      this.#halfOpen(destination);
-    }
+    for (const name of isUp ? this.#destinations.open() : []) this.#tryNow(this.#destinations.get(name));
     if (isUp) this.#pumpAll();
   }
 
@@ -104,7 +100,7 @@ export class Delivery {
       else if (item.openUntil <= now) this.#halfOpen(item);
     }
     for (const destination of this.#destinations.all()) this.#relieve(destination, now);
-    for (const lane of this.returned.among(this.#lanes.all())) this.#retry(lane);
+    this.#welcome(this.returned.take());
     if (!this.#isUp && this.#mayTry()) this.#pumpAll();
     if (now < this.#nextExpirySweep) return;
     this.#nextExpirySweep = now + expirySweepMs;
@@ -270,6 +266,22 @@ export class Delivery {
     destination.stopped.delete(lane);
     destination.probe = lane;
     void this.#run(lane);
+  }
+
+  #tryNow(destination: Destination): void {
+    destination.openUntil = this.#parts.now();
+    this.#halfOpen(destination);
+  }
+
+  // Each conversation with its back-off begun anew; a circuit is tried where it was theirs alone.
+  #welcome(back: ReadonlySet<string>): void {
+    if (back.size === 0) return;
+    for (const lane of this.#lanes.all()) {
+      if (lane.state === 'running' || !back.has(bareAddress(lane.to))) continue;
+      lane.tries = 0;
+      this.#retry(lane);
+    }
+    for (const name of this.#destinations.open()) if (back.has(name)) this.#tryNow(this.#destinations.get(name));
   }
 
   #close(destination: Destination): void {

@@ -26,7 +26,12 @@ const limits: DeliveryLimits = {
 
 type Script = (event: GatewayEvent, signal: AbortSignal) => Promise<Delivered> | Delivered;
 
-async function setUp(script: Script, consumer = new MemoryConsumer(), early: readonly GatewayEvent[] = []) {
+async function setUp(
+  script: Script,
+  consumer = new MemoryConsumer(),
+  early: readonly GatewayEvent[] = [],
+  destination?: Adapter['destination'],
+) {
   let now = Date.UTC(2026, 0, 1);
   const tried: string[] = [];
   const ended: string[] = [];
@@ -35,6 +40,7 @@ async function setUp(script: Script, consumer = new MemoryConsumer(), early: rea
   const unanswered = new Map<string, boolean>();
   const adapter: Adapter = {
     accepts: new Set(['message', 'presence']),
+    ...(destination && { destination }),
     start: async () => {},
     stop: async () => {},
     deliver: async (event, signal) => {
@@ -171,6 +177,24 @@ test('who is there again is tried at once, with the back-off begun anew; nobody 
   delivery.returned.note(parseAddress('xmpp:erin@c'));
   await pass(250);
   assert.equal(tried.length, 5);
+});
+
+test('a circuit that is open for one person alone is tried when that person is there again', async () => {
+  let isAway = true;
+  const isTheirs = ({ to }: GatewayEvent) => to;
+  const parts = [() => (isAway ? unreachable() : {}), new MemoryConsumer(), [], isTheirs] as const;
+  const { delivery, tried, send, settled, pass } = await setUp(...parts);
+  const [carol, dave] = [message('carol@a'), message('dave@a')];
+  for (const event of [carol, dave]) send(event);
+  for (let n = 0; n < 40 && delivery.view().breakers.length < 2; n++) await pass(1000);
+  assert.deepEqual(delivery.view().breakers.sort(), [carol.to, dave.to]);
+  isAway = false;
+  const before = tried.length;
+  delivery.returned.note(carol.to);
+  await pass(1);
+  assert.deepEqual(tried.slice(before), [carol.id]);
+  assert.deepEqual(delivery.view().breakers, [dave.to]);
+  assert.ok(settled.has(carol.id));
 });
 
 test('a failed head holds its own conversation, durably and in order, and nobody else', async () => {

@@ -53,6 +53,16 @@ test('RFC 3261 s.20.10: an expires of a Contact that makes no sense counts as an
   }
 });
 
+test('reference sip 2: what waits for a phone that was away need not wait for its next try: the hub hears of the phone, and of no refresh', async (t) => {
+  const opened = await open(t, native);
+  const { hub } = opened;
+  for (const contact of ['<sip:bob@192.0.2.7>', '<sip:bob@192.0.2.7>', '<sip:bob@192.0.2.8>'])
+    await register(opened, contact);
+  assert.deepEqual(hub.returned, [bob, bob]);
+  await register(opened, '*', { expires: '0' });
+  assert.equal(hub.returned.length, 2);
+});
+
 test('RFC 3261 s.10.3: a binding is made, listed, replaced, expires and is taken back', async (t) => {
   const opened = await open(t, native);
   const { hub, peer, sip } = opened;
