@@ -15,7 +15,7 @@ import { type Holds, holdKey } from './holds.ts';
 import { isAnonymous, type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
 import { type Asked, toIncoming } from './mapping/inbound.ts';
 import type { Peers } from './peers.ts';
-import type { Recent } from './recent.ts';
+import { Recent } from './recent.ts';
 import type { Relay } from './relay.ts';
 import type { TypingWatch } from './typing-watch.ts';
 import { traceMessage } from './wire-trace.ts';
@@ -45,6 +45,8 @@ export interface InboxParts {
 export class Inbox {
   readonly #options: InboxOptions;
   readonly #parts: InboxParts;
+  /** What messages were called. */
+  readonly #named = new Recent();
 
   constructor(options: InboxOptions, parts: InboxParts) {
     this.#options = options;
@@ -90,9 +92,12 @@ export class Inbox {
     const nativeId = draft.nativeId ?? '';
     if (asked && !isAnonymous(draft.from)) await store.keep(draft.from, nativeId, asked);
     if (holdMs > 0 && !draft.wants.includes('delivered')) draft.wants.push('delivered');
-    const hold = holdMs > 0 ? holds.open(holdKey(draft.from, nativeId)) : undefined;
+    const key = holdKey(draft.from, nativeId);
+    // Of several messages with one Call-ID (RFC 7572 s.4 makes a thread of it) a receipt does not say which it is for.
+    const hold = holdMs > 0 && !this.#named.has(key) ? holds.open(key) : undefined;
     try {
       const { id, isRepeat } = await hub.publish(draft);
+      this.#named.add(key);
       traceMessage(hub, id, 'inbound', request);
       const receipt = isRepeat ? undefined : await hold?.wait(holdMs);
       return { ...(receipt ? answerOf(receipt, draft.to) : { status: force200 ? 200 : 202 }), event: id };

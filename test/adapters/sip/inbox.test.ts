@@ -53,6 +53,24 @@ test('RFC 3428 s.7: 200 when the receipt comes while the answer is held', async 
   assert.equal((await answer).first, 'SIP/2.0 200 OK');
 });
 
+test('RFC 3428 s.7: of two messages with one Call-ID the second is 202, whatever is proved of the first meanwhile', async (t) => {
+  const { ask, hub, sip, peer, port } = await open(t, { holdMs: 3000 });
+  const delivered = receipt('sip:bob@other.example', { of: 'thread', state: 'delivered' });
+  const from = '<sip:bob@other.example>;tag=same';
+  const first = ask({ callId: 'thread', from });
+  await hub.untilDraft();
+  await sip.deliver(delivered, signal);
+  assert.equal((await first).first, 'SIP/2.0 200 OK');
+  hub.onPublish = async () => {
+    await sip.deliver(delivered, signal);
+    return undefined;
+  };
+  const second = requestText({ port: peer.port, callId: 'thread', cseq: 2, from, body: 'second' });
+  peer.sendUdp(second, port);
+  const answer = await peer.until(({ header, first }) => header('CSeq') === '2 MESSAGE' && /^SIP\S+ [2-6]/.test(first));
+  assert.equal(answer.first, 'SIP/2.0 202 Accepted');
+});
+
 test('RFC 5438 s.12.1.3.1: the answer goes out before the notification that says the same', async (t) => {
   const { hub, sip, peer, port } = await open(t, { holdMs: 3000 });
   const bob = `sip:bob@127.0.0.1:${peer.port}`;
