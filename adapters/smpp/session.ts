@@ -27,11 +27,11 @@ import {
   type SessionHandler,
   type SessionLimits,
 } from './exchange.ts';
+import { Outlet } from './outlet.ts';
 import { wireUnit } from './wire-trace.ts';
 
 export type SessionState = 'open' | 'bound' | 'unbinding' | 'closed';
 
-const maxWritableBytes = 256 * 1024;
 const defaultInboundWindow = 500;
 const maxLate = 1000;
 // How long either side may take after an unbind to answer what it was asked before.
@@ -48,14 +48,13 @@ export class Session {
   readonly #handler: SessionHandler;
   readonly #now: () => number;
   readonly #framer = new Framer();
+  readonly #outlet: Outlet;
   // In the order of sending: with one timeout for all, the oldest is always the first due.
   readonly #pending = new Map<number, Pending>();
   readonly #late = new Map<number, unknown>();
   #sequence = 0;
   #answering = 0;
-  #out: Buffer[] = [];
   #heardAt: number;
-  #stuckSince: number | undefined;
   #isAsking = false;
   // An unbind of our own, which waits for our last answers.
   #leaving: { readonly since: number; answered(): void } | undefined;
@@ -68,9 +67,10 @@ export class Session {
     this.#handler = handler;
     this.#now = now;
     this.#heardAt = now();
+    this.#outlet = new Outlet(socket, now, handler.trace);
     this.#framer.limit = maxUnboundPduBytes;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('drain', () => this.#drained());
+    socket.on('drain', () => this.#readOn());
     socket.on('error', (error: Error) => this.close(error.message));
     socket.on('end', () => this.close('the peer closed the connection'));
     socket.on('close', () => this.close('the connection is closed'));
@@ -103,13 +103,13 @@ export class Session {
       const request = encode({ command, sequence_number: sequence, body, tlvs });
       const inFlight = this.#pending.size + 1;
       this.#pending.set(sequence, { command, request, sentAt: this.#now(), inFlight, context, resolve, reject });
-      this.#send(request);
+      this.#outlet.send(request);
     });
   }
 
   /** A request that has no response: outbind (s.4.1.7), alert_notification (s.4.12). */
   say<C extends RequestName>(command: C, body: Partial<Body<C>>): void {
-    if (this.state !== 'closed') this.#send(encode({ command, sequence_number: this.#nextSequence(), body }));
+    if (this.state !== 'closed') this.#outlet.send(encode({ command, sequence_number: this.#nextSequence(), body }));
   }
 
   /** Called a few times a second: response timeouts, enquire_link, a peer that does not read. */
@@ -119,7 +119,7 @@ export class Session {
     const { enquireLinkMs, responseTimeoutMs } = this.#limits;
     this.#expire(now);
     if (this.#leaving && now - this.#leaving.since >= lastAnswersMs) this.#leaving.answered();
-    if (now - (this.#stuckSince ?? now) > responseTimeoutMs) this.close('the peer does not read');
+    if (now - (this.#outlet.stuckSince ?? now) > responseTimeoutMs) this.close('the peer does not read');
     this.#part();
     const isQuiet = enquireLinkMs > 0 && now - this.#heardAt >= enquireLinkMs;
     if (this.state !== 'bound' || this.#isAsking || !isQuiet) return;
@@ -148,12 +148,9 @@ export class Session {
   /** Settles everything that is pending. Safe to call twice. */
   close(why: string): void {
     if (this.state === 'closed') return;
-    this.#flush();
     this.state = 'closed';
+    this.#outlet.close();
     this.#leaving?.answered();
-    // What is written may still leave; a peer that does not read is cut off.
-    if (this.#stuckSince !== undefined || this.#socket.errored) this.#socket.destroy();
-    else this.#socket.end(() => this.#socket.destroy());
     for (const pending of this.#pending.values()) pending.reject(new SessionError('closed', why, true));
     this.#pending.clear();
     this.#late.clear();
@@ -218,7 +215,7 @@ export class Session {
     }
     if (--this.#answering === 0) this.#leaving?.answered();
     if (this.#isClosed()) return;
-    if (this.#answering < this.#inboundWindow && this.#stuckSince === undefined) this.#socket.resume();
+    this.#readOn();
     const response = responseTo(pdu.command);
     if (answer !== 'silent' && response) this.#respond(response, pdu.sequence_number, answer);
     this.#part();
@@ -282,30 +279,13 @@ export class Session {
   #respond(command: CommandName, sequence_number: number, answer: Exclude<Answer, 'silent'>): void {
     const { status, body, tlvs = [] } = answer;
     const command_status = typeof status === 'number' ? status : statuses[status];
-    this.#send(encode({ command, command_status, sequence_number, tlvs, ...(body ? { body } : {}) }));
+    this.#outlet.send(encode({ command, command_status, sequence_number, tlvs, ...(body ? { body } : {}) }));
   }
 
-  // All PDUs of one turn leave in one write.
-  #send(frame: Buffer): void {
-    this.#handler.trace?.wire?.(wireUnit(this.#socket, 'outbound', frame));
-    if (this.#out.push(frame) === 1) setImmediate(() => this.#flush());
-  }
-
-  #flush(): void {
-    const [first] = this.#out;
-    if (!first || this.state === 'closed' || this.#socket.destroyed) return;
-    const joined = this.#out.length === 1 ? first : Buffer.concat(this.#out);
-    this.#out = [];
-    this.#socket.write(joined);
-    if (this.#socket.writableLength > maxWritableBytes) {
-      this.#stuckSince ??= this.#now();
-      this.#socket.pause();
-    }
-  }
-
-  #drained(): void {
-    this.#stuckSince = undefined;
-    if (this.state !== 'closed' && this.#answering < this.#inboundWindow) this.#socket.resume();
+  // Nothing more is read of a peer that reads nothing, or whose window is full.
+  #readOn(): void {
+    const mayRead = this.#answering < this.#inboundWindow && this.#outlet.stuckSince === undefined;
+    if (mayRead && !this.#isClosed()) this.#socket.resume();
   }
 
   #isClosed(): boolean {
