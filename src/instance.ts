@@ -1,7 +1,7 @@
 // One configured adapter and all it stands on: its lease, its consumer, its way out, its status. Standby until the lease
 // is ours, and standby again when somebody else took it.
 import type { InstanceView } from './admin/view.ts';
-import type { Adapter, EventType, GatewayDomain, ViewRow } from './contract/index.ts';
+import type { Adapter, Address, EventType, GatewayDomain, ViewRow } from './contract/index.ts';
 import type { Network } from './hub/addressing.ts';
 import type { CallRecords } from './hub/call-records.ts';
 import { Delivery } from './hub/delivery.ts';
@@ -95,6 +95,11 @@ export class Instance implements Network {
 
   accepts(type: EventType): boolean {
     return this.#holding?.adapter.accepts.has(type) ?? true;
+  }
+
+  /** Asked about what its own adapter published, so in the process that runs it. */
+  async serves(address: Address): Promise<boolean> {
+    return (await this.#holding?.adapter.serves?.(address)) ?? false;
   }
 
   /** The topics of the adapter's tables; none while another process holds it. */

@@ -13,7 +13,7 @@ import { refusalOf, statusOf } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { type Holds, holdKey } from './holds.ts';
 import { isAnonymous, type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
-import { type Asked, toIncoming } from './mapping/inbound.ts';
+import { type Asked, isNoticeOfOurs, toIncoming } from './mapping/inbound.ts';
 import type { Peers } from './peers.ts';
 import { Recent } from './recent.ts';
 import type { Relay } from './relay.ts';
@@ -63,7 +63,8 @@ export class Inbox {
       return { status: 403, reason: 'Not Your Address' };
     const refusal = guard.refusal(inbound, people);
     if (refusal) return refusal;
-    if (nativeDomains.has(splitAddress(people.to).domain)) {
+    // The hub alone knows what the sender called a message that we wrote, though a phone of ours may have its sender's address.
+    if (nativeDomains.has(splitAddress(people.to).domain) && !isNoticeOfOurs(request, people, hub.now())) {
       const relayed = await relay.pass(inbound, people.to);
       if (relayed) return relayed;
     }

@@ -2,6 +2,7 @@
 import {
   type Adapter,
   type AdapterModule,
+  type Address,
   type Delivery,
   type EventType,
   GatewayError,
@@ -121,6 +122,11 @@ export class SipAdapter implements Adapter {
 
   destination({ to }: GatewayEvent): string {
     return this.#running?.directions.destination(to) ?? splitAddress(to).domain;
+  }
+
+  /** The phones of our own domains, there or away. */
+  async serves(address: Address): Promise<boolean> {
+    return (await this.#running?.registrar.knows(address)) ?? false;
   }
 
   /** Where it listens, in the order of the options: for tests, which let the system choose. */

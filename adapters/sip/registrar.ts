@@ -40,6 +40,8 @@ export interface RegistrarOptions {
 }
 
 const expires = { least: 60, usual: 3600, most: 7200 };
+/** How long somebody without a phone counts as one of ours. */
+const knownMs = 7 * 86_400_000;
 const maxBindings = 10;
 const maxPeoplePerFlow = 100;
 
@@ -69,6 +71,13 @@ export class Registrar {
     return all.filter(({ expiresAt }) => expiresAt > this.#options.now());
   }
 
+  /** Whether phones of theirs register with us, though maybe none is there now. */
+  async knows(person: Address): Promise<boolean> {
+    const aor = bareAddress(person);
+    const { domains, state } = this.#options;
+    return domains.has(splitAddress(aor).domain) && (await state.get(keyOf(aor))) !== undefined;
+  }
+
   /** RFC 5626 s.4.2: what registered over a flow is gone with it. */
   async closed(flow: Flow): Promise<void> {
     const people = this.#byFlow.get(flow.id);
@@ -90,7 +99,8 @@ export class Registrar {
     );
     for (const name of names) {
       const aor = bareAddress(addressOf(`sip:${encodeURI(name)}`));
-      await this.#turns.take(aor, () => this.#store(aor, []));
+      await this.#turns.take(aor, () => this.#options.state.delete(keyOf(aor)));
+      this.#options.changed?.(aor);
     }
   }
 
@@ -139,9 +149,8 @@ export class Registrar {
 
   async #store(aor: Address, bindings: readonly Binding[]): Promise<void> {
     const { state, now, changed } = this.#options;
-    const last = Math.max(...bindings.map(({ expiresAt }) => expiresAt));
-    if (bindings.length === 0) await state.delete(keyOf(aor));
-    else await state.set(keyOf(aor), JSON.stringify(bindings), Math.max(last - now(), 1));
+    const last = Math.max(now(), ...bindings.map(({ expiresAt }) => expiresAt));
+    await state.set(keyOf(aor), JSON.stringify(bindings), last - now() + knownMs);
     changed?.(aor);
   }
 

@@ -38,6 +38,11 @@ export interface Adapter {
    */
   destination?(event: GatewayEvent): string;
   /**
+   * Whether that address of its network lives with this instance (a phone that registers here), even if nobody is there now:
+   * a message to it from this instance's own network comes back to `deliver`, which must never publish it again. Default: none.
+   */
+  serves?(address: Address): Promise<boolean>;
+  /**
    * Tables for operators, by topic: `peers` (what was learnt of each), `subscriptions`, `binds`. Asked seldom; rows are
    * flat and hold no secret. `dragoman view <topic>` and the console show them.
    */
@@ -217,7 +222,7 @@ export interface AdapterModule<Options = unknown> {
   gatewayDomains?(options: Options): readonly GatewayDomain[];
   /**
    * Its people write to one another through us (accounts of an SMS centre): what came from this instance may go back to
-   * it. Elsewhere such an event is refused, since its network would have delivered it without us.
+   * it. Elsewhere such an event is refused, since its network would have delivered it without us; but see `Adapter.serves`.
    */
   readonly isSwitch?: boolean;
   /** Domains that are ours on this network under their own name: `alice@example.org` may appear there as she is. */

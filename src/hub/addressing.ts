@@ -24,6 +24,8 @@ export interface Network {
   readonly nativeDomains: ReadonlySet<string>;
   /** Its people write to one another through us. */
   readonly isSwitch?: boolean;
+  /** That address lives with this instance, though maybe nobody is there now (Adapter.serves). */
+  serves?(address: Address): Promise<boolean>;
   isUp(): boolean;
   /** True too where only another process could say. */
   accepts(type: EventType): boolean;
@@ -71,17 +73,17 @@ export class Addressing {
   }
 
   /** Throws GatewayError with words that say what to do when there is no way. */
-  async plan(
-    origin: string,
-    from: Address,
-    to: Address,
-    { explain = silently, type = 'message', text }: Asked = {},
-  ): Promise<Plan> {
+  async plan(origin: string, from: Address, to: Address, asked: Asked = {}): Promise<Plan> {
+    const { explain = silently, type = 'message' } = asked;
     const source = this.#network(origin);
-    const { recipient, route } = await this.#meant(source, from, to, text, explain);
+    const { recipient, route } = await this.#meant(source, from, to, asked);
     const conversation = conversationOf(from, recipient);
-    const others = candidates(route, conversation).filter((instance) => instance !== origin || source.isSwitch);
     explain(`rule "${route.to}" names ${route.via.join(', ')} (${route.mode})`);
+    const isTheirOwn = type === 'message' && (await livesWith(source, recipient, route));
+    if (isTheirOwn) explain(`${bareAddress(recipient)} lives with ${origin}: what is said there waits there`);
+    const others = isTheirOwn
+      ? [origin]
+      : candidates(route, conversation).filter((instance) => instance !== origin || source.isSwitch);
     if (others.length === 0)
       throw new GatewayError('not-found', `${bareAddress(recipient)} is on the network it came from`);
     const able = others.filter((instance) => this.#networks.get(instance)?.accepts(type) ?? true);
@@ -106,13 +108,12 @@ export class Addressing {
     origin: Network,
     from: Address,
     to: Address,
-    text: string | undefined,
-    explain: Explain,
+    { explain = silently, type = 'message', text }: Asked,
   ): Promise<{ recipient: Address; route: Route }> {
     const said = { from, text };
     const byKeyword = text !== undefined && this.#routes.readsText ? this.#routes.find(to, said) : undefined;
     if (byKeyword?.keyword) explain(`the text begins with a keyword of rule "${byKeyword.to}"`);
-    const recipient = byKeyword?.keyword ? to : await this.#recipient(origin, from, to, explain);
+    const recipient = byKeyword?.keyword ? to : await this.#recipient(origin, from, to, explain, type);
     const route = byKeyword?.keyword ? byKeyword : this.#routes.find(recipient, said);
     if (!route) throw new GatewayError('not-found', `no route to ${bareAddress(recipient)}`);
     const { as } = route;
@@ -139,10 +140,10 @@ export class Addressing {
 
   /** Who is meant, as an address of that person's own network. */
   async recipientOf(origin: string, from: Address, to: Address): Promise<Address> {
-    return this.#recipient(this.#network(origin), from, to, silently);
+    return this.#recipient(this.#network(origin), from, to, silently, 'message');
   }
 
-  async #recipient(origin: Network, from: Address, to: Address, explain: Explain): Promise<Address> {
+  async #recipient(origin: Network, from: Address, to: Address, explain: Explain, type: EventType): Promise<Address> {
     if (schemeOf(to) === 'sips') {
       throw new GatewayError(
         'not-allowed',
@@ -175,7 +176,8 @@ export class Addressing {
       explain(`the directory knows ${to} as ${elsewhere}`);
       return elsewhere;
     }
-    const renamed = this.#underAnotherScheme(origin, to);
+    const staysHere = type === 'message' && (await livesWith(origin, to, this.#routes.find(to)));
+    const renamed = staysHere ? to : this.#underAnotherScheme(origin, to);
     explain(
       renamed === to
         ? `${to} stands for itself`
@@ -246,6 +248,12 @@ export function wordsOf({ text }: Pick<Message, 'text'>): string | undefined {
 export function conversationOf(one: Address, other: Address): string {
   const pair = [bareAddress(one), bareAddress(other)].sort();
   return pair.join('|');
+}
+
+/** A route has to name the instance as well: it is what an operator reads to know who is reached where. */
+async function livesWith(network: Network, address: Address, route: Route | undefined): Promise<boolean> {
+  if (!network.serves || !route?.via.includes(network.instance)) return false;
+  return network.serves(address);
 }
 
 function canSpeakAs(network: Network, address: Address): boolean {

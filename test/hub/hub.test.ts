@@ -52,6 +52,7 @@ async function setUp(t: TestContext) {
   } as unknown as Queue;
   const down = new Set<string>();
   const mute = new Set<string>();
+  const phones = new Set<string>();
   const network = (
     instance: string,
     scheme: Scheme,
@@ -65,6 +66,7 @@ async function setUp(t: TestContext) {
       gatewayDomains,
       nativeDomains: new Set(native),
       isSwitch: instance === 'centre',
+      serves: async (address) => instance === 'sip' && phones.has(address),
       isUp: () => !down.has(instance),
       accepts: (type) => type === 'message' || !mute.has(instance),
     },
@@ -145,6 +147,7 @@ async function setUp(t: TestContext) {
     failing,
     down,
     mute,
+    phones,
     correlation,
     directory,
     policy,
@@ -181,6 +184,28 @@ test('a switch gets back what its own people write to one another; any other net
   const before = pushed.length;
   await assert.rejects(say('sip', 'sip:a@h', 'sip:b@h'), refusedAs('not-found'));
   assert.equal(pushed.length, before);
+});
+
+test('what is said to somebody who lives with the instance it came from waits there, and nothing else comes back', async (t) => {
+  const { hub, say, last, phones, directory } = await setUp(t);
+  const people = { from: parseAddress('sip:bob@example.org'), to: parseAddress('sip:carol@example.org') };
+  await say('sip', people.from, people.to);
+  assert.deepEqual(
+    [last().instance, last().event.to],
+    ['xmpp', 'xmpp:carol@example.org'],
+    'nobody there has that name',
+  );
+  phones.add(people.to);
+  await say('sip', people.from, people.to);
+  assert.deepEqual([last().instance, last().event.to, last().event.via], ['sip', people.to, undefined]);
+  await hub.publish('sip', { type: 'presence', ...people, availability: 'away' });
+  assert.equal(last().instance, 'xmpp', 'only a message waits');
+  await say('sip', people.from, people.to, { hops: 4 });
+  await assert.rejects(say('sip', people.from, people.to, { hops: 5 }), refusedAs('not-allowed'));
+  // Who is known under an address of another network is reached there, as before.
+  await directory.enter({ addresses: [people.to, parseAddress('xmpp:carol@far.example')] });
+  await say('sip', people.from, people.to);
+  assert.deepEqual([last().instance, last().event.to], ['xmpp', 'xmpp:carol@far.example']);
 });
 
 test('a stranger is shown in the escaped form', async (t) => {

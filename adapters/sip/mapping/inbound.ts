@@ -92,6 +92,18 @@ export function toIncoming(request: SipRequest, people: People, now: number): In
   }
 }
 
+/** An IMDN for a message that we wrote, not one of the sender's own network. */
+export function isNoticeOfOurs(request: SipRequest, people: People, now: number): boolean {
+  if (/^text\//i.test(request.headers.get('Content-Type') ?? '')) return false;
+  try {
+    const incoming = toIncoming(request, people, now);
+    return incoming.kind === 'receipt' && incoming.isOfRich;
+  } catch (error) {
+    if (error instanceof SipParseError) return false;
+    throw error;
+  }
+}
+
 function read(request: SipRequest, people: People, now: number): Incoming {
   const { headers } = request;
   const outer = outerPart(request);

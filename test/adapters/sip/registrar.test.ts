@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { GatewayError } from '../../../src/contract/index.ts';
+import { GatewayError, parseAddress } from '../../../src/contract/index.ts';
 import { requestText, responseTo, startSipPeer } from '../../peers/sip-peer.ts';
 import { until } from '../../servers/process.ts';
 import { message, type Opened, open, signal } from './adapter-fixtures.ts';
@@ -161,7 +161,8 @@ test('RFC 5626 s.5.3: a phone behind a NAT is reached over the connection it ope
   heard = '';
   assert.deepEqual(await opened.sip.deliver(message(bob), signal), { state: 'sent' });
   socket.destroy();
-  await until(() => opened.hub.state.entries.size === 0, 'the binding goes with the connection');
+  const kept = () => [...opened.hub.state.entries.values()].map(({ value }) => value);
+  await until(() => kept().every((bindings) => bindings === '[]'), 'the binding goes with the connection');
   assert.equal(await reasonOf(opened.sip.deliver(message(bob), signal)), 'unavailable');
 });
 
@@ -221,4 +222,19 @@ test('DESIGN 6: one phone that is away holds back nobody else of its domain', as
   const { sip } = await open(t, native);
   assert.equal(sip.destination(message(`${bob};gr=desk`)), bob);
   assert.equal(sip.destination(message('sip:x@far.example')), 'far.example');
+});
+
+test('reference sip 2: who has registered is served here for a week after, phone or no phone; a stranger is not', async (t) => {
+  const opened = await open(t, native);
+  const { sip, hub } = opened;
+  hub.clock = Date.parse('2026-07-01T12:00:00Z');
+  const serves = (address: string) => sip.serves(parseAddress(address));
+  assert.equal(await serves(bob), false);
+  await register(opened, '<sip:bob@192.0.2.7>');
+  await register(opened, '*', { expires: '0' });
+  assert.equal(await serves(`${bob};gr=urn:uuid:1`), true);
+  assert.equal(await serves('sip:carol@native.example'), false);
+  assert.equal(await reasonOf(sip.deliver(message(bob), signal)), 'unavailable');
+  hub.clock += 8 * 86_400_000;
+  assert.equal(await serves(bob), false);
 });
