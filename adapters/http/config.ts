@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { isCountry } from '../../src/contract/index.ts';
 import { network } from '../../src/guards/networks.ts';
+import { certificate, pemHint, privateKey } from '../../src/guards/pem.ts';
 
 const count = (fallback: number) => z.number().int().min(1).default(fallback);
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
@@ -53,7 +54,10 @@ export const options = z.strictObject({
   host: z.string().default('127.0.0.1').describe('address to listen on'),
   port: z.number().int().min(0).max(65_535).default(13_013).describe('its port'),
   tls: z
-    .strictObject({ cert: z.string().describe('certificate file, PEM'), key: z.string().describe('its key, PEM') })
+    .strictObject({
+      cert: certificate.describe(`certificate: ${pemHint}`),
+      key: privateKey.describe(`its private key: ${pemHint}`),
+    })
     .optional()
     .describe('HTTPS'),
   trustProxy: z.array(network).default([]).describe('proxies whose X-Forwarded-For is believed'),

@@ -1,8 +1,8 @@
 // The two doors over HTTP: Kannel's sendsms, and POST /messages as JSON. Errors become answers here and nowhere else.
-import { readFileSync } from 'node:fs';
 import type { ServerOptions } from 'node:https';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { asGatewayError, GatewayError, type Hub } from '../../src/contract/index.ts';
+import { readPems } from '../../src/guards/pem.ts';
 import type { Account, Accounts } from './accounts.ts';
 import { decodeForm } from './codec.ts';
 import type { HttpOptions } from './config.ts';
@@ -65,8 +65,8 @@ async function close(app: FastifyInstance): Promise<void> {
   clearTimeout(timer);
 }
 
-function tlsOf({ cert, key }: { cert: string; key: string }): ServerOptions {
-  return { cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' };
+function tlsOf(files: { cert: string; key: string }): ServerOptions {
+  return { ...readPems(files), minVersion: 'TLSv1.2' };
 }
 
 function addJson(app: FastifyInstance, hub: Hub, accounts: Accounts, inbox: Inbox): void {

@@ -1,13 +1,13 @@
 // Options and their defaults.
 import { z } from 'zod';
 import { network } from '../../src/guards/networks.ts';
+import { certificate, pemHint, privateKey } from '../../src/guards/pem.ts';
 import { parseUri } from './codec/uri.ts';
 
 const schemes = z.enum(['xmpp', 'sip', 'sips', 'tel', 'wv', 'im', 'pres']);
 const port = z.number().int().min(0).max(65_535);
 const milliseconds = z.number().int().nonnegative();
 const count = z.number().int().positive();
-const pem = 'PEM, or the path of a file that holds it';
 
 const sipUri = z.string().refine((text) => {
   try {
@@ -18,9 +18,9 @@ const sipUri = z.string().refine((text) => {
 }, 'not a sip: or sips: URI');
 
 const identity = {
-  cert: z.string().optional().describe(`our certificate: ${pem}`),
-  key: z.string().optional().describe(`its private key: ${pem}`),
-  ca: z.string().optional().describe(`whom we trust: ${pem}; default: the system's list`),
+  cert: certificate.optional().describe(`our certificate: ${pemHint}`),
+  key: privateKey.optional().describe(`its private key: ${pemHint}`),
+  ca: certificate.optional().describe(`whom we trust: ${pemHint}; default: the system's list`),
 };
 
 const listener = z.strictObject({

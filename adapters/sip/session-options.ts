@@ -1,5 +1,6 @@
 // The operator's options as the stack wants them: certificates read, credentials collected, DNS chosen.
-import { readFileSync } from 'node:fs';
+
+import { readPem } from '../../src/guards/pem.ts';
 import { defaultLimits } from './codec/message.ts';
 import type { SipOptions } from './config.ts';
 import type { Credentials } from './digest/index.ts';
@@ -33,9 +34,5 @@ export function credentialsOf({ credentials }: Pick<SipOptions, 'credentials'>):
 }
 
 function identity({ cert, key, ca }: TlsIdentity): TlsIdentity {
-  return { cert: pem(cert), key: pem(key), ca: pem(ca) };
-}
-
-function pem(text: string | undefined): string | undefined {
-  return text === undefined || text.startsWith('-----BEGIN') ? text : readFileSync(text, 'utf8');
+  return { cert: readPem(cert), key: readPem(key), ca: readPem(ca) };
 }

@@ -1,7 +1,7 @@
 // The options of one SMPP instance, with their defaults.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { isCountry } from '../../src/contract/index.ts';
+import { certificate, pemHint, privateKey } from '../../src/guards/pem.ts';
 import { idRules } from './receipts/ids.ts';
 import { partDialects } from './receipts/learnt.ts';
 import { languages } from './text/index.ts';
@@ -25,12 +25,9 @@ const outbind = z.strictObject({
   bind: z.enum(['receiver', 'transceiver']).default('receiver').describe('how we bind on its connection'),
   tls: z
     .strictObject({
-      cert: z.string().describe('file with our certificate, PEM'),
-      key: z.string().describe('file with its key, PEM'),
-      ca: z
-        .string()
-        .optional()
-        .describe('file with the CA certificates; given, the SMS centre must show a certificate'),
+      cert: certificate.describe(`our certificate: ${pemHint}`),
+      key: privateKey.describe(`its private key: ${pemHint}`),
+      ca: certificate.optional().describe(`whom we trust: ${pemHint}; given, the SMS centre must show a certificate`),
     })
     .optional()
     .describe('TLS on that port'),
@@ -41,9 +38,9 @@ export const clientTls = z
   .union([
     z.boolean(),
     z.strictObject({
-      ca: z.string().optional().describe('file with the CA certificates to trust, PEM; default: the system knows'),
-      cert: z.string().optional().describe('file with our certificate, PEM, when the other end wants one'),
-      key: z.string().optional().describe('file with its key, PEM'),
+      ca: certificate.optional().describe(`whom we trust: ${pemHint}; default: the system's list`),
+      cert: certificate.optional().describe(`our certificate, when the other end wants one: ${pemHint}`),
+      key: privateKey.optional().describe(`its private key: ${pemHint}`),
       serverName: z.string().optional().describe('name in the certificate of the other end; default: host'),
     }),
   ])
@@ -227,14 +224,4 @@ export const bindsOf: Readonly<Record<SmppOptions['bind'], readonly BindCommand[
 /** Whether we can send anything at all. */
 export function isSubmitting({ bind, outbind }: SmppOptions): boolean {
   return bind !== 'receiver' && (bind !== 'none' || outbind?.bind === 'transceiver');
-}
-
-/** The files of the TLS options, read now so that a renewed certificate serves the next connection. */
-export function tlsFiles(tls: z.output<typeof clientTls>): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
-  if (typeof tls === 'boolean') return {};
-  const files: { ca?: Buffer; cert?: Buffer; key?: Buffer } = {};
-  if (tls.ca !== undefined) files.ca = readFileSync(tls.ca);
-  if (tls.cert !== undefined) files.cert = readFileSync(tls.cert);
-  if (tls.key !== undefined) files.key = readFileSync(tls.key);
-  return files;
 }

@@ -1,6 +1,7 @@
 // The adapter's options: one XMPP server, and the component domains that we hold there.
 import { z } from 'zod';
 import { type GatewayDomain, schemes } from '../../src/contract/index.ts';
+import { certificate, pemHint, privateKey } from '../../src/guards/pem.ts';
 
 const domainName = z
   .string()
@@ -9,10 +10,10 @@ const domainName = z
 const milliseconds = z.number().int().min(1);
 
 const tls = z.strictObject({
-  ca: z.string().optional().describe('PEM certificates to trust in place of the system list'),
+  ca: certificate.optional().describe(`whom we trust: ${pemHint}; default: the system's list`),
   servername: z.string().optional().describe('name expected in the certificate; default: host'),
-  cert: z.string().optional().describe('PEM certificate to show, when the server asks for one'),
-  key: z.string().optional().describe('PEM key of cert'),
+  cert: certificate.optional().describe(`our certificate, when the server asks for one: ${pemHint}`),
+  key: privateKey.optional().describe(`its private key: ${pemHint}`),
 });
 
 const registration = z.strictObject({

@@ -5,6 +5,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Trace } from '../../src/contract/index.ts';
 import { serializeXml, type XmlElement, XmlError, type XmlLimits } from '../../src/formats/xml.ts';
 import { type StanzaHead, type StreamHeader, XmlStream } from '../../src/formats/xml-stream.ts';
+import { readPems } from '../../src/guards/pem.ts';
 import type { Clock } from './clock.ts';
 import { ns } from './codec/namespaces.ts';
 import { encodeHandshake, encodeHeader, encodeStreamError, readStreamError, streamEnd } from './codec/stream.ts';
@@ -193,16 +194,14 @@ export class Connection {
 
 function open({ host, port, tls }: ConnectionOptions, onConnected: () => void): Socket {
   if (tls === false) return connectTcp({ host, port }, onConnected);
-  const { ca, servername, cert, key } = tls === true ? {} : tls;
+  const { servername, ...files } = tls === true ? {} : tls;
   return connectTls(
     {
       host,
       port,
       // A certificate may name an address, SNI may not (RFC 6066 s.3).
       servername: servername ?? (isIP(host) === 0 ? host : ''),
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
+      ...readPems(files),
     },
     onConnected,
   );

@@ -1,14 +1,15 @@
 // The options of a Redis connection, as the operator writes them under `redis:`.
 import { z } from 'zod';
+import { certificate, privateKey } from '../guards/pem.ts';
 
 const port = z.number().int().min(1).max(65_535);
 const node = z.strictObject({ host: z.string().min(1), port: port.default(6379) });
 
 const tls = z.strictObject({
   /** Certificates and key as PEM text or the name of a PEM file. */
-  ca: z.string().optional(),
-  cert: z.string().optional(),
-  key: z.string().optional(),
+  ca: certificate.optional(),
+  cert: certificate.optional(),
+  key: privateKey.optional(),
   /** The name that the server's certificate must carry, where it is not the host's. */
   servername: z.string().optional(),
   rejectUnauthorized: z.boolean().default(true),

@@ -1,7 +1,7 @@
 // The connection to Redis that queue and state share: how it is made, how it fails, and what is checked at the start.
-import { readFileSync } from 'node:fs';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { type Finding, GatewayError, type Log } from '../contract/index.ts';
+import { readPems } from '../guards/pem.ts';
 import { checkServer } from './redis-check.ts';
 import type { RedisSettings } from './redis-options.ts';
 
@@ -229,12 +229,9 @@ function credentials({ username, password }: RedisSettings): Pick<RedisOptions, 
 
 function tlsOf({ tls }: RedisSettings) {
   if (!tls) return undefined;
-  const pem = (value: string) => (value.startsWith('-----BEGIN') ? value : readFileSync(value, 'utf8'));
   return {
     rejectUnauthorized: tls.rejectUnauthorized,
-    ...(tls.ca === undefined ? {} : { ca: pem(tls.ca) }),
-    ...(tls.cert === undefined ? {} : { cert: pem(tls.cert) }),
-    ...(tls.key === undefined ? {} : { key: pem(tls.key) }),
+    ...readPems(tls),
     ...(tls.servername === undefined ? {} : { servername: tls.servername }),
   };
 }

@@ -58,7 +58,7 @@ test('guards stand alone: no gateway, no network', () => {
   assert.deepEqual(
     breaches(
       ({ file, target }) =>
-        within(file, 'src/guards') && !within(target, 'src/guards') && !/^(zod|node:net)$/.test(target),
+        within(file, 'src/guards') && !within(target, 'src/guards') && !/^(zod|node:(net|fs))$/.test(target),
     ),
     [],
   );

@@ -2,8 +2,9 @@
 // stands in the way.
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { readPems } from '../../../src/guards/pem.ts';
 import { type ResponsePdu, statuses, tlvInt } from '../codec/index.ts';
-import { type BindCommand, type Endpoint, type SmppOptions, tlsFiles } from '../config.ts';
+import type { BindCommand, Endpoint, SmppOptions } from '../config.ts';
 import { statusError } from '../errors.ts';
 import type { SessionHandler } from '../exchange.ts';
 import { Session } from '../session.ts';
@@ -103,7 +104,13 @@ export function dial(tls: SmppOptions['tls'], { host, port }: Endpoint): Socket 
   if (tls === false) return connect({ host, port, noDelay: true });
   const name = typeof tls === 'object' ? tls.serverName : undefined;
   const servername = name ?? (isIP(host) === 0 ? host : '');
-  const socket = connectTls({ host, port, servername, minVersion: 'TLSv1.2', ...tlsFiles(tls) });
+  const socket = connectTls({
+    host,
+    port,
+    servername,
+    minVersion: 'TLSv1.2',
+    ...(typeof tls === 'boolean' ? {} : readPems(tls)),
+  });
   return socket.setNoDelay(true);
 }
 

@@ -3,10 +3,10 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { plainAddress } from '../../../src/formats/ip-address.ts';
+import { readPems } from '../../../src/guards/pem.ts';
 import type { RequestPdu } from '../codec/index.ts';
 import { type BindCommand, endpointOf, type SmppOptions } from '../config.ts';
 import type { Answer } from '../exchange.ts';
@@ -48,9 +48,8 @@ export class OutbindListener {
   async start(): Promise<void> {
     const { tls, listen } = this.#settings;
     const files = tls && {
-      cert: readFileSync(tls.cert),
-      key: readFileSync(tls.key),
-      ...(tls.ca === undefined ? {} : { ca: readFileSync(tls.ca), requestCert: true, rejectUnauthorized: true }),
+      ...readPems(tls),
+      ...(tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true }),
     };
     const welcome = (socket: Socket) => this.#welcome(socket);
     this.#server = files

@@ -1,20 +1,22 @@
 // The options of our own SMS centre: where ESMEs reach it, what strangers may do, and one account each.
 import { z } from 'zod';
 import { network } from '../../../src/guards/networks.ts';
+import { certificate, pemHint, privateKey } from '../../../src/guards/pem.ts';
 import { clientTls, country } from '../config.ts';
 
 const ms = (fallback: number) => z.number().int().nonnegative().default(fallback);
 const count = (fallback: number) => z.number().int().min(1).default(fallback);
-const pem = 'PEM, or the path of a file that holds it';
 
 const listener = z.strictObject({
   host: z.string().default('127.0.0.1').describe('address to listen on'),
   port: z.number().int().min(0).max(65_535).default(2775).describe('0 lets the system choose; with TLS often 3550'),
   tls: z
     .strictObject({
-      cert: z.string().describe(`our certificate: ${pem}`),
-      key: z.string().describe(`its private key: ${pem}`),
-      ca: z.string().optional().describe(`who signs the certificates of ESMEs: ${pem}; default: the system's list`),
+      cert: certificate.describe(`our certificate: ${pemHint}`),
+      key: privateKey.describe(`its private key: ${pemHint}`),
+      ca: certificate
+        .optional()
+        .describe(`who signs the certificates of ESMEs: ${pemHint}; default: the system's list`),
       requestCert: z.boolean().default(false).describe('only ESMEs with a certificate'),
     })
     .optional()

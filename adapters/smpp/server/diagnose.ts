@@ -1,4 +1,5 @@
 // For `dragoman doctor`: what is risky or contradictory in the accounts and listeners. The gateway may be running: no port is tried.
+import { createSecureContext } from 'node:tls';
 import type { Finding } from '../../../src/contract/index.ts';
 import type { ServerOptions } from './config.ts';
 import { tlsOptions } from './door.ts';
@@ -24,7 +25,7 @@ function* lookAtListeners({ listen }: ServerOptions): Iterable<Finding> {
   for (const { host, port, tls } of listen) {
     const where = `${host}:${port}`;
     try {
-      if (tls) tlsOptions(tls);
+      if (tls) createSecureContext(tlsOptions(tls));
       else if (!/^(127\.|::1$|localhost$)/.test(host)) {
         const what = `${where}: passwords and texts travel in the clear`;
         yield { state: 'warning', what, advice: 'set tls, or let ESMEs come through a VPN' };
@@ -33,7 +34,7 @@ function* lookAtListeners({ listen }: ServerOptions): Iterable<Finding> {
       yield {
         state: 'failed',
         what: `${where}: ${(error as Error).message}`,
-        advice: 'check tls.cert, tls.key and tls.ca',
+        advice: 'check that tls.cert and tls.key belong together, and tls.ca',
       };
     }
   }

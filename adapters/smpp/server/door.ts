@@ -1,11 +1,11 @@
 // Where ESMEs come in: listeners in the clear and with TLS, and how many strangers may stand there at once.
 
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { plainAddress } from '../../../src/formats/ip-address.ts';
 import { sourceOf } from '../../../src/guards/guesses.ts';
+import { readPems } from '../../../src/guards/pem.ts';
 import type { ServerOptions } from './config.ts';
 import type { Origin } from './connection.ts';
 
@@ -141,19 +141,13 @@ export class Door {
 }
 
 /** Throws when a file cannot be read. */
-export function tlsOptions({ cert, key, ca, requestCert }: NonNullable<Listener['tls']>): TlsOptions {
+export function tlsOptions({ requestCert, ...files }: NonNullable<Listener['tls']>): TlsOptions {
   return {
-    cert: pemOf(cert),
-    key: pemOf(key),
-    ...(ca === undefined ? {} : { ca: pemOf(ca) }),
+    ...readPems(files),
     requestCert,
     rejectUnauthorized: requestCert,
     minVersion: 'TLSv1.2',
   };
-}
-
-function pemOf(text: string): string | Buffer {
-  return text.startsWith('-----BEGIN') ? text : readFileSync(text);
 }
 
 function listen(server: Server, { host, port }: Listener): Promise<void> {
