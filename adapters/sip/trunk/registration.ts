@@ -238,6 +238,7 @@ export class Registration {
     }
     const { wheel } = this.#parts;
     const granted = grantedIn(response, this.#contact, this.place.regId);
+    if (granted.seconds === 0) return void this.#failed('the registrar grants no time (expires=0)', false);
     this.#backOff.failures = 0;
     this.#registeredCSeq = parseCSeq(response.headers.get('CSeq') ?? '').number;
     this.serviceRoute = response.headers.all('Service-Route');

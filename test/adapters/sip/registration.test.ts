@@ -73,6 +73,28 @@ test('RFC 3261 s.10.2.8: 423 is answered with what Min-Expires says, once', asyn
   assert.equal(sent.length, 2);
 });
 
+test('RFC 3261 s.10.2.4: who is granted no time is not registered, and asks again after a pause as after a failure', async () => {
+  let expires = '0';
+  const { clock, sent, registration } = openTrunk((outgoing) => response(outgoing, 200, { Expires: expires }));
+  registration.start();
+  await settle();
+  assert.equal(registration.isRegistered, false);
+  assert.match(registration.why, /expires=0/);
+  clock.advance(4900);
+  await settle();
+  assert.equal(sent.length, 1);
+  clock.advance(200);
+  await settle();
+  assert.equal(sent.length, 2);
+  clock.advance(9000);
+  await settle();
+  assert.equal(sent.length, 2);
+  expires = '600';
+  clock.advance(1100);
+  await settle();
+  assert.ok(registration.isRegistered);
+});
+
 test('RFC 5626 s.4.5: failures are tried again after pauses that double, a wrong password after half an hour', async () => {
   let status = 0;
   const { clock, sent, registration } = openTrunk((outgoing) =>
