@@ -55,7 +55,8 @@ test('RFC 8760 s.2.4: sipsak reads the first challenge alone: with MD5 first it 
   assert.match(refused.output, /unsupported authentication algorithm/);
   const { hub, way } = await site(t, { auth: { ...auth, algorithms: ['MD5', 'SHA-256'] } });
   assert.equal((await sipsak(t, ['-U', '-x', '120', ...way('UDP'), ...bob])).code, 0);
-  assert.equal(hub.state.entries.size, 1);
+  const bindings = () => JSON.parse([...hub.state.entries.values()][0]?.value ?? '[]').length;
+  assert.equal(bindings(), 1);
   const { path, remove } = temporaryFolder('sipsak');
   t.after(remove);
   const lines = ['MESSAGE sip:alice@gw.example SIP/2.0', 'From: <sip:bob@native.example>;tag=1'];
@@ -66,7 +67,7 @@ test('RFC 8760 s.2.4: sipsak reads the first challenge alone: with MD5 first it 
   assert.equal(written.code, 0, written.output);
   assert.deepEqual(hub.draftsOf('message')[0]?.text, { '': 'hello' });
   assert.equal((await sipsak(t, ['-U', '-C', '*', '-x', '0', ...way('UDP'), ...bob])).code, 0);
-  assert.equal(hub.state.entries.size, 0);
+  assert.equal(bindings(), 0);
 });
 
 test('reference sip 4: a flood of sipsak is answered to the last request', async (t) => {
