@@ -5,6 +5,12 @@ import { newTag } from '../tokens.ts';
 
 export type TransportName = 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS';
 
+/** What a URI says of it: nothing of UDP, and of WebSocket, with TLS or without, `ws` (RFC 7118 s.5.2.1). */
+export function uriParametersOf(transport: TransportName): Map<string, string> {
+  if (transport === 'UDP') return new Map();
+  return new Map([['transport', transport === 'WSS' ? 'ws' : transport.toLowerCase()]]);
+}
+
 export interface Endpoint {
   /** An IP address, IPv6 without brackets. */
   address: string;

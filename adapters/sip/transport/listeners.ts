@@ -91,7 +91,7 @@ function upgrading(server: HttpServer, transport: 'WS' | 'WSS', reception: Recep
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
     // RFC 7118 s.4: no subprotocol `sip`, no connection.
-    if (!/(^|,)\s*sip\s*(,|$)/i.test(request.headers['sec-websocket-protocol'] ?? '')) {
+    if (!/(^|,)\s*sip\s*(,|$)/.test(request.headers['sec-websocket-protocol'] ?? '')) {
       return void socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
     }
     if (!admit(plainAddress(request.socket.remoteAddress))) {

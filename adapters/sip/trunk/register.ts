@@ -4,7 +4,7 @@ import { formatNameAddr } from '../codec/name-addr.ts';
 import { quote } from '../codec/scan.ts';
 import { formatUri, parseUri, type SipUri } from '../codec/uri.ts';
 import { plainRequest } from '../plain-request.ts';
-import type { Flow } from '../transport/flow.ts';
+import { type Flow, uriParametersOf } from '../transport/flow.ts';
 import type { Place } from './granted.ts';
 
 export interface RegisterParts {
@@ -35,9 +35,7 @@ export function registerRequest(parts: RegisterParts): SipRequest {
 /** Our address on that flow, or where the registrar saw us. */
 export function contactUri(aor: string, flow: Flow, { host, port }: Place = flow.sentBy): string {
   const { user } = parseUri(aor);
-  // RFC 7118 s.5.2.1 has one word for both.
-  const transport = flow.transport.toLowerCase().replace('wss', 'ws');
-  const parameters = new Map(transport === 'udp' ? [] : [['transport', transport]]);
+  const parameters = uriParametersOf(flow.transport);
   return formatUri({ scheme: 'sip', host, port, parameters, ...(user === undefined ? {} : { user }) });
 }
 

@@ -52,6 +52,27 @@ test('RFC 6665 s.4.2.1.2: every 2xx is followed by a NOTIFY in its dialog, with 
   assert.equal(site.last.request.headers.get('CSeq'), '2 NOTIFY');
 });
 
+test('RFC 6665 s.8.2.1: NOTIFY writes the event as its SUBSCRIBE did, after a restart too: names are compared octet by octet', async () => {
+  const { site, first } = await watching(new Site(), { event: 'Presence;id=A' });
+  assert.equal(site.last.request.headers.get('Event'), 'Presence;id=A');
+  await site.restart();
+  await site.again(first, 2, { event: 'Presence;id=A' });
+  assert.equal(site.last.request.headers.get('Event'), 'Presence;id=A');
+});
+
+test('RFC 7118 s.5.2.1: our Contact over WebSocket says transport=ws, with TLS too', async () => {
+  const site = new Site();
+  for (const [transport, said] of [
+    ['WSS', ';transport=ws'],
+    ['WS', ';transport=ws'],
+    ['TLS', ';transport=tls'],
+    ['UDP', ''],
+  ] as const) {
+    const answer = await site.subscribe({ flow: new FakeFlow(site.clock, transport) });
+    assert.equal(headerOf(answer, 'Contact'), `<sip:alice%40xmpp.example@192.0.2.1:5060${said}>`);
+  }
+});
+
 test('RFC 6665 s.4.4.1: the 2xx repeats Record-Route and names us, and NOTIFY goes by the route set', async () => {
   const site = new Site();
   const answer = await site.subscribe({
@@ -122,9 +143,12 @@ test('RFC 3856 s.6.5: PIDF is the default and the favourite; who takes nothing t
     const { site } = await watching(new Site(), accept === undefined ? {} : { accept });
     assert.equal(site.last.request.headers.get('Content-Type'), type);
   }
-  const refused = await new Site().subscribe({ accept: 'text/html, application/cpim-pidf+xml' });
-  assert.equal(refused.status, 406);
-  assert.match(headerOf(refused, 'Accept') ?? '', /application\/pidf\+xml/);
+  // RFC 3261 s.20.1: an empty Accept takes nothing.
+  for (const accept of ['text/html, application/cpim-pidf+xml', '']) {
+    const refused = await new Site().subscribe({ accept });
+    assert.equal(refused.status, 406);
+    assert.match(headerOf(refused, 'Accept') ?? '', /application\/pidf\+xml/);
+  }
 });
 
 test('RFC 3856 s.6.10: changes are told at most once in five seconds, the first at once, and the last state wins', async () => {

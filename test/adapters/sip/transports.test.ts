@@ -169,7 +169,8 @@ test('RFC 7118 s.4, s.5: one message a frame, text or binary; without the subpro
     ],
   });
   const url = `127.0.0.1:${sip.portOf('WS')}`;
-  for (const protocols of [[], ['chat']]) {
+  // RFC 6455 names them octet for octet.
+  for (const protocols of [[], ['chat'], ['SIP']]) {
     const refused = new WebSocket(`ws://${url}`, protocols);
     const [error] = await once(refused, 'error').catch((thrown: Error) => [thrown]);
     assert.match(String(error), /400/);

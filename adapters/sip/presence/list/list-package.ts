@@ -117,8 +117,8 @@ export class ListPackage implements EventPackage {
     return (this.#live.get(watch) ?? this.#polled.get(watch))?.body(isFull);
   }
 
-  nameFor(watch: Watch): string {
-    return (this.#live.get(watch) ?? this.#polled.get(watch))?.isLinphone ? 'Presence' : this.name;
+  nameFor(watch: Watch): string | undefined {
+    return (this.#live.get(watch) ?? this.#polled.get(watch))?.isLinphone ? 'Presence' : undefined;
   }
 
   /** For operators: the members. */

@@ -81,7 +81,7 @@ export class Admission {
     const record: SubscriptionRecord = {
       ...{ event: eventPackage.name, eventId: subscribe.eventId, watcher, presentity, type, state: 'pending', dialog },
       ...{ expiresAt: seconds === 0 ? 0 : hub.now() + seconds * 1000, version: 0 },
-      ...{ rates: subscribe.rates, knows: subscribe.knows },
+      ...{ rates: subscribe.rates, knows: subscribe.knows, spelled: subscribe.spelled },
       isProven: isTrusted || user !== undefined,
       way: wayOf(request, dialog.target, flow),
       ...(isTrusted ? {} : { source: flow.remote.address }),

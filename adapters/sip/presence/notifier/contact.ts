@@ -5,13 +5,13 @@ import type { SipRequest } from '../../codec/message.ts';
 import { formatNameAddr } from '../../codec/name-addr.ts';
 import { formatUri, parseUri } from '../../codec/uri.ts';
 import type { FlowName } from '../../directions.ts';
-import type { Flow } from '../../transport/flow.ts';
+import { type Flow, uriParametersOf } from '../../transport/flow.ts';
 
 /** Our Contact towards whoever is at the other end of the flow. */
 export function contactOf(presentity: Address, { sentBy, transport }: Flow): string {
   const { user } = parseUri(presentity);
   const { host, port } = sentBy;
-  const parameters = new Map(transport === 'UDP' ? [] : [['transport', transport.toLowerCase()]]);
+  const parameters = uriParametersOf(transport);
   const uri = formatUri({ scheme: 'sip', host, port, parameters, ...(user === undefined ? {} : { user }) });
   return formatNameAddr({ uri, parameters: new Map() });
 }

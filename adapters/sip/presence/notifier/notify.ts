@@ -43,8 +43,8 @@ export function etagOf({ type, content, headers = [] }: Body): string {
 }
 
 function eventOf(subscription: Subscription): string {
-  const { eventPackage, eventId } = subscription;
-  const name = eventPackage.nameFor?.(subscription) ?? eventPackage.name;
+  const { eventPackage, eventId, spelled } = subscription;
+  const name = eventPackage.nameFor?.(subscription) ?? spelled ?? eventPackage.name;
   return eventId === undefined ? name : `${name};id=${eventId}`;
 }
 

@@ -50,8 +50,8 @@ export interface EventPackage {
   readonly extension?: string;
   /** Seconds. Wishes below `least` are 423, above `most` are shortened, and without a number they are `usual`. */
   readonly expires: { readonly least: number; readonly usual: number; readonly most: number };
-  /** What NOTIFY calls it, where a watcher knows it by another spelling. */
-  nameFor?(watch: Watch): string;
+  /** What NOTIFY calls it towards a watcher who knows it by another spelling than it writes. */
+  nameFor?(watch: Watch): string | undefined;
   /** At least so long between two NOTIFY that tell of changes. */
   readonly pauseMs: number;
   /**

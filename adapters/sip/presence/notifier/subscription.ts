@@ -10,6 +10,8 @@ import { agreedRates, type Rates } from './rates.ts';
 export interface SubscriptionRecord {
   event: string;
   eventId?: string | undefined;
+  /** How its watcher writes the event, where that is not the package's name: NOTIFY is compared with it octet by octet (RFC 6665 s.8.2.1). */
+  spelled?: string | undefined;
   watcher: Address;
   presentity: Address;
   type: string;
@@ -37,6 +39,7 @@ const cseqsEach = 3;
 export class Subscription extends Timed implements Watch {
   readonly eventPackage: EventPackage;
   readonly eventId: string | undefined;
+  readonly spelled: string | undefined;
   readonly watcher: Address;
   readonly presentity: Address;
   readonly source: string | undefined;
@@ -83,6 +86,7 @@ export class Subscription extends Timed implements Watch {
     super();
     this.eventPackage = eventPackage;
     this.eventId = record.eventId;
+    this.spelled = record.spelled;
     this.watcher = record.watcher;
     this.presentity = record.presentity;
     this.source = record.source;
@@ -120,11 +124,11 @@ export class Subscription extends Timed implements Watch {
 
   /** For the store: what is read back there begins where no number was used. `written` says that it is there. */
   record(): SubscriptionRecord {
-    const { dialog, eventPackage, eventId, watcher, presentity, source, rates, knows } = this;
+    const { dialog, eventPackage, eventId, spelled, watcher, presentity, source, rates, knows } = this;
     const { type, state, expiresAt, version, way, isProven, note } = this;
     const localCSeq = this.hasNumbers ? this.#reservedCSeq : dialog.localCSeq + cseqBlock;
     return {
-      ...{ event: eventPackage.name, eventId, watcher, presentity, source, rates, knows },
+      ...{ event: eventPackage.name, eventId, spelled, watcher, presentity, source, rates, knows },
       ...{ type, state, expiresAt, version: version + cseqBlock, way, isProven, note },
       dialog: { ...dialog, localCSeq },
     };

@@ -13,7 +13,7 @@ import type { Peers } from '../../peers.ts';
 import type { Requester } from '../../requester.ts';
 import { saidInRefusal } from '../../said.ts';
 import { newTag } from '../../tokens.ts';
-import type { Flow } from '../../transport/flow.ts';
+import { type Flow, uriParametersOf } from '../../transport/flow.ts';
 import { traceMessage } from '../../wire-trace.ts';
 import { Gate, inTurn } from '../gate.ts';
 import { acceptedBodies, eventPackage } from './notification.ts';
@@ -182,7 +182,7 @@ export class Sender {
   #contactAt({ watch, online }: Watching, { sentBy, transport }: Flow, registered: string | undefined): string {
     if (registered !== undefined) return formatNameAddr({ uri: registered, parameters: new Map() });
     const { user } = parseUri(uriOf(watch.watcher, this.#options.domains));
-    const parameters = new Map(transport === 'UDP' ? [] : [['transport', transport.toLowerCase()]]);
+    const parameters = uriParametersOf(transport);
     const device = splitAddress(watch.watcher).resource ?? online[0] ?? '';
     if (device !== '') parameters.set('gr', encodeURIComponent(device));
     const uri = formatUri({ scheme: 'sip', ...sentBy, parameters, ...(user === undefined ? {} : { user }) });
