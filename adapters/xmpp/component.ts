@@ -8,9 +8,12 @@ import {
   GatewayError,
   type GatewayEvent,
   type Hub,
+  jidOf,
+  type Presence,
   type Published,
+  type Subscription,
 } from '../../src/contract/index.ts';
-import { serializeXml, type XmlElement } from '../../src/formats/xml.ts';
+import { childOf, serializeXml, type XmlElement } from '../../src/formats/xml.ts';
 import type { StanzaHead } from '../../src/formats/xml-stream.ts';
 import { SparingLog } from '../../src/guards/sparing-log.ts';
 import type { Clock } from './clock.ts';
@@ -19,7 +22,9 @@ import { encodeStanza } from './codec/stream.ts';
 import { barrierPeer, type ComponentOptions, type XmppOptions } from './config.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { readError } from './errors.ts';
+import { Heard } from './heard.ts';
 import { Inbox } from './inbox.ts';
+import { fromNews, type News } from './mapping/extended-presence.ts';
 import { oneEach } from './mapping/multicast.ts';
 import { peopleOf } from './mapping/people.ts';
 import { fromPresence, fromSubscription } from './mapping/presence.ts';
@@ -27,9 +32,10 @@ import { toEvents } from './mapping/to-events.ts';
 import { PresenceDesk } from './presence.ts';
 import { Registrations } from './registration.ts';
 import { errorReply } from './replies.ts';
-import { answerIq } from './services.ts';
+import { answerIq, capsOf } from './services.ts';
 import { Session, type SessionOptions, type SessionState } from './session.ts';
 import { Shown } from './shown.ts';
+import { Told } from './told.ts';
 import { hiddenIn } from './trace.ts';
 import { Watches } from './watches.ts';
 
@@ -44,6 +50,8 @@ export class Component {
   readonly watches: Watches;
   readonly registrations: Registrations;
   readonly #shown: Shown;
+  readonly #told: Told;
+  readonly #heard: Heard;
 
   constructor(
     options: XmppOptions,
@@ -72,13 +80,22 @@ export class Component {
     );
     this.#inbox = new Inbox(options, this.session, clock);
     this.#shown = new Shown(component.domain, hub.state);
+    this.#told = new Told(component.domain, hub.state);
+    this.#heard = new Heard(component.domain, hub.state);
     this.watches = new Watches(component.domain, {
       state: hub.state,
       clock,
       say: (action, from, to) => this.#say(action, from, to),
       conclude: (said) => this.#presence.publish(said),
     });
-    this.#presence = new PresenceDesk({ hub, inbox: this.#inbox, session: this.session, watches: this.watches });
+    this.#presence = new PresenceDesk({
+      hub,
+      inbox: this.#inbox,
+      session: this.session,
+      watches: this.watches,
+      told: this.#told,
+      heard: this.#heard,
+    });
   }
 
   /** Other options of the same component under the same secret. */
@@ -100,11 +117,27 @@ export class Component {
     await this.#inbox.stop();
   }
 
+  /** What the presence of a contact of this domain says of its abilities. */
+  caps(contact: Address): XmlElement {
+    return capsOf(jidOf(contact), this.options);
+  }
+
   /** Writes what an event says; resolves when the server has taken it. Rejects as Session.send does. */
   write(event: GatewayEvent, id: string, wire: string, signal: AbortSignal): Promise<void> {
     const written = () => this.session.send(id, wire, signal);
-    if (event.type === 'subscription') return this.watches.carry(event, written);
+    if (event.type === 'subscription') return this.#writeSubscription(event, written);
     if (event.type !== 'presence') return written();
+    const shown = () => this.#writePresence(event, written, signal);
+    return this.#told.carry(event, shown, (news) => this.#tell(event, news, signal));
+  }
+
+  async #writeSubscription(event: Subscription, written: () => Promise<void>): Promise<void> {
+    const { action, from, to } = event;
+    if (action === 'cancel') await this.#heard.forget({ watcher: bareAddress(from), presentity: bareAddress(to) });
+    await this.watches.carry(event, written);
+  }
+
+  #writePresence(event: Presence, written: () => Promise<void>, signal: AbortSignal): Promise<void> {
     return this.#shown.carry(event, written, (device) => {
       const gone = fromPresence(
         { ...event, id: randomUUID(), from: device, availability: 'unavailable' },
@@ -112,6 +145,19 @@ export class Component {
       );
       return this.session.send(gone.attributes.id ?? '', encodeStanza(gone), signal);
     });
+  }
+
+  // Whoever has no use for moods drops them; to be told costs nobody a question (XEP-0115) and us no memory.
+  async #tell({ id, from, to }: Presence, news: News, signal: AbortSignal): Promise<void> {
+    const stanza = fromNews(news, `${newsId}${randomUUID()}`, from, to);
+    const wire = encodeStanza(stanza);
+    this.#hub.trace.hop(id, { direction: 'outbound', what: 'message headline', wire, hidden: hiddenIn(wire) });
+    try {
+      await this.session.send(stanza.attributes.id ?? '', wire, signal);
+    } catch (error) {
+      // The presence it belongs to has arrived.
+      if (asGatewayError(error).reason === 'unavailable') throw error;
+    }
   }
 
   // Presence that came while we were away came to nobody.
@@ -152,6 +198,7 @@ export class Component {
     const { name, attributes } = stanza;
     if (name === 'message') {
       if (attributes.type === 'error') this.#onBounce(stanza);
+      else if (childOf(stanza, 'event', ns.pubsubEvent)) this.#presence.takeNews(stanza);
       else this.#onMessage(stanza);
     } else if (name === 'presence') {
       this.#presence.take(stanza);
@@ -200,7 +247,7 @@ export class Component {
     const { id } = stanza.attributes;
     if (!id) return;
     const error = readError(stanza);
-    if (this.session.refused(id, error)) return;
+    if (this.session.refused(id, error) || id.startsWith(newsId)) return;
     const { reason, message: text, fault } = error;
     const draft: Draft = {
       type: 'receipt',
@@ -233,6 +280,8 @@ export class Component {
     else this.session.answer(answer);
   }
 }
+
+const newsId = 'pep-';
 
 function sessionOptions(options: XmppOptions, component: ComponentOptions): SessionOptions {
   const peer = barrierPeer(options, component.domain);

@@ -111,7 +111,8 @@ export class Xmpp implements Adapter {
     const component = this.#componentOf(event);
     const { receivedAs, maxStanzaBytes } = this.#options;
     const hasChatStates = component.options.shows.some((scheme) => scheme !== 'tel');
-    const stanza = fromEvent(event, { receivedAs, hasChatStates, now: this.#hub?.now() ?? 0 });
+    const caps = event.type === 'presence' ? component.caps(event.from) : undefined;
+    const stanza = fromEvent(event, { receivedAs, hasChatStates, caps, now: this.#hub?.now() ?? 0 });
     if (!stanza) return { state: 'sent' };
     const wire = encodeStanza(stanza);
     const bytes = Buffer.byteLength(wire);

@@ -3,10 +3,14 @@
 import { bareAddress, type Draft, type DraftOf, type GatewayError, type Hub } from '../../src/contract/index.ts';
 import type { XmlElement } from '../../src/formats/xml.ts';
 import { readError } from './errors.ts';
+import type { Heard } from './heard.ts';
 import type { Inbox } from './inbox.ts';
+import { newsOf } from './mapping/extended-presence.ts';
+import { peopleOf } from './mapping/people.ts';
 import { toAnswer, toPresenceEvent } from './mapping/presence.ts';
 import { errorReply, reply } from './replies.ts';
 import type { Session } from './session.ts';
+import type { Told } from './told.ts';
 import { traceOf } from './trace.ts';
 import type { Watches } from './watches.ts';
 
@@ -15,6 +19,8 @@ export interface PresenceParts {
   readonly inbox: Inbox;
   readonly session: Pick<Session, 'answer' | 'refused'>;
   readonly watches: Watches;
+  readonly told: Told;
+  readonly heard: Heard;
 }
 
 type Said = DraftOf<'presence'> | DraftOf<'subscription'>;
@@ -40,16 +46,41 @@ export class PresenceDesk {
     }
   }
 
+  /** A notification of PEP (XEP-0163). Throws GatewayError `malformed` for one from or to nobody. */
+  takeNews(stanza: XmlElement): void {
+    const { from, to } = peopleOf(stanza);
+    const pair = { watcher: bareAddress(to), presentity: bareAddress(from) };
+    const { hub, inbox, watches, heard } = this.#parts;
+    const publish = async (said: DraftOf<'presence'>) => {
+      const { id } = await hub.publish(said satisfies Draft);
+      hub.trace.hop(id, traceOf(stanza, 'inbound'));
+    };
+    for (const news of newsOf(stanza)) {
+      const work = async () => {
+        // Nothing is kept of strangers.
+        if (await watches.isApproved(pair)) await heard.take(pair, news, publish);
+      };
+      // Nobody answers a headline (RFC 6121 s.5.2.2).
+      inbox.take(`${pair.presentity}|${pair.watcher}`, work, () => {});
+    }
+  }
+
   /** After everything else between the two. `stanza` says it, where there is one. */
   publish(said: Said, stanza?: XmlElement, refused: (error: GatewayError) => void = () => {}): void {
-    const { inbox, hub, watches } = this.#parts;
+    const { inbox, hub, watches, told, heard } = this.#parts;
     const presentity = bareAddress(said.from);
+    const pair = { presentity, watcher: said.to };
     watches.heard(presentity, said.to);
     inbox.take(
       `${presentity}|${said.to}`,
       async () => {
-        if (said.type === 'subscription') await watches.answered(said.action, { presentity, watcher: said.to });
-        const { id } = await hub.publish(said satisfies Draft);
+        if (said.type === 'subscription') {
+          await watches.answered(said.action, pair);
+          if (said.action === 'deny') await heard.forget(pair);
+          if (said.action === 'fetch') told.asked({ watcher: presentity, presentity: said.to });
+        }
+        const whole = said.type === 'presence' ? await heard.complete(said) : said;
+        const { id } = await hub.publish(whole satisfies Draft);
         if (stanza) hub.trace.hop(id, traceOf(stanza, 'inbound'));
       },
       refused,

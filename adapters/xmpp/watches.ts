@@ -20,7 +20,7 @@ export interface WatchesParts {
   conclude(said: DraftOf<'presence'>): void;
 }
 
-interface Pair {
+export interface Pair {
   readonly watcher: Address;
   readonly presentity: Address;
 }
@@ -49,6 +49,10 @@ export class Watches {
     const key = keyOf(this.#domain, watcher, presentity);
     if (action === 'approve') await state.set(key, textOf({ watcher, presentity, standing: 'approved' }));
     if (action === 'deny') await state.delete(key);
+  }
+
+  async isApproved({ watcher, presentity }: Pair): Promise<boolean> {
+    return watchOf(await this.#parts.state.get(keyOf(this.#domain, watcher, presentity)))?.standing === 'approved';
   }
 
   /** Resolves as `write` does, which writes what a watcher says. */

@@ -1,6 +1,7 @@
 // What must hold of presence and subscriptions on every XMPP server, with an independent client at the other end.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { adapter as xmpp } from '../../adapters/xmpp/index.ts';
 import { type EventOf, GatewayError } from '../../src/contract/index.ts';
 import { sampleEvent } from '../peers/events.ts';
@@ -119,6 +120,68 @@ export async function runPresenceSuite(t: TestContext, server: XmppServer): Prom
       priority: -5,
       idleSince: since,
     });
+  });
+
+  const moodNode = 'http://jabber.org/protocol/mood';
+  const activityNode = 'http://jabber.org/protocol/activity';
+  /** She publishes something about herself (XEP-0163). */
+  const publish = async (node: string, payload: Stanza) => {
+    const publication = xml('publish', { node }, xml('item', { id: 'current' }, payload));
+    await user.ask(
+      xml('iq', { type: 'set' }, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, publication)),
+    );
+  };
+  /** Her presence from one device is told again with that mood and that activity. */
+  const untilSaid = (moods: string[] | undefined, activities: string[] | undefined, since: number) =>
+    until(
+      () =>
+        hub.drafts
+          .slice(since)
+          .some(
+            (draft) =>
+              draft.type === 'presence' &&
+              draft.to === bob &&
+              draft.from === `xmpp:${user.jid}` &&
+              isDeepStrictEqual([draft.moods, draft.activities], [moods, activities]),
+          ),
+      `her device with ${moods} and ${activities}; heard ${JSON.stringify(hub.drafts.slice(since))}`,
+      15_000,
+    );
+
+  await t.test('reference sip 3.4: the mood and the activity that she publishes are part of her presence', async () => {
+    let since = hub.drafts.length;
+    await presence({ availability: 'available' }, `${bob}/ID-desk`);
+    await publish(moodNode, xml('mood', { xmlns: moodNode }, xml('happy'), xml('text', {}, 'it is done')));
+    await untilSaid(['happy'], undefined, since);
+    since = hub.drafts.length;
+    await publish(activityNode, xml('activity', { xmlns: activityNode }, xml('working', {}, xml('in_a_meeting'))));
+    await untilSaid(['happy'], ['meeting'], since);
+    since = hub.drafts.length;
+    await publish(moodNode, xml('mood', { xmlns: moodNode }));
+    await untilSaid(undefined, ['meeting'], since);
+    since = hub.drafts.length;
+    await user.say(xml('presence', {}, xml('show', {}, 'dnd')));
+    await untilSaid(undefined, ['meeting'], since);
+  });
+
+  await t.test('reference sip 3.4: his mood and his activity reach her client, and are taken back', async () => {
+    const hearsNews = (said: RegExp, since: number) =>
+      until(
+        () => user.heard.slice(since).some((one) => one.attrs.from === bobJid && said.test(one.toString())),
+        `${said}; heard ${user.heard.slice(since).join(' ').slice(0, 2000)}`,
+        15_000,
+      );
+    let since = user.heard.length;
+    await presence({ availability: 'available', moods: ['happy'], activities: ['on-the-phone'] }, `${bob}/ID-desk`);
+    await hearsNews(/<mood [^>]*><happy *\/><\/mood>/, since);
+    await hearsNews(/<activity [^>]*><talking><on_the_phone *\/><\/talking><\/activity>/, since);
+    since = user.heard.length;
+    await presence({ availability: 'available', activities: ['on-the-phone'] }, `${bob}/ID-desk`);
+    await hearsNews(/<mood [^>]*\/>/, since);
+    assert.ok(!user.heard.slice(since).some((one) => one.toString().includes('<activity')), 'only what is new');
+    since = user.heard.length;
+    await presence({ availability: 'unavailable' }, `${bob}/ID-desk`);
+    await hearsNews(/<activity [^>]*\/>/, since);
   });
 
   await t.test('RFC 6121 s.4.3, RFC 8048 s.7.2: a fetch is answered with the presence of her device', async () => {

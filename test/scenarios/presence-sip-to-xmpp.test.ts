@@ -15,7 +15,7 @@ interface Tuple {
 }
 
 /** A document as RFC 4479 and 4480 have it: written here by hand, with prefixes. */
-function pidf(tuples: readonly Tuple[], activities = ''): string {
+function pidf(tuples: readonly Tuple[], activities = '', mood = ''): string {
   const parts = tuples.map(
     ({ id, basic, note, priority, rpid = '' }) =>
       `<p:tuple id='${id}'><p:status><p:basic>${basic}</p:basic></p:status>${rpid}<p:contact${
@@ -23,7 +23,9 @@ function pidf(tuples: readonly Tuple[], activities = ''): string {
       }>sip:bob@127.0.0.1</p:contact>${note === undefined ? '' : `<p:note xml:lang='en'>${note}</p:note>`}</p:tuple>`,
   );
   return `<?xml version='1.0'?><p:presence xmlns:p='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' xmlns:rpid='urn:ietf:params:xml:ns:pidf:rpid' entity='pres:bob@other.example'>${parts.join('')}${
-    activities === '' ? '' : `<dm:person id='p1'><rpid:activities>${activities}</rpid:activities></dm:person>`
+    activities === ''
+      ? ''
+      : `<dm:person id='p1'><rpid:activities>${activities}</rpid:activities><rpid:mood>${mood || '<rpid:unknown/>'}</rpid:mood></dm:person>`
   }</p:presence>`;
 }
 
@@ -83,6 +85,20 @@ for (const kind of ['prosody', 'ejabberd'] as const) {
     await t.test('RFC 8048 s.6.3: a tuple that is gone from the document is an unavailable device', async () => {
       await hearsAfter(() => notifier.notify('active;expires=3500', pidf([desk])), 'unavailable', /phone/);
     });
+
+    await t.test(
+      'reference sip 3.4: the RPID mood and activity of a SIP contact are PEP news for her client',
+      async () => {
+        const document = pidf([desk], '<rpid:on-the-phone/>', '<rpid:happy/>');
+        await notifier.notify('active;expires=3500', document);
+        const hears = (said: RegExp) =>
+          alice.hears((one) => one.attrs.from === bobJid && said.test(one.toString()), `${said}`, 15_000);
+        await hears(/<mood [^>]*><happy *\/><\/mood>/);
+        await hears(/<talking><on_the_phone *\/><\/talking>/);
+        await notifier.notify('active;expires=3500', pidf([desk]));
+        await hears(/<mood [^>]*\/>/);
+      },
+    );
 
     await t.test('RFC 6665 s.4.1.2.4: after kill -9 the dialog goes on, and NOTIFY in it arrives', async () => {
       await gateway.kill();

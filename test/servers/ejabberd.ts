@@ -86,6 +86,9 @@ modules:
   mod_disco: {}
   mod_offline: {}
   mod_carboncopy: {}
+  mod_caps: {}
+  mod_pubsub:
+    plugins: [ flat, pep ]
 acl: {}
 access_rules: {}
 ${extra}`;

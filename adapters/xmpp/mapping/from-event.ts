@@ -13,6 +13,8 @@ export interface Style {
   receivedAs: 'chat' | 'normal';
   /** Whether the sender's network can say that somebody is typing, so that clients may be invited to (XEP-0085 s.4.1). */
   hasChatStates: boolean;
+  /** What the sender's presence says of what contacts of that domain can do (XEP-0115). */
+  caps?: XmlElement | undefined;
   /** Milliseconds since 1970. */
   now: number;
 }
@@ -27,7 +29,7 @@ export function fromEvent(event: GatewayEvent, style: Style): XmlElement | undef
     case 'typing':
       return stanza(event, 'chat', chatState(event), hint('no-store'));
     case 'presence':
-      return fromPresence(event, style.now);
+      return fromPresence(event, style.now, style.caps);
     case 'subscription':
       return fromSubscription(event);
     default:

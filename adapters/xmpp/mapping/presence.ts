@@ -87,8 +87,11 @@ function presenceOf(stanza: XmlElement, people: { from: Address; to: Address }, 
   return draft;
 }
 
-/** Throws GatewayError `malformed` for an address that a server chokes on. `now` in milliseconds since 1970. */
-export function fromPresence(event: Presence, now: number): XmlElement {
+/**
+ * Throws GatewayError `malformed` for an address that a server chokes on. `now` in milliseconds since 1970. `caps` says what a
+ * contact who is there can do (XEP-0115).
+ */
+export function fromPresence(event: Presence, now: number, caps?: XmlElement): XmlElement {
   const { availability, priority, idleSince } = event;
   // Where nothing is known any more a contact must not stand there as available.
   const isHere = availability !== 'unavailable' && availability !== 'unknown';
@@ -101,6 +104,7 @@ export function fromPresence(event: Presence, now: number): XmlElement {
     ...(availability === 'unknown' ? [] : statuses(event)),
     isHere && priority !== undefined ? xml('priority', ns.component, {}, String(priority)) : undefined,
     isHere && idleSince !== undefined ? xml('idle', ns.idle, { since: idleSince }) : undefined,
+    isHere ? caps : undefined,
     delayOf(event, now),
   );
 }

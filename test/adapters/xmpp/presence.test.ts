@@ -201,6 +201,39 @@ test('after a new connection everybody who is watched is probed, and operators s
   await hub.untilStatus('up');
 });
 
+const moodOf = (word: string, from = 'alice@xmpp.example') =>
+  `<message from='${from}' to='${bobJid}/ID-1' type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='http://jabber.org/protocol/mood'><item id='current'><mood xmlns='http://jabber.org/protocol/mood'><${word}/></mood></item></items></event></message>`;
+
+test('XEP-0163 s.4.3: a mood is heard of people who are watched, and of nobody else; what a notification bounces as is no receipt', async (t) => {
+  const { server, hub, xmpp, answersTo } = await open(t);
+  await answersTo('subscribed');
+  await answersTo(undefined);
+  server.write(moodOf('happy', 'mallory@xmpp.example'));
+  server.write(moodOf('happy'));
+  await hub.untilDraft((draft) => draft.type === 'presence' && draft.moods?.[0] === 'happy');
+  await answersTo(undefined, bobJid, 'mallory@xmpp.example/x');
+  await hub.untilDraft((draft) => draft.from.startsWith('xmpp:mallory'));
+  assert.ok(hub.draftsOf('presence').every(({ from, moods }) => !moods || from.startsWith(alice)));
+  await xmpp.deliver(sampleEvent('presence', `${bob}/ID-1`, alice, { availability: 'away', moods: ['sad'] }), signal);
+  const told = await server.hears(({ name }) => name === 'message', 'the headline');
+  const place = server.heard.findLast(({ name }) => name === 'presence');
+  assert.ok(place?.getChild('c', 'http://jabber.org/protocol/caps'));
+  server.write(
+    `<message from='alice@xmpp.example' to='${bobJid}' id='${told.attrs.id}' type='error'><error type='cancel'><service-unavailable xmlns='${stanzas}'/></error></message>`,
+  );
+  await answersTo(undefined);
+  assert.deepEqual(hub.draftsOf('receipt'), []);
+});
+
+test('a notification that is refused at once does not fail the presence that it belongs to', async (t) => {
+  const { server, xmpp } = await open(t);
+  server.script.onStanza = ({ name, attrs }) =>
+    name === 'message'
+      ? `<message from='${attrs.to}' to='${attrs.from}' id='${attrs.id}' type='error'><error type='cancel'><forbidden xmlns='${stanzas}'/></error></message>`
+      : undefined;
+  await xmpp.deliver(sampleEvent('presence', bob, alice, { availability: 'away', moods: ['sad'] }), signal);
+});
+
 test('a status is hidden in traces like all that people write', async (t) => {
   const { hub, xmpp } = await open(t);
   await xmpp.deliver(

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { errorElement, readError } from '../../../adapters/xmpp/errors.ts';
 import { answerPresence, answersForTheSilent } from '../../../adapters/xmpp/presence.ts';
 import { errorReply } from '../../../adapters/xmpp/replies.ts';
-import { answerIq } from '../../../adapters/xmpp/services.ts';
+import { answerIq, capsOf, verificationOf } from '../../../adapters/xmpp/services.ts';
 import { failureConditions, failureReasons, finalReasons } from '../../../src/contract/index.ts';
 import { childOf, childrenOf, serializeXml, textOf, xml } from '../../../src/formats/xml.ts';
 
@@ -31,6 +31,35 @@ test('XEP-0030: the domain is a gateway of each kind that it shows, a person a c
 test('XEP-0030 s.3.2: there are no nodes', () => {
   const answer = ask('gw.example', xml('query', 'http://jabber.org/protocol/disco#items', { node: 'x' }));
   assert.ok(childOf(childOf(answer, 'error')!, 'item-not-found', stanzas));
+});
+
+test('XEP-0115 s.5.2: the verification string of the specification', () => {
+  const features = ['caps', 'disco#info', 'disco#items', 'muc'].map((name) => `http://jabber.org/protocol/${name}`);
+  const exodus = { identities: [['client', 'pc'] as const], name: 'Exodus 0.9.1', features: features.reverse() };
+  assert.equal(verificationOf(exodus), 'QgayPKawpkPSDYmwT/WM94uAlu0=');
+});
+
+test('XEP-0163 s.4.1: presence of a contact leads to features that ask for mood and activity, and telephones ask for nothing', () => {
+  const featuresOf = (jid: string) => {
+    const { node, ver } = capsOf(jid, gateway).attributes;
+    const query = childOf(
+      ask(jid, xml('query', 'http://jabber.org/protocol/disco#info', { node: `${node}#${ver}` })),
+      'query',
+    )!;
+    assert.equal(query.attributes.node, `${node}#${ver}`);
+    const [identity] = childrenOf(query, 'identity').map(
+      ({ attributes }) => [attributes.category!, attributes.type!] as const,
+    );
+    const features = childrenOf(query, 'feature').map(({ attributes }) => attributes.var ?? '');
+    assert.equal(verificationOf({ identities: [identity!], features }), ver);
+    return features.filter((feature) => feature.endsWith('+notify'));
+  };
+  const both = ['mood', 'activity'].map((kind) => `http://jabber.org/protocol/${kind}+notify`);
+  assert.deepEqual(featuresOf('bob\\40other.net@gw.example/desk'), both);
+  assert.deepEqual(featuresOf('+447700900123@gw.example'), []);
+  const other = { node: 'urn:dragoman:gateway#old' };
+  const refused = ask('bob@gw.example', xml('query', 'http://jabber.org/protocol/disco#info', other));
+  assert.ok(childOf(childOf(refused, 'error')!, 'item-not-found', stanzas));
 });
 
 test('XEP-0050 s.3.2: whoever asks for commands gets an empty list', () => {
