@@ -25,6 +25,14 @@ export interface NextHopOptions {
   random?: () => number;
 }
 
+interface Choice {
+  allowed: readonly HopTransport[];
+  /** What NAPTR may choose from. */
+  byNaptr: readonly HopTransport[];
+  /** Where no record says anything. */
+  first: HopTransport;
+}
+
 // RFC 3263 s.4.1, RFC 7118 s.10.2
 const services = new Map<string, HopTransport>([
   ['sips+d2t', 'TLS'],
@@ -59,12 +67,14 @@ export class NextHop {
     if (allowed.length === 0) throw new GatewayError('unsupported', `no transport ${asked ?? ''} towards ${uri.host}`);
     const name = bareHost(uri.parameters.get('maddr') ?? uri.host);
     const isChosen = isSecure || asked !== undefined;
+    // s.4.1: of a sips: URI only what is secure, and nothing where the URI says how.
+    const byNaptr = asked === undefined ? this.#options.transports.filter((one) => !isSecure || isSecured(one)) : [];
     const first = plainTransport(allowed, isChosen);
     // s.4.2: nothing to ask anybody.
     if (isIP(name) !== 0) return [{ transport: first, address: name, port: uri.port ?? defaultPort(first), name }];
     const targets =
       uri.port === undefined
-        ? await this.#services(name, allowed, isChosen)
+        ? await this.#services(name, { allowed, byNaptr, first })
         : await this.#addressesOf(name, name, uri.port, first);
     if (targets.length === 0) throw new GatewayError('unreachable', `${name} has no address that can be reached`);
     return this.#bestFirst(targets).slice(0, maxTargets);
@@ -80,8 +90,8 @@ export class NextHop {
     if (this.#blockedUntil.size > 0) this.#blockedUntil.delete(keyOf(target));
   }
 
-  async #services(name: string, allowed: readonly HopTransport[], isChosen: boolean): Promise<Target[]> {
-    const services = isChosen ? [] : await this.#naptr(name, allowed);
+  async #services(name: string, { allowed, byNaptr, first }: Choice): Promise<Target[]> {
+    const services = byNaptr.length > 0 ? await this.#naptr(name, byNaptr) : [];
     const wanted =
       services.length > 0
         ? services
@@ -93,7 +103,6 @@ export class NextHop {
       const found = await this.#srv(srv, name, transport);
       if (found.length > 0) return found;
     }
-    const first = plainTransport(allowed, isChosen);
     return this.#addressesOf(name, name, defaultPort(first), first);
   }
 

@@ -75,6 +75,27 @@ test('RFC 3263 s.4.1: NAPTR chooses the transport in its order, then SRV the hos
   assert.deepEqual(await find(hop, 'sip:a@example.org'), ['TLS 192.0.2.1:5071', 'TLS 192.0.2.2:5071']);
 });
 
+test('RFC 3263 s.4.1: for a sips: URI NAPTR chooses among the secure services only, and is not asked where the URI names a transport or port', async () => {
+  const hop = hopsOf({
+    naptr: {
+      'example.org': [
+        service('SIP+D2T', '_sip._tcp.example.org', 1),
+        service('SIPS+D2T', '_sips._tcp.hosting.example', 2),
+        service('SIPS+D2W', '_wss.example.org', 3),
+      ],
+    },
+    srv: {
+      '_sip._tcp.example.org': [record('plain.example.org', 1)],
+      '_sips._tcp.hosting.example': [record('one.example.org', 1, 0, 5071)],
+      '_sips._tcp.example.org': [record('two.example.org', 1, 0, 5072)],
+    },
+    hosts: { 'one.example.org': ['192.0.2.1'], 'two.example.org': ['192.0.2.2'], 'example.org': ['192.0.2.3'] },
+  });
+  assert.deepEqual(await find(hop, 'sips:a@example.org'), ['TLS 192.0.2.1:5071']);
+  assert.deepEqual(await find(hop, 'sips:a@example.org;transport=tcp'), ['TLS 192.0.2.2:5072']);
+  assert.deepEqual(await find(hop, 'sips:a@example.org:5099'), ['TLS 192.0.2.3:5099']);
+});
+
 test('RFC 7118 s.5.2.1, s.10.2: WebSocket by its parameter, with sips: over TLS, or by NAPTR; never by a guess', async () => {
   const hop = hopsOf({
     naptr: { 'example.org': [service('SIPS+D2W', '_wss.example.org', 1), service('SIP+D2W', '_ws.example.org', 2)] },
