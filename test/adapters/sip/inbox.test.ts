@@ -274,6 +274,16 @@ test('reference sip 3.12: Linphone: a bare notification deflated, whose message-
   assert.deepEqual(draft.type === 'receipt' && [draft.of, draft.state], ['e000000000009', 'displayed']);
 });
 
+test('RFC 7572 s.7: markup without plain text arrives as words, its entities by name and by number as characters', async (t) => {
+  const { ask, hub } = await open(t);
+  const body =
+    'caf&eacute; &Eacute;t&#233; &#xE9; &#X1F600; &#146; &euro;5 &frac12; &yuml;&szlig; a&#10;b &amp;eacute;';
+  const unknown = ' &unknown; &valueOf; &#0; &#xD800; &#1114112;';
+  await ask({ type: 'text/html', body: body + unknown });
+  const text = `café Été é 😀 ’ €5 ½ ÿß a\nb &eacute;${unknown}`;
+  assert.deepEqual(hub.draftsOf('message')[0]?.text, { '': text });
+});
+
 test('RFC 3325 s.5: P-Asserted-Identity counts only from a trusted address', async (t) => {
   const more = ['P-Asserted-Identity: "Bob" <sip:real@other.example>'];
   const stranger = await open(t);
