@@ -27,6 +27,8 @@ export interface Binding {
   instance?: string;
   /** Which of its ways. */
   regId?: string;
+  /** How much its owner likes to be reached there, as written; without it, as much as can be (RFC 3261 s.20.10). */
+  q?: string;
 }
 
 export interface RegistrarOptions {
@@ -64,11 +66,14 @@ export class Registrar {
     return this.#turns.take(aor, () => this.#register(aor, request, flow));
   }
 
-  /** Those that have not expired. */
+  /** Those that have not expired, the best liked first (RFC 3261 s.16.6). */
   async bindings(aor: Address): Promise<Binding[]> {
     const stored = await this.#options.state.get(keyOf(aor));
     const all = stored === undefined ? [] : (JSON.parse(stored) as Binding[]);
-    return all.filter(({ expiresAt }) => expiresAt > this.#options.now());
+    const liked = ({ q = '1' }: Binding) => Number(q);
+    return all
+      .filter(({ expiresAt }) => expiresAt > this.#options.now())
+      .sort((one, other) => liked(other) - liked(one));
   }
 
   /** Whether phones of theirs register with us, though maybe none is there now. */
@@ -122,7 +127,7 @@ export class Registrar {
     let bindings = before;
     for (const contact of contacts) {
       const { uri, parameters } = parseNameAddr(contact);
-      const device = deviceOf(parameters, request);
+      const device = { ...deviceOf(parameters, request), ...likingOf(parameters) };
       const seconds = secondsOf(parameters.get('expires'), headers.get('Expires'));
       if (seconds !== 0 && seconds < expires.least)
         return { status: 423, headers: [['Min-Expires', String(expires.least)]] };
@@ -157,9 +162,10 @@ export class Registrar {
   #listing(aor: Address, bindings: readonly Binding[], { headers }: SipRequest): Answer {
     const now = this.#options.now();
     const takesGruu = headers.all('Supported').includes('gruu');
-    const contacts = bindings.map(({ uri, expiresAt, instance, regId }) => {
+    const contacts = bindings.map(({ uri, expiresAt, instance, regId, q }) => {
       const left = String(Math.max(Math.round((expiresAt - now) / 1000), 0));
       const parameters = new Map([['expires', left]]);
+      if (q !== undefined) parameters.set('q', q);
       if (instance !== undefined) parameters.set('+sip.instance', quote(`<${instance}>`));
       if (regId !== undefined) parameters.set('reg-id', regId);
       if (instance !== undefined && takesGruu) parameters.set('pub-gruu', quote(`${aor};gr=${instance}`));
@@ -183,6 +189,12 @@ function deviceOf(parameters: Parameters, { headers }: SipRequest): Device {
   const isKept = edge === undefined ? headers.all('Via').length === 1 : /;ob\b/i.test(edge);
   const usesOutbound = headers.all('Supported').includes('outbound') && /^[1-9]\d{0,9}$/.test(regId) && isKept;
   return usesOutbound ? { instance, regId } : { instance };
+}
+
+/** s.25.1 `qvalue`; what is none is left out. */
+function likingOf(parameters: Parameters): Pick<Binding, 'q'> {
+  const q = parameters.get('q') ?? '';
+  return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(q) ? { q } : {};
 }
 
 function isSameWay(binding: Binding, { instance, regId }: Device): boolean {

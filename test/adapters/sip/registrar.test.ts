@@ -238,3 +238,19 @@ test('reference sip 2: who has registered is served here for a week after, phone
   hub.clock += 8 * 86_400_000;
   assert.equal(await serves(bob), false);
 });
+
+test('RFC 3261 s.10.3, s.16.6: the q of a Contact is kept and listed, and who is liked best comes first', async (t) => {
+  const opened = await open(t, native);
+  for (const contact of ['<sip:bob@192.0.2.7>;q=0.3', '<sip:bob@192.0.2.8>;q=0.75', '<sip:bob@192.0.2.9>;q=2'])
+    await register(opened, contact);
+  const listed = await register(opened, '');
+  const said = [...listed.text.matchAll(/^Contact: <sip:bob@192\.0\.2\.(\d)>;expires=\d+(.*)\r$/gm)];
+  assert.deepEqual(
+    said.map(([, host, q]) => [host, q]),
+    [
+      ['9', ''],
+      ['8', ';q=0.75'],
+      ['7', ';q=0.3'],
+    ],
+  );
+});

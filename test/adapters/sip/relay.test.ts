@@ -7,10 +7,10 @@ import { open, type Settings } from './adapter-fixtures.ts';
 const bob = 'sip:bob@native.example';
 const carol = 'sip:carol@native.example';
 
-async function register(phone: SipPeer, aor: string, port: number): Promise<void> {
+async function register(phone: SipPeer, aor: string, port: number, q = ''): Promise<void> {
   const parts = { method: 'REGISTER', uri: 'sip:native.example', from: `<${aor}>;tag=r`, to: `<${aor}>`, body: '' };
-  const more = [`Contact: <${aor.replace(/@.*/, '')}@127.0.0.1:${phone.port}>`, 'Expires: 600'];
-  phone.sendUdp(requestText({ port: phone.port, callId: `reg-${aor}-${phone.port}`, ...parts, more }), port);
+  const more = [`Contact: <${aor.replace(/@.*/, '')}@127.0.0.1:${phone.port}>${q}`, 'Expires: 600'];
+  phone.sendUdp(requestText({ port: phone.port, callId: `reg-${aor}-${phone.port}${q}`, ...parts, more }), port);
   await phone.until(({ first, header }) => first === 'SIP/2.0 200 OK' && header('CSeq').endsWith('REGISTER'));
 }
 
@@ -99,6 +99,15 @@ test('who has no phone registered is the hub’s to find or refuse', async (t) =
   const { ask, hub } = await site(t, 0);
   await ask({ uri: carol, from: `<${bob}>;tag=b` });
   assert.equal(hub.drafts[0]?.to, carol);
+});
+
+test('RFC 3261 s.16.6: where Max-Breadth leaves one branch it goes to the phone with the highest q', async (t) => {
+  const { carols, write, port } = await site(t, 2);
+  const [one, two] = carols as [SipPeer, SipPeer];
+  await register(one, carol, port, ';q=0.1');
+  await register(two, carol, port, ';q=0.9');
+  await write({ more: ['Max-Breadth: 1'] });
+  assert.deepEqual([one.heard.some(isMessage), two.heard.some(isMessage)], [false, true]);
 });
 
 test('RFC 3325 s.5: what a stranger asserts is not passed on', async (t) => {

@@ -25,6 +25,7 @@ export interface RegContact {
   expiresAt: number;
   /** `urn:uuid:...` */
   instance?: string | undefined;
+  q?: string | undefined;
 }
 
 export interface RegInfo {
@@ -47,9 +48,9 @@ export function formatRegInfo({ version, aor, contacts }: RegInfo, now: number):
 }
 
 function formatContact(aor: string, contact: RegContact, now: number): XmlElement {
-  const { id, uri, state, event, callId, cseq, expiresAt, instance } = contact;
+  const { id, uri, state, event, callId, cseq, expiresAt, instance, q } = contact;
   const left = state === 'active' ? String(Math.max(Math.round((expiresAt - now) / 1000), 0)) : undefined;
-  const attributes = { id, state, event, expires: left, callid: callId, cseq: String(cseq) };
+  const attributes = { id, state, event, expires: left, q, callid: callId, cseq: String(cseq) };
   const device =
     instance === undefined
       ? []

@@ -134,10 +134,10 @@ class Person extends Timed {
   take(bindings: readonly Binding[], now: number): void {
     const before = [...this.contacts.values()].filter(({ state }) => state === 'active');
     const after = new Map<string, RegContact>();
-    for (const { uri, callId, cseq, expiresAt, instance } of bindings) {
+    for (const { uri, callId, cseq, expiresAt, instance, q } of bindings) {
       const id = createHash('sha256').update(`${this.aor}|${uri}`).digest('base64url').slice(0, 16);
       const event = eventOf(this.contacts.get(id), expiresAt);
-      after.set(id, { id, uri, state: 'active', event, callId, cseq, expiresAt, instance });
+      after.set(id, { id, uri, state: 'active', event, callId, cseq, expiresAt, instance, q });
     }
     for (const contact of before) {
       if (after.has(contact.id)) continue;
