@@ -1,6 +1,7 @@
 // One SMPP connection, as either end: framing, states, requests with a response timeout, enquire_link, backpressure.
 // It knows PDUs only. Whatever the peer sends, it answers, nacks or closes; every pending request is settled on close.
 import type { Duplex } from 'node:stream';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 import {
   type Body,
   type CommandName,
@@ -51,7 +52,7 @@ export class Session {
   readonly #outlet: Outlet;
   // In the order of sending: with one timeout for all, the oldest is always the first due.
   readonly #pending = new Map<number, Pending>();
-  readonly #late = new Map<number, unknown>();
+  readonly #late = new RecentMap<number, unknown>(maxLate);
   #sequence = 0;
   #answering = 0;
   #heardAt: number;
@@ -259,7 +260,6 @@ export class Session {
     for (const [sequence, pending] of this.#pending) {
       if (now - pending.sentAt < this.#limits.responseTimeoutMs) return;
       this.#pending.delete(sequence);
-      if (this.#late.size >= maxLate) this.#late.delete(this.#late.keys().next().value as number);
       if (pending.context !== undefined) this.#late.set(sequence, pending.context);
       pending.reject(new SessionError('timeout', `no response to ${pending.command} in time`, true));
       // Nothing at all since then: the peer is gone, not merely slow with one request.

@@ -1,5 +1,6 @@
 // Stanzas under way when the server ended the stream over something it had read. They are written again one at a time, so
 // that one which ends the stream every time is found out and refused, and the others get through.
+import { RecentMap } from '../../src/guards/recent-map.ts';
 
 // The first end accuses all that were under way, the second comes while hardly anything else is, the third is no accident.
 const maxStrikes = 3;
@@ -20,16 +21,13 @@ const accusations: ReadonlySet<string> = new Set([
 ]);
 
 export class Quarantine {
-  readonly #strikes = new Map<string, number>();
+  readonly #strikes = new RecentMap<string, number>(maxSuspects);
   #last: Promise<unknown> = Promise.resolve();
 
   /** The stream ended with that condition while these were under way. */
   onEnd(condition: string, ids: readonly string[]): void {
     if (!accusations.has(condition)) return;
-    for (const id of ids) {
-      if (this.#strikes.size >= maxSuspects) this.#strikes.delete(this.#strikes.keys().next().value as string);
-      this.#strikes.set(id, (this.#strikes.get(id) ?? 0) + 1);
-    }
+    for (const id of ids) this.#strikes.set(id, (this.#strikes.get(id) ?? 0) + 1);
   }
 
   isSuspect(id: string): boolean {

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../src/contract/errors.ts';
 import { type XmlElement, type XmlError, xml } from '../../src/formats/xml.ts';
 import type { StanzaHead } from '../../src/formats/xml-stream.ts';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 import { Barrier } from './barrier.ts';
 import type { Clock } from './clock.ts';
 import { ns } from './codec/namespaces.ts';
@@ -52,7 +53,7 @@ export class Session {
   readonly #quarantine = new Quarantine();
   readonly #waiting = new Set<() => void>();
   /** Answers that must not be lost with the link, until they are proven. */
-  readonly #owed = new Map<string, string>();
+  readonly #owed = new RecentMap<string, string>(maxOwed);
   #connection: Connection | undefined;
   #state: SessionState = 'down';
   #pingId = '';
@@ -140,7 +141,6 @@ export class Session {
 
   /** Writes what somebody must be told, after a reconnect if need be. */
   owe(stanza: XmlElement): void {
-    if (this.#owed.size >= maxOwed) this.#owed.delete(this.#owed.keys().next().value as string);
     const key = `owed-${randomUUID()}`;
     this.#owed.set(key, encodeStanza(stanza));
     this.#pay(key);

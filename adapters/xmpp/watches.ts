@@ -9,6 +9,7 @@ import {
   type Subscription,
   type ViewRow,
 } from '../../src/contract/index.ts';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 import type { Clock } from './clock.ts';
 
 export interface WatchesParts {
@@ -34,7 +35,7 @@ export class Watches {
   readonly #domain: string;
   readonly #parts: WatchesParts;
   /** Oldest first; all wait equally long, so that one timer serves. */
-  readonly #asked = new Map<string, Pair & { at: number }>();
+  readonly #asked = new RecentMap<string, Pair & { at: number }>(maxAsked);
   #cancelTimer: (() => void) | undefined;
   #round = 0;
 
@@ -112,8 +113,6 @@ export class Watches {
   #ask(pair: Pair): void {
     const { clock } = this.#parts;
     const key = pairOf(pair.watcher, pair.presentity);
-    this.#asked.delete(key);
-    if (this.#asked.size >= maxAsked) this.#asked.delete(this.#asked.keys().next().value as string);
     this.#asked.set(key, { ...pair, at: clock.now() });
     this.#cancelTimer ??= clock.after(answerMs, () => this.#sweep());
   }

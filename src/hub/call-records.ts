@@ -1,6 +1,7 @@
 // One call detail record a message and leg: what one instance carried, for whom, in how many parts, at what price, and how it
 // ended. A leg stays open in the store until its end is known, or for as long as the operator waits for that.
 import type { Delivery, FailureReason, Message, ReceiptState, State } from '../contract/index.ts';
+import { RecentMap } from '../guards/recent-map.ts';
 import type { Remembered } from './correlation.ts';
 
 export interface CallRecord {
@@ -62,7 +63,7 @@ export class CallRecords {
   /** Open legs, oldest first: with one wait for all, the first is the first due. */
   readonly #open = new Map<string, number>();
   /** Endings that were told before the leg was written. */
-  readonly #early = new Map<string, Ending>();
+  readonly #early = new RecentMap<string, Ending>(maxEarly);
   #isClosing = false;
 
   constructor(instance: string, parts: CallRecordsParts) {
@@ -111,7 +112,7 @@ export class CallRecords {
     const kept = await state.get(id);
     if (kept === undefined) {
       // Of the network's own word our answer about the same message is still under way; of ours there is none.
-      if (ending.isFromNetwork) this.#keepEarly(id, ending);
+      if (ending.isFromNetwork) this.#early.set(id, ending);
       else await this.#finish(this.#base(id, message), ending);
       return;
     }
@@ -161,11 +162,6 @@ export class CallRecords {
     } finally {
       this.#isClosing = false;
     }
-  }
-
-  #keepEarly(id: string, ending: Ending): void {
-    if (this.#early.size >= maxEarly) this.#early.delete(this.#early.keys().next().value as string);
-    this.#early.set(id, ending);
   }
 
   // A disk that refuses holds no message up: the leg stays open, ended as it is, and is written when its wait is over.

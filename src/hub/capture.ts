@@ -3,6 +3,7 @@
 import { GatewayError, type Ranges, type WireEnd, type WireUnit } from '../contract/index.ts';
 import { encodeIpPacket, maxPayloadBytes } from '../formats/ip-packets.ts';
 import { encodeCaptureHeader, encodePacket, encodeQuiet } from '../formats/pcapng.ts';
+import { RecentMap } from '../guards/recent-map.ts';
 
 export interface CaptureOptions {
   readonly forMs: number;
@@ -69,7 +70,7 @@ class Capture {
   readonly #options: CaptureOptions;
   readonly #sink: CaptureSink;
   readonly #now: () => number;
-  readonly #flows = new Map<string, Sent>();
+  readonly #flows = new RecentMap<string, Sent>(maxFlows);
   #left: number;
 
   constructor(options: CaptureOptions, sink: CaptureSink, now: () => number) {
@@ -110,7 +111,6 @@ class Capture {
   #sentOn(key: string): Sent {
     const known = this.#flows.get(key);
     if (known) return known;
-    if (this.#flows.size >= maxFlows) this.#flows.delete(this.#flows.keys().next().value as string);
     const fresh = { inbound: 1, outbound: 1 };
     this.#flows.set(key, fresh);
     return fresh;

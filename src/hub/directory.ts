@@ -9,6 +9,7 @@ import {
   type State,
   schemeOf,
 } from '../contract/index.ts';
+import { RecentMap } from '../guards/recent-map.ts';
 
 export interface Person {
   readonly name?: string | undefined;
@@ -37,7 +38,7 @@ export class Directory {
   #people = new Map<Address, Person>();
   #numbers: NumberPool = { pool: [], holdForMs: 0 };
   #ours = new Set<Address>();
-  readonly #cache = new Map<Address, Cached>();
+  readonly #cache = new RecentMap<Address, Cached>(maxCached);
 
   constructor(state: State, now: () => number) {
     this.#state = state;
@@ -63,7 +64,6 @@ export class Directory {
     if (cached && cached.until > this.#now()) return cached.person;
     const entered = await this.#state.get(`person/${bare}`);
     const person = entered === undefined ? undefined : (JSON.parse(entered) as Person);
-    if (this.#cache.size >= maxCached) this.#cache.delete(this.#cache.keys().next().value as Address);
     this.#cache.set(bare, { person, until: this.#now() + cacheMs });
     return person;
   }
@@ -140,7 +140,7 @@ export class Directory {
   }
 
   // When each pair was last written: a busy conversation renews its hold once an hour, not with every message.
-  readonly #renewed = new Map<string, number>();
+  readonly #renewed = new RecentMap<string, number>(maxCached);
 
   async #renew(pair: string, number: Address, person: Address, phone: Address): Promise<Address> {
     const { holdForMs } = this.#numbers;
@@ -150,7 +150,6 @@ export class Directory {
       this.#state.set(`holder/${number}|${phone}`, person, holdForMs),
       this.#state.set(pair, number, holdForMs),
     ]);
-    if (this.#renewed.size >= maxCached) this.#renewed.clear();
     this.#renewed.set(pair, this.#now());
     return number;
   }

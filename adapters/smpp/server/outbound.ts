@@ -8,6 +8,7 @@ import {
   type Message,
   type Receipt,
 } from '../../../src/contract/index.ts';
+import { RecentMap } from '../../../src/guards/recent-map.ts';
 import { statuses, statusName, textRanges } from '../codec/index.ts';
 import { statusError } from '../errors.ts';
 import { type Exchange, measure, SessionError } from '../exchange.ts';
@@ -49,7 +50,7 @@ export class Outbound {
   readonly #transactions: Transactions;
   readonly #wake: OutboundParts['wake'];
   readonly #served: OutboundParts['served'];
-  readonly #underWay = new Map<string, Progress>();
+  readonly #underWay = new RecentMap<string, Progress>(maxUnderWay);
 
   constructor({ hub, accounts, ledger, transactions, wake, served }: OutboundParts) {
     this.#hub = hub;
@@ -113,10 +114,7 @@ export class Outbound {
 
   // One after the other: the rest of a message that is refused would be a fragment.
   async #sendAll(event: string, bind: Connection, pdus: DeliverPdu[], progress: Progress, signal: AbortSignal) {
-    if (pdus.length > 1 && !this.#underWay.has(event)) {
-      if (this.#underWay.size >= maxUnderWay) this.#underWay.delete(this.#underWay.keys().next().value as string);
-      this.#underWay.set(event, progress);
-    }
+    if (pdus.length > 1) this.#underWay.set(event, progress);
     try {
       for (const [index, pdu] of pdus.entries()) {
         if (progress.taken.has(index)) continue;

@@ -1,5 +1,6 @@
 // An account's rate. The parts of a long text are counted one by one, but once its first part was taken the others are
 // too, on credit: no text is torn in two by ESME_RTHROTTLED.
+import { RecentMap } from '../../../src/guards/recent-map.ts';
 import { TokenBucket } from '../../../src/guards/token-buckets.ts';
 
 // So much of a second's allowance may be saved up.
@@ -13,8 +14,8 @@ export interface WholeName {
 
 export class Throttle {
   readonly #bucket: TokenBucket;
-  /** Texts under way: how many of their parts may still come. Oldest first. */
-  readonly #wholes = new Map<string, number>();
+  /** Texts under way: how many of their parts may still come. */
+  readonly #wholes = new RecentMap<string, number>(maxWholes);
 
   constructor(ratePerSecond: number | undefined, now: () => number) {
     const perSecond = ratePerSecond ?? 0;
@@ -32,13 +33,7 @@ export class Throttle {
   }
 
   #expect(key: string, left: number): void {
-    if (left <= 0) {
-      this.#wholes.delete(key);
-      return;
-    }
-    if (!this.#wholes.has(key) && this.#wholes.size >= maxWholes) {
-      this.#wholes.delete(this.#wholes.keys().next().value as string);
-    }
-    this.#wholes.set(key, left);
+    if (left <= 0) this.#wholes.delete(key);
+    else this.#wholes.set(key, left);
   }
 }
