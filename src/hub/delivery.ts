@@ -1,9 +1,10 @@
-// The way out of one instance: each conversation in order, each destination within its share, back-off, and a circuit
-// breaker per destination. What becomes of a single event is courier.ts's part.
+// The way out of one instance: each conversation in order, each destination within its share, and back-off. What becomes of a
+// single event is courier.ts's part, which destinations get a rest is circuits.ts's.
 import { asGatewayError, bareAddress, GatewayError, type GatewayEvent } from '../contract/index.ts';
 import type { Consumer, Entry } from '../queue/queue.ts';
+import { Circuits } from './circuits.ts';
 import { Courier, type CourierParts, expiryOf } from './courier.ts';
-import { backOffMs, type DeliveryLimits, Destination, Destinations } from './destinations.ts';
+import { backOffMs, type DeliveryLimits, type Destination, Destinations } from './destinations.ts';
 import { DueQueue } from './due-queue.ts';
 import { HeldLanes } from './held-lanes.ts';
 import { giveBack, type Lane, Lanes } from './lane.ts';
@@ -24,7 +25,9 @@ export class Delivery {
   readonly #held: HeldLanes;
   readonly #destinations = new Destinations();
   readonly #lanes: Lanes;
-  readonly #due = new DueQueue<Lane | Destination>();
+  readonly #circuits: Circuits;
+  /** Lanes that wait for their own next try. */
+  readonly #due = new DueQueue<Lane>();
   /** Take what came before the held lanes were known: all in one go, so that nothing newer comes between. */
   #early: Array<() => void> = [];
   #consumer: Consumer | undefined;
@@ -39,6 +42,14 @@ export class Delivery {
     this.#courier = new Courier(parts, limits.attemptTimeoutMs);
     this.#held = new HeldLanes(this.#courier, ({ type }) => parts.metrics.count('held_total', { type }));
     this.#lanes = new Lanes(parts.adapter, this.#destinations);
+    this.#circuits = new Circuits({
+      ...parts,
+      destinations: this.#destinations,
+      mayTry: () => this.#mayTry(),
+      run: (lane) => void this.#run(lane),
+      putAside: (lane) => this.#held.holdMemory(lane),
+      pump: (destination) => this.#pump(destination),
+    });
     this.#downSince = parts.now();
   }
 
@@ -68,7 +79,7 @@ export class Delivery {
     if (this.#courier.isSettled(event)) return;
     const lane = this.#lanes.get(event.conversation, event);
     const { destination } = lane;
-    if (lane.state === 'idle' && destination.openUntil > 0) this.#stop(lane);
+    if (lane.state === 'idle' && destination.openUntil > 0) this.#circuits.stop(lane);
     if (lane.state === 'delayed' || lane.state === 'stopped') return this.#held.hold(lane, event);
     // Only behind what is held already: an event in memory is older than one that is held after it.
     if (destination.isStalled && lane.state !== 'running' && lane.memory.length === 0) {
@@ -86,19 +97,20 @@ export class Delivery {
   setUp(isUp: boolean): void {
     if (isUp === this.#isUp) return;
     this.#isUp = isUp;
-    if (!isUp) this.#downSince = this.#parts.now();
-    for (const name of isUp ? this.#destinations.open() : []) this.#tryNow(this.#destinations.get(name));
-    if (isUp) this.#pumpAll();
+    if (!isUp) {
+      this.#downSince = this.#parts.now();
+      return;
+    }
+    this.#circuits.tryNow();
+    this.#pumpAll();
   }
 
   /** Called about four times a second: deadlines, retries, expiry. */
   tick(): void {
     this.#courier.attempts.sweep();
     const now = this.#parts.now();
-    for (let item = this.#due.take(now); item; item = this.#due.take(now)) {
-      if (!(item instanceof Destination)) this.#retry(item);
-      else if (item.openUntil <= now) this.#halfOpen(item);
-    }
+    for (let lane = this.#due.take(now); lane; lane = this.#due.take(now)) this.#retry(lane);
+    this.#circuits.tick(now);
     for (const destination of this.#destinations.all()) this.#relieve(destination, now);
     this.#welcome(this.returned.take());
     if (!this.#isUp && this.#mayTry()) this.#pumpAll();
@@ -167,9 +179,7 @@ export class Delivery {
     if (wasProbe) destination.probe = undefined;
     if (failure) this.#postpone(lane, failure);
     this.#rest(lane);
-    // A probe whose events had all expired has told nothing of its destination: the next one tries.
-    if (wasProbe && destination.openUntil > 0 && destination.openUntil <= this.#parts.now())
-      this.#halfOpen(destination);
+    if (wasProbe) this.#circuits.probed(destination);
     this.#pump(destination);
     this.#destinations.drop(destination);
   }
@@ -178,7 +188,7 @@ export class Delivery {
   #rest(lane: Lane): void {
     if (lane.state !== 'idle') return;
     if (lane.memory.length + lane.held === 0) this.#lanes.delete(lane);
-    else if (lane.destination.openUntil > 0) this.#stop(lane);
+    else if (lane.destination.openUntil > 0) this.#circuits.stop(lane);
     else this.#enqueue(lane);
   }
 
@@ -210,8 +220,7 @@ export class Delivery {
     const failure = await this.#courier.carry(event, lane.tries, this.#limits.internalTries);
     if (failure) return failure;
     lane.tries = 0;
-    lane.destination.succeeded(this.#parts.now());
-    if (lane.destination.openUntil > 0) this.#close(lane.destination);
+    this.#circuits.succeeded(lane.destination);
     return undefined;
   }
 
@@ -220,57 +229,16 @@ export class Delivery {
       giveBack(lane, failure);
       return;
     }
-    const { destination } = lane;
     const { now, random } = this.#parts;
     const delayMs = failure.retryAfterMs ?? backOffMs(lane.tries, this.#limits, random);
     lane.tries++;
-    const pauseMs = destination.failed(failure, this.#limits, now(), random);
-    if (pauseMs !== undefined) this.#opened(destination, pauseMs, failure);
-    if (destination.openUntil > 0) {
-      this.#stop(lane);
+    if (this.#circuits.failed(lane.destination, failure, this.#limits)) {
+      this.#circuits.stop(lane);
       return;
     }
     this.#held.holdMemory(lane);
     lane.state = 'delayed';
     this.#due.add(now() + delayMs, lane);
-  }
-
-  #opened(destination: Destination, pauseMs: number, { reason, message: why }: GatewayError): void {
-    const { instance, log, metrics } = this.#parts;
-    this.#due.add(destination.openUntil, destination);
-    for (const lane of destination.waiting) this.#stop(lane);
-    destination.waiting.clear();
-    metrics.count('breaker_opened_total');
-    const fields = { instance, destination: destination.name, pauseMs, reason, why };
-    log[destination.isOpenAgain ? 'debug' : 'warn'](fields, 'circuit open');
-  }
-
-  #stop(lane: Lane): void {
-    this.#held.holdMemory(lane);
-    lane.state = 'stopped';
-    lane.destination.stopped.add(lane);
-  }
-
-  // One lane tries for all; when nobody waits the circuit closes by itself.
-  #halfOpen(destination: Destination): void {
-    if (destination.openUntil === 0 || destination.probe) return;
-    const [lane] = destination.stopped;
-    if (!lane) {
-      this.#close(destination);
-      return;
-    }
-    if (!this.#mayTry()) {
-      this.#due.add(this.#parts.now() + 1000, destination);
-      return;
-    }
-    destination.stopped.delete(lane);
-    destination.probe = lane;
-    void this.#run(lane);
-  }
-
-  #tryNow(destination: Destination): void {
-    destination.openUntil = this.#parts.now();
-    this.#halfOpen(destination);
   }
 
   // Each conversation with its back-off begun anew; a circuit is tried where it was theirs alone.
@@ -281,14 +249,7 @@ export class Delivery {
       lane.tries = 0;
       this.#retry(lane);
     }
-    for (const name of this.#destinations.open()) if (back.has(name)) this.#tryNow(this.#destinations.get(name));
-  }
-
-  #close(destination: Destination): void {
-    this.#parts.log.info({ instance: this.#parts.instance, destination: destination.name }, 'circuit closed');
-    destination.close();
-    this.#pump(destination);
-    this.#destinations.drop(destination);
+    this.#circuits.tryNow((name) => back.has(name));
   }
 
   #retry(lane: Lane): void {
