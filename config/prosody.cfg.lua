@@ -4,6 +4,7 @@ component_ports = { 5347 }
 component_interfaces = { "127.0.0.1" } -- the port speaks no TLS: keep it on this host or a network of its own
 
 VirtualHost "example.org"
+-- For mood and activity on other networks: "pep" in modules_enabled, as it is by default.
 
 -- People of SIP networks: bob\40other.net@sip.example.org is sip:bob@other.net
 Component "sip.example.org"

@@ -86,6 +86,7 @@ export class Component {
       state: hub.state,
       clock,
       say: (action, from, to) => this.#say(action, from, to),
+      askMore: (pair) => this.#presence.askNews(pair),
       conclude: (said) => this.#presence.publish(said),
     });
     this.#presence = new PresenceDesk({
@@ -202,20 +203,20 @@ export class Component {
       else this.#onMessage(stanza);
     } else if (name === 'presence') {
       this.#presence.take(stanza);
-    } else if (name === 'iq') this.#onQuestion(stanza);
+    } else if (name === 'iq') this.#onIq(stanza);
   }
 
-  #onQuestion(iq: XmlElement): void {
-    if (this.registrations.concerns(iq)) {
+  #onIq(iq: XmlElement): void {
+    const { type } = iq.attributes;
+    if (type === 'result' || type === 'error') this.#presence.takeNews(iq);
+    else if (this.registrations.concerns(iq)) {
       const answer = async () => this.#answer(await this.registrations.answer(iq));
       this.#inbox.take('registrations', answer, (error) => this.#refuse(iq, error));
-      return;
-    }
-    const offers = [
-      ...(this.registrations.isOffered ? [ns.register] : []),
-      ...(this.#maxRecipients > 0 ? [ns.addresses] : []),
-    ];
-    this.#answer(answerIq(iq, { ...this.options, offers }, this.#hub.now()));
+    } else this.#answer(answerIq(iq, { ...this.options, offers: this.#offers() }, this.#hub.now()));
+  }
+
+  #offers(): string[] {
+    return [...(this.registrations.isOffered ? [ns.register] : []), ...(this.#maxRecipients > 0 ? [ns.addresses] : [])];
   }
 
   #answer(answer: XmlElement | undefined): void {

@@ -1,18 +1,19 @@
 // Presence stanzas on their way to the hub, and what a component answers by itself: for its own domain (XEP-0100), and for
 // people whose network has no presence, so that clients write to them without a warning.
+import { randomUUID } from 'node:crypto';
 import { bareAddress, type Draft, type DraftOf, type GatewayError, type Hub } from '../../src/contract/index.ts';
 import type { XmlElement } from '../../src/formats/xml.ts';
 import { readError } from './errors.ts';
 import type { Heard } from './heard.ts';
 import type { Inbox } from './inbox.ts';
-import { newsOf } from './mapping/extended-presence.ts';
+import { answeredNews, kinds, newsOf, questionAbout } from './mapping/extended-presence.ts';
 import { peopleOf } from './mapping/people.ts';
 import { toAnswer, toPresenceEvent } from './mapping/presence.ts';
 import { errorReply, reply } from './replies.ts';
 import type { Session } from './session.ts';
 import type { Told } from './told.ts';
 import { traceOf } from './trace.ts';
-import type { Watches } from './watches.ts';
+import type { Pair, Watches } from './watches.ts';
 
 export interface PresenceParts {
   readonly hub: Hub;
@@ -46,8 +47,18 @@ export class PresenceDesk {
     }
   }
 
-  /** A notification of PEP (XEP-0163). Throws GatewayError `malformed` for one from or to nobody. */
+  /** Asks for what a person published while nobody here listened, or will not be told of (XEP-0163 s.4.3). */
+  askNews({ watcher, presentity }: Pair): void {
+    for (const kind of kinds) this.#parts.session.answer(questionAbout(kind, randomUUID(), watcher, presentity));
+  }
+
+  /**
+   * A notification of PEP (XEP-0163), or the answer to a question about it: people can lie about nobody but themselves, so who
+   * asked is not remembered. Throws GatewayError `malformed` for one from or to nobody.
+   */
   takeNews(stanza: XmlElement): void {
+    const all = stanza.name === 'iq' ? answeredNews(stanza) : newsOf(stanza);
+    if (all.length === 0) return;
     const { from, to } = peopleOf(stanza);
     const pair = { watcher: bareAddress(to), presentity: bareAddress(from) };
     const { hub, inbox, watches, heard } = this.#parts;
@@ -55,7 +66,7 @@ export class PresenceDesk {
       const { id } = await hub.publish(said satisfies Draft);
       hub.trace.hop(id, traceOf(stanza, 'inbound'));
     };
-    for (const news of newsOf(stanza)) {
+    for (const news of all) {
       const work = async () => {
         // Nothing is kept of strangers.
         if (await watches.isApproved(pair)) await heard.take(pair, news, publish);

@@ -22,7 +22,7 @@ export interface SessionOptions extends ConnectionOptions {
 }
 
 export interface SessionEvents {
-  /** Everything but answers to our own questions. */
+  /** Everything but answers to our own pings. */
   onStanza(stanza: XmlElement): void;
   onSkipped(stanza: StanzaHead, why: XmlError): void;
   onState(state: SessionState, why?: string): void;
@@ -225,12 +225,10 @@ export class Session {
   #onStanza(stanza: XmlElement): void {
     this.#heardAt = this.#clock.now();
     const { type, id, from } = stanza.attributes;
-    if (stanza.name !== 'iq' || (type !== 'result' && type !== 'error')) {
-      this.#events.onStanza(stanza);
-    } else if (id === this.#pingId && from === this.#options.barrierPeer) {
-      this.#onPong();
-    }
-    // An answer that nobody asked for, or from somebody else than was asked, is no answer.
+    const isAnswer = stanza.name === 'iq' && (type === 'result' || type === 'error');
+    // From somebody else than was asked it is no answer to it.
+    if (isAnswer && id === this.#pingId && from === this.#options.barrierPeer) this.#onPong();
+    else this.#events.onStanza(stanza);
   }
 
   #onPong(): void {

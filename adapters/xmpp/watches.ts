@@ -17,6 +17,8 @@ export interface WatchesParts {
   readonly clock: Clock;
   /** Writes a question of ours; resolves when the server has it. */
   say(action: 'request' | 'fetch', watcher: Address, presentity: Address): Promise<void>;
+  /** Asks for what is no presence and belongs to it. */
+  askMore(pair: Pair): void;
   /** What is to be believed where the server says nothing. */
   conclude(said: DraftOf<'presence'>): void;
 }
@@ -103,6 +105,7 @@ export class Watches {
     }
     this.#ask(pair);
     try {
+      this.#parts.askMore(pair);
       await write();
     } catch (error) {
       this.heard(pair.presentity, pair.watcher);

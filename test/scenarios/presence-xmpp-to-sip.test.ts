@@ -17,8 +17,18 @@ for (const kind of ['prosody', 'ejabberd'] as const) {
     const { bob, gateway, sipPort } = site;
     let desk = await site.logIn();
     const watch = new SipWatch(site);
+    const mood = 'http://jabber.org/protocol/mood';
+    /** She publishes a mood (XEP-0163). */
+    const feels = async (word: string) => {
+      const item = xml('item', { id: 'current' }, xml('mood', { xmlns: mood }, xml(word)));
+      const publish = xml('publish', { node: mood }, item);
+      await desk.ask(
+        xml('iq', { type: 'set' }, xml('pubsub', { xmlns: 'http://jabber.org/protocol/pubsub' }, publish)),
+      );
+    };
     const sayTo = (type: string) => desk.say(xml('presence', { to: bobJid, type }));
 
+    await feels('happy');
     await t.test('RFC 8048 s.5.3.1: SUBSCRIBE is answered at once and pending; the XMPP user is asked', async () => {
       const answer = await watch.subscribe(3600);
       assert.match(answer.first, /^SIP\/2\.0 200 /);
@@ -33,6 +43,10 @@ for (const kind of ['prosody', 'ejabberd'] as const) {
       const active = await watch.hears((one) => /^active/.test(stateOf(one)) && /open/.test(one.body));
       assert.equal(tuples(active), 1);
       assert.match(active.body, /entity=["']pres:/);
+    });
+
+    await t.test('reference sip 3.4: the mood that she had published before is in the document', async () => {
+      await watch.hears(says(/<(\w+:)?mood><(\w+:)?happy\/>/));
     });
 
     await t.test('RFC 8048 s.6.2: show, status and priority arrive', async () => {
@@ -55,9 +69,11 @@ for (const kind of ['prosody', 'ejabberd'] as const) {
     await t.test('RFC 6665 s.4.2.2: after kill -9 the same dialog tells what changed meanwhile', async () => {
       const before = watch.notified.length;
       await gateway.kill();
+      await feels('sad');
       await desk.say(xml('presence', {}, xml('show', {}, 'away'), xml('status', {}, 'out for tea')));
       await gateway.start();
       const told = await watch.hears(says(/out for tea/), before, 30_000);
+      await watch.hears(says(/<(\w+:)?mood><(\w+:)?sad\/>/), before, 30_000);
       const earlier = watch.notified[before - 1] as PeerMessage;
       const tagOf = (header: string) => /;tag=([^;]+)/.exec(header)?.[1];
       assert.equal(tagOf(told.header('From')), tagOf(earlier.header('From')), 'the same dialog');

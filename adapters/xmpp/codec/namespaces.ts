@@ -8,6 +8,7 @@ export const ns = {
   discoInfo: 'http://jabber.org/protocol/disco#info',
   discoItems: 'http://jabber.org/protocol/disco#items',
   caps: 'http://jabber.org/protocol/caps',
+  pubsub: 'http://jabber.org/protocol/pubsub',
   pubsubEvent: 'http://jabber.org/protocol/pubsub#event',
   mood: 'http://jabber.org/protocol/mood',
   activity: 'http://jabber.org/protocol/activity',

@@ -73,6 +73,28 @@ export function newsOf(notification: XmlElement): News[] {
   return event ? childrenOf(event, undefined, ns.pubsubEvent).flatMap(newsIn) : [];
 }
 
+/** What is written in front of the id of a question, and comes back with the answer. */
+const asked = (kind: Kind) => `ask-${kind}-`;
+
+/** XEP-0060 s.6.5.7: what was published last, asked of the account's server. Throws as fromNews does. */
+export function questionAbout(kind: Kind, id: string, from: Address, to: Address): XmlElement {
+  const items = xml('items', ns.pubsub, { node: ns[kind], max_items: '1' });
+  return toAccount('iq', { id: `${asked(kind)}${id}`, type: 'get' }, from, to, xml('pubsub', ns.pubsub, {}, items));
+}
+
+/** Empty for what answers no question of that kind, or leaves it open. */
+export function answeredNews(answer: XmlElement): News[] {
+  const { id = '', type } = answer.attributes;
+  const kind = kinds.find((one) => id.startsWith(asked(one)));
+  if (!kind) return [];
+  const error = childOf(answer, 'error');
+  // XEP-0060 s.6.5.9.11: there is no such node, so nothing was ever published.
+  if (error) return childOf(error, 'item-not-found', ns.stanzaErrors) ? [{ kind, word: undefined }] : [];
+  const items = childOf(childOf(answer, 'pubsub', ns.pubsub) ?? answer, 'items', ns.pubsub);
+  if (type !== 'result' || items?.attributes.node !== ns[kind]) return [];
+  return childOf(items, 'item') ? newsIn(items) : [{ kind, word: undefined }];
+}
+
 function newsIn(said: XmlElement): News[] {
   const kind = kinds.find((one) => ns[one] === said.attributes.node);
   if (!kind) return [];
@@ -95,13 +117,23 @@ function activityIn(general: XmlElement): string | undefined {
 
 /** Throws GatewayError `malformed` for an address that a server chokes on. */
 export function fromNews({ kind, word }: News, id: string, from: Address, to: Address): XmlElement {
-  refuseVanishing(from);
-  refuseVanishing(to);
   const [outer, inner] = word === undefined ? [] : kind === 'mood' ? [word] : (activities.get(word) ?? []);
   const specific = inner === undefined ? [] : [xml(inner, ns[kind])];
   const said = xml(kind, ns[kind], {}, ...(outer === undefined ? [] : [xml(outer, ns[kind], {}, ...specific)]));
   const items = xml('items', ns.pubsubEvent, { node: ns[kind] }, xml('item', ns.pubsubEvent, { id: 'current' }, said));
-  // XEP-0163 s.4.3: from the account, so from the bare JID.
+  return toAccount('message', { id, type: 'headline' }, from, to, xml('event', ns.pubsubEvent, {}, items));
+}
+
+/** XEP-0163 s.4.3: what is an account's comes from the bare JID. */
+function toAccount(
+  name: 'iq' | 'message',
+  attributes: Record<string, string>,
+  from: Address,
+  to: Address,
+  payload: XmlElement,
+): XmlElement {
+  refuseVanishing(from);
+  refuseVanishing(to);
   const people = { from: jidOf(bareAddress(from)), to: jidOf(bareAddress(to)) };
-  return xml('message', ns.component, { ...people, id, type: 'headline' }, xml('event', ns.pubsubEvent, {}, items));
+  return xml(name, ns.component, { ...people, ...attributes }, payload);
 }

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Heard } from '../../../adapters/xmpp/heard.ts';
 import {
+  answeredNews,
   extendedOf,
   fromNews,
   type Kind,
   type News,
   newsOf,
+  questionAbout,
 } from '../../../adapters/xmpp/mapping/extended-presence.ts';
 import { Told } from '../../../adapters/xmpp/told.ts';
 import { type DraftOf, type EventOf, parseAddress } from '../../../src/contract/index.ts';
@@ -101,6 +103,29 @@ test('XEP-0060 s.7.2: an item that is retracted, a node that is emptied or delet
   ])
     assert.deepEqual(said(other), [], other);
   assert.deepEqual(published('mood', '<item/>'), []);
+});
+
+test('XEP-0060 s.6.5: what was published last is asked of the account, and its answer says what holds now', () => {
+  const question = questionAbout('mood', 'q1', parseAddress(`${bob}/desk`), parseAddress(`${alice}/x`));
+  assert.deepEqual([question.attributes.from, question.attributes.to], [bob.slice(5), alice.slice(5)]);
+  assert.match(serializeXml(question), /<items node="[^"]*\/mood" max_items="1"\/>/);
+  const { id } = question.attributes;
+  const answer = (inner: string, type = 'result', to = id) =>
+    answeredNews(parseXml(`<iq xmlns='jabber:component:accept' id='${to}' type='${type}'>${inner}</iq>`));
+  const items = (inner: string, node = uri('mood')) =>
+    `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='${node}'>${inner}</items></pubsub>`;
+  const happy = `<item id='1'><mood xmlns='${uri('mood')}'><happy/></mood></item>`;
+  assert.deepEqual(answer(items(happy)), [{ kind: 'mood', word: 'happy' }]);
+  assert.deepEqual(answer(items('')), [{ kind: 'mood', word: undefined }]);
+  const error = (condition: string) =>
+    answer(`<error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`, 'error');
+  assert.deepEqual(error('item-not-found'), [{ kind: 'mood', word: undefined }]);
+  // No PEP there, or not for this contact: what was told before holds.
+  for (const condition of ['service-unavailable', 'forbidden', 'not-authorized', 'feature-not-implemented'])
+    assert.deepEqual(error(condition), [], condition);
+  assert.deepEqual(answer(''), []);
+  assert.deepEqual(answer(items(happy, 'urn:x')), []);
+  assert.deepEqual(answer(items(happy), 'result', 'ping-1'), [], 'nobody asked');
 });
 
 type State = Partial<EventOf<'presence'>>;

@@ -14,21 +14,34 @@ const pair = { watcher: bob, presentity: alice };
 function setUp(state = new MemoryState()) {
   const clock = new FakeClock();
   const said: string[] = [];
+  const asked: Address[] = [];
   const concluded: DraftOf<'presence'>[] = [];
   const watches = new Watches(domain, {
     state,
     clock,
     say: async (action, watcher, presentity) => void said.push(`${action} ${watcher} ${presentity}`),
+    askMore: ({ presentity }) => void asked.push(presentity),
     conclude: (draft) => void concluded.push(draft),
   });
   const written: string[] = [];
   const carry = (action: Subscription['action'], from: Address = bob, to: Address = alice) =>
     watches.carry({ action, from, to }, async () => void written.push(action));
   const rows = () => Array.fromAsync(watches.rows());
-  return { watches, state, clock, said, concluded, written, carry, rows };
+  return { watches, state, clock, said, asked, concluded, written, carry, rows };
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+test('XEP-0163 s.4.3: what else somebody publishes is asked for with each probe, and not before the approval', async () => {
+  const { watches, carry, asked } = setUp();
+  await carry('request');
+  await carry('fetch');
+  assert.deepEqual(asked, []);
+  await watches.answered('approve', pair);
+  await carry('fetch');
+  await watches.refresh();
+  assert.deepEqual(asked, [alice, alice]);
+});
 
 test('a watch is pending from the request until the answer, and gone after denial or cancellation', async () => {
   const { watches, carry, rows } = setUp();
@@ -107,6 +120,7 @@ test('reference xmpp 3.3: after a new connection everybody who is watched is pro
     state,
     clock: later.clock,
     say: async () => assert.fail('not of this component'),
+    askMore: () => {},
     conclude: () => {},
   });
   await elsewhere.refresh();
@@ -126,6 +140,7 @@ test('a refresh gives way to the next one', async () => {
       asked.push(presentity);
       if (asked.length === 2) second.stop();
     },
+    askMore: () => {},
     conclude: () => {},
   });
   await second.refresh();
