@@ -1,6 +1,7 @@
 // What people here publish of their mood and activity (XEP-0163), as far as each watcher elsewhere may know: it becomes part of
 // the presence of each of their devices. Servers say it once, so it is kept over restarts and while the person is offline.
 import { type DraftOf, type State, splitAddress } from '../../src/contract/index.ts';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 import { type Extended, fieldsOf, type News } from './mapping/extended-presence.ts';
 import { Noted, pairKey } from './noted.ts';
 import type { Pair } from './watches.ts';
@@ -9,14 +10,16 @@ type Said = DraftOf<'presence'>;
 
 const maxPairs = 10_000;
 const maxDevices = 32;
+// Asked for again with each probe, so that little is lost with it.
+const keptMs = 30 * 86_400_000;
 
 export class Heard {
   readonly #notes: Noted<Extended>;
   /** The last presence of each device that is there, oldest pair first. After a restart everybody is probed, and it fills again. */
-  readonly #present = new Map<string, Map<string, Said>>();
+  readonly #present = new RecentMap<string, Map<string, Said>>(maxPairs);
 
   constructor(domain: string, state: State) {
-    this.#notes = new Noted<Extended>(state, `heard/${domain}/`, {});
+    this.#notes = new Noted<Extended>(state, `heard/${domain}/`, {}, keptMs);
   }
 
   /** Presence together with what else the watcher may know. */
@@ -46,7 +49,6 @@ export class Heard {
   #remember(key: string, said: Said): void {
     const device = splitAddress(said.from).resource;
     const devices = this.#present.get(key) ?? new Map<string, Said>();
-    this.#present.delete(key);
     if (isGone(said)) {
       if (device === undefined) devices.clear();
       else devices.delete(device);
@@ -55,9 +57,8 @@ export class Heard {
       const { at: _, ...state } = said;
       devices.set(device ?? '', state);
     }
-    if (devices.size === 0) return;
-    if (this.#present.size >= maxPairs) this.#present.delete(this.#present.keys().next().value as string);
-    this.#present.set(key, devices);
+    if (devices.size === 0) this.#present.delete(key);
+    else this.#present.set(key, devices);
   }
 }
 

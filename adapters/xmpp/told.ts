@@ -1,6 +1,7 @@
 // What watchers here were last told of a contact's mood and activity. On XMPP these are the account's and not a device's
 // (XEP-0163), so of several devices the one that changed last and has a word is believed.
 import { type Presence, type State, splitAddress } from '../../src/contract/index.ts';
+import { RecentMap } from '../../src/guards/recent-map.ts';
 import { type Extended, extendedOf, kinds, type News } from './mapping/extended-presence.ts';
 import { Noted, pairKey } from './noted.ts';
 import type { Pair } from './watches.ts';
@@ -12,21 +13,21 @@ interface Note {
 }
 
 const maxDevices = 32;
+const keptMs = 30 * 86_400_000;
 const maxDue = 10_000;
 
 export class Told {
   readonly #notes: Noted<Note>;
   /** Whose watcher has come, and knows nothing yet. */
-  readonly #due = new Set<string>();
+  readonly #due = new RecentMap<string, true>(maxDue);
 
   constructor(domain: string, state: State) {
-    this.#notes = new Noted<Note>(state, `told/${domain}/`, { devices: [], told: {} });
+    this.#notes = new Noted<Note>(state, `told/${domain}/`, { devices: [], told: {} }, keptMs);
   }
 
   /** A device of the watcher's may be new, so that all has to be told again with the next presence. */
   asked({ watcher, presentity }: Pair): void {
-    if (this.#due.size >= maxDue) this.#due.clear();
-    this.#due.add(pairKey(presentity, watcher));
+    this.#due.set(pairKey(presentity, watcher), true);
   }
 
   /**
