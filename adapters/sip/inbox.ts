@@ -8,16 +8,18 @@ import {
   splitAddress,
 } from '../../src/contract/index.ts';
 import type { AskedStore } from './asked.ts';
+import type { SipRequest } from './codec/message.ts';
 import { type Answer, type Inbound, oneLine } from './endpoint.ts';
 import { refusalOf, statusOf } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { type Holds, holdKey } from './holds.ts';
 import { isAnonymous, type PeopleOptions, peopleOf, speaksAs } from './mapping/addresses.ts';
-import { type Asked, isNoticeOfOurs, toIncoming } from './mapping/inbound.ts';
+import { type Asked, incomingOf, type People, toIncoming } from './mapping/inbound.ts';
 import type { Peers } from './peers.ts';
 import { Recent } from './recent.ts';
 import type { Relay } from './relay.ts';
 import type { TypingWatch } from './typing-watch.ts';
+import type { Unsettled } from './unsettled.ts';
 import { traceMessage } from './wire-trace.ts';
 
 export interface InboxOptions {
@@ -40,6 +42,7 @@ export interface InboxParts {
   refused: Recent;
   guard: Guard;
   relay: Relay;
+  unsettled: Unsettled;
 }
 
 export class Inbox {
@@ -63,8 +66,7 @@ export class Inbox {
       return { status: 403, reason: 'Not Your Address' };
     const refusal = guard.refusal(inbound, people);
     if (refusal) return refusal;
-    // The hub alone knows what the sender called a message that we wrote, though a phone of ours may have its sender's address.
-    if (nativeDomains.has(splitAddress(people.to).domain) && !isNoticeOfOurs(request, people, hub.now())) {
+    if (nativeDomains.has(splitAddress(people.to).domain) && !this.#isForHub(request, people)) {
       const relayed = await relay.pass(inbound, people.to);
       if (relayed) return relayed;
     }
@@ -85,6 +87,17 @@ export class Inbox {
       case 'nothing':
         return { status: 200 };
     }
+  }
+
+  /** What must not be relayed though a phone is there. */
+  #isForHub(request: SipRequest, people: People): boolean {
+    const { hub, unsettled } = this.#parts;
+    const isBehind = unsettled.has(people.from, people.to);
+    if (!isBehind && isPlain(request)) return false;
+    const incoming = incomingOf(request, people, hub.now());
+    if (incoming?.kind === 'message') return isBehind;
+    // The hub alone knows what the sender called a message that we wrote, though a phone of ours may have its sender's address.
+    return incoming?.kind === 'receipt' && incoming.isOfRich;
   }
 
   async #message({ request }: Inbound, draft: DraftOf<'message'>, asked: Asked | undefined): Promise<Answer> {
@@ -125,6 +138,10 @@ export class Inbox {
         .catch((error: Error) => hub.log.debug({ why: error.message }, 'typing'));
     });
   }
+}
+
+function isPlain({ headers }: SipRequest): boolean {
+  return /^text\//i.test(headers.get('Content-Type') ?? '');
 }
 
 /** Proof that came in time. */

@@ -35,6 +35,7 @@ import { Session } from './session.ts';
 import { sessionOptions } from './session-options.ts';
 import { Trunks } from './trunk/trunks.ts';
 import { TypingWatch } from './typing-watch.ts';
+import { Unsettled } from './unsettled.ts';
 import { wayOut } from './way-out.ts';
 
 interface Running {
@@ -177,14 +178,13 @@ export class SipAdapter implements Adapter {
         : [];
     const isProxyTold = settings.assertIdentity;
     const directions = new Directions({ nativeDomains, outboundProxy, isProxyTold, registrar, trunks, transports });
-    const holds = new Holds(wheel);
-    const asked = new AskedStore(hub.state);
-    const refused = new Recent();
+    const shared = { hub, peers, holds: new Holds(wheel), asked: new AskedStore(hub.state), refused: new Recent() };
+    const unsettled = new Unsettled(hub.instance);
     const domains = new Set([...nativeDomains, ...settings.domains.map(({ domain }) => domain)]);
     const inbox = new Inbox(
       { ...settings, domains, nativeDomains, isOurContact: (uri) => trunks.isContact(uri) },
       {
-        ...{ hub, holds, asked, peers, refused },
+        ...{ ...shared, unsettled },
         typing: new TypingWatch(wheel),
         peerOf: (address) => directions.peerOf(address),
         guard: new Guard({ ...settings, rates: door.rates, domains, now: () => hub.now() }),
@@ -193,7 +193,7 @@ export class SipAdapter implements Adapter {
     );
     const stopping = this.#stopping.signal;
     const outbox = wayOut(settings, {
-      ...{ hub, session, directions, holds, asked, peers, refused, stopping },
+      ...{ ...shared, unsettled, session, directions, stopping },
       domains: gatewayDomains(settings),
     });
     const presence = new Presence(

@@ -10,6 +10,7 @@ import type { Ability, Peers } from './peers.ts';
 import type { Recent } from './recent.ts';
 import { isTypeRefused, saidInRefusal } from './said.ts';
 import type { TypingOut } from './typing-out.ts';
+import type { Unsettled } from './unsettled.ts';
 
 export interface OutboxOptions {
   cpim: boolean;
@@ -22,6 +23,7 @@ export interface OutboxParts {
   disposition: Disposition;
   refused: Recent;
   typing: TypingOut;
+  unsettled: Unsettled;
 }
 
 export class Outbox {
@@ -60,9 +62,11 @@ export class Outbox {
   }
 
   #message(event: EventOf<'message'>, signal: AbortSignal): Promise<void> {
-    const { dispatch, typing } = this.#parts;
+    const { dispatch, typing, unsettled } = this.#parts;
     typing.ended(event);
-    return dispatch.send(event, signal, (attempt, peer) => this.#inSomeForm(event, attempt, peer));
+    return unsettled.until(event, () =>
+      dispatch.send(event, signal, (attempt, peer) => this.#inSomeForm(event, attempt, peer)),
+    );
   }
 
   /** Down from the richest form until one is taken; what made the difference is remembered. */

@@ -13,6 +13,7 @@ import type { Recent } from './recent.ts';
 import type { Session } from './session.ts';
 import { TypingOut } from './typing-out.ts';
 import { TypingWatch } from './typing-watch.ts';
+import type { Unsettled } from './unsettled.ts';
 
 export interface WayOutParts {
   hub: Hub;
@@ -23,6 +24,7 @@ export interface WayOutParts {
   asked: AskedStore;
   peers: Peers;
   refused: Recent;
+  unsettled: Unsettled;
   stopping: AbortSignal;
 }
 

@@ -92,14 +92,12 @@ export function toIncoming(request: SipRequest, people: People, now: number): In
   }
 }
 
-/** An IMDN for a message that we wrote, not one of the sender's own network. */
-export function isNoticeOfOurs(request: SipRequest, people: People, now: number): boolean {
-  if (/^text\//i.test(request.headers.get('Content-Type') ?? '')) return false;
+/** The same of what may be anything: undefined where that makes no sense. */
+export function incomingOf(request: SipRequest, people: People, now: number): Incoming | undefined {
   try {
-    const incoming = toIncoming(request, people, now);
-    return incoming.kind === 'receipt' && incoming.isOfRich;
+    return toIncoming(request, people, now);
   } catch (error) {
-    if (error instanceof SipParseError) return false;
+    if (error instanceof SipParseError) return undefined;
     throw error;
   }
 }

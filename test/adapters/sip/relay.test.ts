@@ -1,8 +1,9 @@
 // Phones of one domain of ours that write to each other: passed on as a proxy does, and never lost in between.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { parseAddress } from '../../../src/contract/index.ts';
 import { type PeerMessage, requestText, responseTo, type SipPeer, startSipPeer } from '../../peers/sip-peer.ts';
-import { open, type Settings } from './adapter-fixtures.ts';
+import { message, open, type Settings, signal } from './adapter-fixtures.ts';
 
 const bob = 'sip:bob@native.example';
 const carol = 'sip:carol@native.example';
@@ -108,6 +109,37 @@ test('RFC 3261 s.16.6: where Max-Breadth leaves one branch it goes to the phone 
   await register(two, carol, port, ';q=0.9');
   await write({ more: ['Max-Breadth: 1'] });
   assert.deepEqual([one.heard.some(isMessage), two.heard.some(isMessage)], [false, true]);
+});
+
+test('RFC 3428 s.8: what is written while an earlier message still waits for the phone is not relayed past it', async (t) => {
+  const { sip, hub, carols, write } = await site(t);
+  const [phone] = carols as [SipPeer];
+  const people = { from: parseAddress(bob), to: parseAddress(carol) };
+  const waiting = { ...message(carol), ...people, origin: hub.instance };
+  phone.onRequest = (request) => responseTo(request, '480 Asleep');
+  await assert.rejects(sip.deliver(waiting, signal));
+  phone.onRequest = (request) => responseTo(request, '200 OK');
+  assert.equal((await write({ callId: 'second' })).first, 'SIP/2.0 202 Accepted');
+  assert.equal(hub.draftsOf('message').length, 1);
+  await sip.deliver(waiting, signal);
+  assert.equal((await write({ callId: 'third' })).first, 'SIP/2.0 200 OK');
+  assert.equal(hub.draftsOf('message').length, 1);
+});
+
+test('reference sip 3.4: a notice of a message that we wrote goes to the hub, any other from phone to phone', async (t) => {
+  const { carols, write, hub } = await site(t);
+  const notice = (id: string) =>
+    `<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>${id}</message-id><datetime>2026-07-01T12:00:00Z</datetime><delivery-notification><status><delivered/></status></delivery-notification></imdn>`;
+  await write({ callId: 'ours', type: 'message/imdn+xml', body: notice('e1.rich') });
+  await write({ callId: 'theirs', type: 'message/imdn+xml', body: notice('m1') });
+  assert.deepEqual(
+    hub.draftsOf('receipt').map(({ of }) => of),
+    ['e1'],
+  );
+  assert.deepEqual(
+    carols[0]!.heard.filter(isMessage).map(({ header }) => header('Call-ID')),
+    ['theirs'],
+  );
 });
 
 test('RFC 3325 s.5: what a stranger asserts is not passed on', async (t) => {
