@@ -181,7 +181,6 @@ export class Delivery {
     this.#rest(lane);
     if (wasProbe) this.#circuits.probed(destination);
     this.#pump(destination);
-    this.#destinations.drop(destination);
   }
 
   /** What an idle lane does next. */
@@ -245,7 +244,8 @@ export class Delivery {
   #welcome(back: ReadonlySet<string>): void {
     if (back.size === 0) return;
     for (const lane of this.#lanes.all()) {
-      if (lane.state === 'running' || !back.has(bareAddress(lane.to))) continue;
+      if (!back.has(bareAddress(lane.to))) continue;
+      // Also of one that is under way: it may be on its way to where they were before.
       lane.tries = 0;
       this.#retry(lane);
     }
@@ -262,7 +262,13 @@ export class Delivery {
     if (lane.state !== 'delayed' && lane.state !== 'stopped') return;
     lane.destination.stopped.delete(lane);
     lane.state = 'running';
-    await this.#held.expire(lane, this.#parts.now());
+    try {
+      await this.#held.expire(lane, this.#parts.now());
+    } catch (error) {
+      // It lies in the store still: the next sweep tells of it, or the next start.
+      const { instance, log } = this.#parts;
+      log.warn({ instance, why: asGatewayError(error).message }, 'not told yet that its time is over');
+    }
     lane.state = 'idle';
     this.#rest(lane);
   }

@@ -29,6 +29,8 @@ const stallMs = 1000;
 export class Destination {
   readonly name: string;
   inFlight = 0;
+  /** Conversations that have something for it, also those that wait for their own next try. */
+  lanes = 0;
   /** Its share is used up and nothing moves: what comes for it is held, so that others find room. */
   isStalled = false;
   /** Circuit open until then: ms since 1970; 0 when closed. */
@@ -97,10 +99,9 @@ export class Destination {
     this.stopped.clear();
   }
 
-  /** Nothing is under way and nothing remembered: it may be forgotten. */
+  /** Nobody has anything for it and it is not given a rest: it may be forgotten. */
   get isIdle(): boolean {
-    const { inFlight, openUntil, backlog, waiting, stopped } = this;
-    return inFlight + this.#failures + openUntil + backlog + waiting.size + stopped.size === 0;
+    return this.lanes + this.openUntil === 0;
   }
 }
 

@@ -73,6 +73,7 @@ export class Lanes {
     if (!lane) {
       const name = this.#adapter.destination?.(event) ?? domainOf(event);
       lane = newLane(key, this.#destinations.get(name), event.to);
+      lane.destination.lanes++;
       this.#byKey.set(key, lane);
     }
     return lane;
@@ -80,6 +81,8 @@ export class Lanes {
 
   delete(lane: Lane): void {
     this.#byKey.delete(lane.key);
+    lane.destination.lanes--;
+    this.#destinations.drop(lane.destination);
   }
 
   all(): Iterable<Lane> {

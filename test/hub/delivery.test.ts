@@ -464,3 +464,47 @@ test('what comes in the very turn in which delivery begins does not overtake wha
     events.map(({ id }) => id),
   );
 });
+
+test('a conversation that waits for its own next try is not forgotten when its destination has nothing else to do', async () => {
+  let isRefused = true;
+  const site = await setUp(({ to }) => (to === 'xmpp:ann@a' && isRefused ? unreachable() : {}));
+  const waits = message('ann@a');
+  site.send(waits);
+  await idle();
+  site.send(message('ben@a'));
+  await idle();
+  isRefused = false;
+  site.delivery.setUp(false);
+  await site.pass(2000);
+  site.delivery.setUp(true);
+  await site.pass(1000);
+  assert.equal(site.tried.filter((id) => id === waits.id).length, 2);
+});
+
+test('who comes back while an attempt is under way is tried again after the first pause', async () => {
+  const underWay = Promise.withResolvers<never>();
+  const site = await setUp(() => (site.tried.length === 2 ? underWay.promise : unreachable()));
+  site.send(message('carol@a'));
+  await site.pass(1250);
+  assert.equal(site.tried.length, 2);
+  site.delivery.returned.note(parseAddress('xmpp:carol@a'));
+  await site.pass(250);
+  underWay.reject(new GatewayError('unreachable', 'the old flow is dead'));
+  await idle();
+  await site.pass(1000);
+  assert.equal(site.tried.length, 3);
+});
+
+test('a store that is away until the stop leaves what expired to the next start', async () => {
+  const consumer = new MemoryConsumer();
+  const site = await setUp(() => {
+    throw new GatewayError('throttled', 'later', { retryAfterMs: 600_000 });
+  }, consumer);
+  site.send(message('ann@a', { expiresAt: '2026-01-01T00:00:20.000Z' }));
+  await site.pass(14_000);
+  consumer.failure = new GatewayError('unavailable', 'store away');
+  await site.pass(20_000);
+  await site.delivery.stop(0);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.deepEqual(site.ended, []);
+});
