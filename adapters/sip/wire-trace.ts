@@ -33,22 +33,23 @@ function withoutSecrets(wire: Uint8Array, bodyLength: number): Buffer {
 export function wireUnit(flow: Flow, direction: WireUnit['direction'], bytes: Uint8Array): WireUnit {
   const { transport, remote, sentBy } = flow;
   const text = Buffer.from(bytes).toString('latin1');
-  const end = /\r?\n\r?\n/.exec(text);
-  const bodyAt = end ? end.index + end[0].length : text.length;
+  // RFC 3261 s.7.5: empty lines before the start line are none of the message's.
+  const head = /^(?:\r?\n)*.*?\r?\n\r?\n/s.exec(text);
+  const bodyAt = head ? head[0].length : text.length;
   return {
     direction,
     transport: transport === 'UDP' ? 'udp' : 'tcp',
     local: { address: isIP(sentBy.host) === 0 ? '0.0.0.0' : sentBy.host, port: sentBy.port },
     remote,
     bytes,
-    secrets: proofsIn(text.slice(0, bodyAt)),
+    secrets: proofsIn(text),
     hidden: [[bodyAt, text.length]],
   };
 }
 
 // Of digest the response, without which nothing can be guessed; of any other scheme all of it.
-function proofsIn(head: string): Ranges {
-  const headers = head.matchAll(/^(?:Proxy-)?Authorization[ \t]*:\s*(\S+)(.*(?:\r?\n[ \t].*)*)/gim);
+function proofsIn(text: string): Ranges {
+  const headers = text.matchAll(/^(?:Proxy-)?Authorization[ \t]*:\s*(\S+)(.*(?:\r?\n[ \t].*)*)/gim);
   return [...headers].flatMap(({ index, 0: all, 1: scheme = '', 2: rest = '' }) => {
     const start = index + all.length - rest.length;
     const responses = scheme.toLowerCase() === 'digest' ? [...rest.matchAll(/response\s*=\s*"?([^",\s]*)/gi)] : [];

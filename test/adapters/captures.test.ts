@@ -84,6 +84,16 @@ test('reference smpp 7.7: digest credentials in a SIP message are secrets, folde
   assert.match(shown, /nonce="n"\r\nSubject: Authorization: is no header here\r\n\r\n\*{5}$/);
 });
 
+test('reference smpp 7.7: digest credentials are secrets too where empty lines precede the start line (RFC 3261 s.7.5), and the body alone is hidden', () => {
+  const text = '\r\n\r\nMESSAGE sip:bob@example.net SIP/2.0\r\nAuthorization: Digest response="0123"\r\n\r\nhello';
+  const unit = wireUnit(flow as Flow, 'inbound', Buffer.from(text));
+  assert.equal(unit.secrets?.length, 1);
+  assert.match(
+    blotted(unit),
+    /MESSAGE sip:bob@example.net SIP\/2\.0\r\nAuthorization: Digest response="\*{4}"\r\n\r\n\*{5}$/,
+  );
+});
+
 test('reference smpp 7.7: the words of an XMPP stanza are hidden to the octet, whatever stands before them', () => {
   const socket = { remoteAddress: '127.0.0.1', remotePort: 5347 } as Socket;
   const text = "<message from='ü@x'><thread>😀</thread><body xml:lang='de'>Grüße</body></message>";
