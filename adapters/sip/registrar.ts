@@ -29,6 +29,8 @@ export interface Binding {
   regId?: string;
   /** How much its owner likes to be reached there, as written; without it, as much as can be (RFC 3261 s.20.10). */
   q?: string;
+  /** Who made it has proved who they are, or came from a trusted address. */
+  isProven?: boolean;
 }
 
 export interface RegistrarOptions {
@@ -42,7 +44,7 @@ export interface RegistrarOptions {
 }
 
 const expires = { least: 60, usual: 3600, most: 7200 };
-/** How long somebody without a phone counts as one of ours. */
+/** How long somebody without a phone counts as one of ours. A made-up name does so only as long as its binding would last. */
 const knownMs = 7 * 86_400_000;
 const maxBindings = 10;
 const maxPeoplePerFlow = 100;
@@ -58,12 +60,13 @@ export class Registrar {
   }
 
   /** REGISTER. */
-  async handle({ request, flow, user }: Inbound): Promise<Answer> {
+  async handle(inbound: Inbound): Promise<Answer> {
+    const { request, user } = inbound;
     const aor = bareAddress(addressOf(parseNameAddr(request.headers.get('To') ?? '').uri));
     const { local, domain } = splitAddress(aor);
     if (!this.#options.domains.has(domain)) return { status: 404 };
     if (user !== undefined && user !== local && user !== `${local}@${domain}`) return { status: 403 };
-    return this.#turns.take(aor, () => this.#register(aor, request, flow));
+    return this.#turns.take(aor, () => this.#register(aor, inbound));
   }
 
   /** Those that have not expired, the best liked first (RFC 3261 s.16.6). */
@@ -89,10 +92,9 @@ export class Registrar {
     this.#byFlow.delete(flow.id);
     for (const aor of people ?? []) {
       await this.#turns.take(aor, async () => {
-        await this.#store(
-          aor,
-          (await this.bindings(aor)).filter((binding) => binding.flow.id !== flow.id),
-        );
+        const before = await this.bindings(aor);
+        const left = before.filter((binding) => binding.flow.id !== flow.id);
+        if (left.length < before.length) await this.#store(aor, before, left);
       });
     }
   }
@@ -109,8 +111,9 @@ export class Registrar {
     }
   }
 
-  async #register(aor: Address, request: SipRequest, flow: Flow): Promise<Answer> {
+  async #register(aor: Address, { request, flow, isTrusted, user }: Inbound): Promise<Answer> {
     const { headers } = request;
+    const isProven = isTrusted || user !== undefined;
     const before = await this.bindings(aor);
     const contacts = headers.all('Contact');
     if (contacts.length === 0) return this.#listing(aor, before, request);
@@ -120,7 +123,7 @@ export class Registrar {
     if (before.some((binding) => binding.callId === callId && binding.cseq >= cseq)) return { status: 500 };
     if (contacts.includes('*')) {
       if (contacts.length > 1 || headers.get('Expires') !== '0') return { status: 400 };
-      await this.#store(aor, []);
+      await this.#store(aor, before, []);
       return this.#listing(aor, [], request);
     }
     const path = headers.all('Path');
@@ -135,11 +138,11 @@ export class Registrar {
       const { id, transport, remote } = flow;
       const expiresAt = this.#options.now() + seconds * 1000;
       if (seconds > 0)
-        bindings.push({ uri, callId, cseq, expiresAt, path, flow: { id, transport, ...remote }, ...device });
+        bindings.push({ uri, callId, cseq, expiresAt, path, flow: { id, transport, ...remote }, ...device, isProven });
     }
-    const isCrowded = (this.#byFlow.get(flow.id)?.size ?? 0) >= maxPeoplePerFlow;
-    if (bindings.length > maxBindings || isCrowded) return { status: 403, reason: 'Too Many Contacts' };
-    await this.#store(aor, bindings);
+    if (bindings.length > maxBindings || this.#isCrowded(flow, aor))
+      return { status: 403, reason: 'Too Many Contacts' };
+    await this.#store(aor, before, bindings);
     const isNew = (one: Binding) => !before.some(({ uri, flow }) => uri === one.uri && flow.id === one.flow.id);
     if (bindings.some(isNew)) this.#options.appeared?.(aor);
     // What came through a proxy goes back through it, whether or not this connection to it lives.
@@ -147,15 +150,22 @@ export class Registrar {
     return this.#listing(aor, bindings, request);
   }
 
+  #isCrowded({ id }: Flow, aor: Address): boolean {
+    const people = this.#byFlow.get(id);
+    return people !== undefined && people.size >= maxPeoplePerFlow && !people.has(aor);
+  }
+
   #watch(flow: Flow, aor: Address): void {
     const people = this.#byFlow.get(flow.id) ?? new Set();
     this.#byFlow.set(flow.id, people.add(aor));
   }
 
-  async #store(aor: Address, bindings: readonly Binding[]): Promise<void> {
+  async #store(aor: Address, before: readonly Binding[], bindings: readonly Binding[]): Promise<void> {
     const { state, now, changed } = this.#options;
-    const last = Math.max(now(), ...bindings.map(({ expiresAt }) => expiresAt));
-    await state.set(keyOf(aor), JSON.stringify(bindings), last - now() + knownMs);
+    const ends = [...before, ...bindings].map(({ expiresAt, isProven }) => expiresAt + (isProven ? knownMs : 0));
+    // Nobody was there, and nobody is.
+    if (ends.length === 0) return;
+    await state.set(keyOf(aor), JSON.stringify(bindings), Math.max(...ends) - now());
     changed?.(aor);
   }
 

@@ -225,7 +225,7 @@ test('DESIGN 6: one phone that is away holds back nobody else of its domain', as
 });
 
 test('reference sip 2: who has registered is served here for a week after, phone or no phone; a stranger is not', async (t) => {
-  const opened = await open(t, native);
+  const opened = await open(t, { ...native, trusted: ['127.0.0.1'] });
   const { sip, hub } = opened;
   hub.clock = Date.parse('2026-07-01T12:00:00Z');
   const serves = (address: string) => sip.serves(parseAddress(address));
@@ -237,6 +237,45 @@ test('reference sip 2: who has registered is served here for a week after, phone
   assert.equal(await reasonOf(sip.deliver(message(bob), signal)), 'unavailable');
   hub.clock += 8 * 86_400_000;
   assert.equal(await serves(bob), false);
+});
+
+test('reference sip 2: a name that nobody has proved is kept as long as its binding would last, and unregistering it keeps nothing', async (t) => {
+  const opened = await open(t, native);
+  const { sip, hub } = opened;
+  hub.clock = Date.parse('2026-07-01T12:00:00Z');
+  await register(opened, '*', { expires: '0' });
+  await register(opened, '<sip:bob@192.0.2.7>', { expires: '0' });
+  assert.equal(hub.state.entries.size, 0);
+  await register(opened, '<sip:bob@192.0.2.7>');
+  await register(opened, '*', { expires: '0' });
+  assert.equal(await sip.serves(parseAddress(bob)), true);
+  hub.clock += 601_000;
+  assert.equal(await sip.serves(parseAddress(bob)), false);
+});
+
+test('reference sip 2: a connection with as many people as it may have refreshes and ends them, and takes nobody else', async (t) => {
+  const opened = await open(t, { ...native, trusted: ['127.0.0.1'] });
+  const socket = connect(opened.sip.portOf('TCP'), '127.0.0.1');
+  t.after(() => socket.destroy());
+  let heard = '';
+  socket.on('data', (chunk) => {
+    heard += chunk.toString();
+  });
+  let asked = 0;
+  const statusOf = async (user: string, expires: string) => {
+    asked++;
+    const aor = `sip:${user}@native.example`;
+    const more = [`Contact: <sip:${user}@10.9.9.9;transport=tcp>`, `Expires: ${expires}`];
+    const parts = { method: 'REGISTER', uri: 'sip:native.example', from: `<${aor}>;tag=r`, to: `<${aor}>`, body: '' };
+    heard = '';
+    socket.write(requestText({ port: 5060, transport: 'TCP', callId: `crowd-${asked}`, ...parts, more }));
+    await until(() => heard.includes('\r\n\r\n'), 'answered');
+    return /^SIP\/2\.0 (\d+)/.exec(heard)?.[1];
+  };
+  for (let user = 0; user < 100; user++) assert.equal(await statusOf(`u${user}`, '600'), '200');
+  assert.equal(await statusOf('one-too-many', '600'), '403');
+  assert.equal(await statusOf('u0', '600'), '200');
+  assert.equal(await statusOf('u0', '0'), '200');
 });
 
 test('RFC 3261 s.10.3, s.16.6: the q of a Contact is kept and listed, and who is liked best comes first', async (t) => {
