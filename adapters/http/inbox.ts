@@ -65,59 +65,55 @@ export class Inbox {
   }
 
   async #send(account: Account, submission: Submission, from: Address, text: string, key?: string): Promise<Outcome> {
+    const { ledger, rules } = this.#parts;
     const id = key === undefined ? `m${randomUUID().replaceAll('-', '')}` : idOf(account.name, key, text);
     try {
-      const to = recipientOf(text, this.#parts.rules);
-      const known = key === undefined ? undefined : await this.#parts.ledger.find(id);
-      const digest = key === undefined ? undefined : digestOf(submission);
-      if (known?.digest !== undefined && known.digest !== digest)
+      const to = recipientOf(text, rules);
+      const sent = this.#recordOf(account, submission, from, to, key);
+      const known = key === undefined ? undefined : await ledger.claim(id, sent);
+      if (known?.digest !== undefined && known.digest !== sent.digest)
         throw new GatewayError('unsupported', 'Idempotency-Key: another message had this one');
+      const draft: DraftOf<'message'> = { type: 'message', from, to, nativeId: id, ...submission.message };
       // A crash may have left a record without its message; the hub knows whether it has it.
-      if (!known || known.state === 'queued') {
-        await this.#publish(account, submission, { id, from, to, digest, known });
-      }
+      if (!known || known.state === 'queued') await this.#publish(draft, sent, known);
       return { to: text, id };
     } catch (thrown) {
       return { to: text, error: asGatewayError(thrown) };
     }
   }
 
-  async #publish(
-    account: Account,
-    { message, dlrMask, dlrUrl = account.options.dlrUrl }: Submission,
-    {
-      id,
-      from,
-      to,
-      digest,
-      known,
-    }: { id: string; from: Address; to: Address; digest: string | undefined; known: Sent | undefined },
-  ): Promise<void> {
-    const { hub, ledger } = this.#parts;
-    const sent: Sent = known ?? {
+  #recordOf(account: Account, submission: Submission, from: Address, to: Address, key?: string): Sent {
+    const { dlrMask, dlrUrl = account.options.dlrUrl } = submission;
+    return {
       account: account.name,
       from: writtenOf(from),
       to: writtenOf(to),
-      at: hub.now(),
+      at: this.#parts.hub.now(),
       state: 'queued',
       wasSent: false,
       dlrMask,
       ...(dlrUrl === undefined ? {} : { dlrUrl }),
-      ...(digest === undefined ? {} : { digest }),
+      ...(key === undefined ? {} : { digest: digestOf(submission) }),
     };
+  }
+
+  /** `known`: what an earlier request of the same key recorded. */
+  async #publish(draft: DraftOf<'message'>, fresh: Sent, known: Sent | undefined): Promise<void> {
+    const { hub, ledger } = this.#parts;
+    const { nativeId: id = '', notBefore } = draft;
+    const sent = known ?? fresh;
+    const isKeyed = fresh.digest !== undefined;
     // On its way to the store before the message is, so that no receipt can be quicker. Where the store refuses it and takes
     // the message, it is asked again.
-    const keeping = known ? Promise.resolve() : ledger.keep(id, sent);
+    const keeping = isKeyed ? Promise.resolve() : ledger.keep(id, sent);
     const kept = keeping.then(
       () => true,
       () => false,
     );
-    const draft: DraftOf<'message'> = { type: 'message', from, to, nativeId: id, ...message };
     try {
-      const published = await hub.publish(digest === undefined ? draft : { ...draft, dedupeKey: id });
+      const published = await hub.publish(isKeyed ? { ...draft, dedupeKey: id } : draft);
       if (!(await kept)) await ledger.keep(id, sent);
-      if (message.notBefore !== undefined && sent.event === undefined)
-        await ledger.keep(id, { ...sent, event: published.id });
+      if (notBefore !== undefined && sent.event === undefined) await ledger.keep(id, { ...sent, event: published.id });
     } catch (error) {
       await kept;
       if (!known) await ledger.forget(id);

@@ -16,7 +16,7 @@ import { type HttpOptions, options } from './config.ts';
 import { diagnose } from './diagnose.ts';
 import { Inbox } from './inbox.ts';
 import { Ledger } from './ledger.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, textOf } from './outbox.ts';
 import { listen, type Server } from './server.ts';
 
 interface Running {
@@ -81,8 +81,9 @@ export class Http implements Adapter {
   }
 
   /** The application: one whose webhook is down holds back nobody else. */
-  destination({ to }: GatewayEvent): string {
-    return this.#running?.accounts.ownerOf(to)?.name ?? '';
+  destination(event: GatewayEvent): string {
+    const text = event.type === 'message' ? textOf(event) : undefined;
+    return this.#running?.accounts.ownerOf(event.to, text)?.name ?? '';
   }
 
   async stop(): Promise<void> {

@@ -38,6 +38,16 @@ export class Ledger {
     return this.#state.set(`sent/${id}`, JSON.stringify(sent), this.#keepMs);
   }
 
+  /** Atomic: undefined where nobody had that id and the record is kept now, else the record that was there. */
+  async claim(id: string, sent: Sent): Promise<Sent | undefined> {
+    for (;;) {
+      if (await this.#state.setIfAbsent(`sent/${id}`, JSON.stringify(sent), this.#keepMs)) return undefined;
+      // It may be forgotten in between.
+      const known = await this.find(id);
+      if (known) return known;
+    }
+  }
+
   forget(id: string): Promise<void> {
     return this.#state.delete(`sent/${id}`);
   }

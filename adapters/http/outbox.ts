@@ -36,7 +36,7 @@ export class Outbox {
   }
 
   async #message(event: Message, signal: AbortSignal): Promise<Delivery> {
-    const text = event.text[''] ?? Object.values(event.text)[0] ?? '';
+    const text = textOf(event);
     const account = this.#parts.accounts.ownerOf(event.to, text);
     if (!account) throw new GatewayError('not-found', `${writtenOf(event.to)} belongs to no account`);
     const { webhook, getUrl } = account.options;
@@ -115,6 +115,11 @@ export class Outbox {
     hub.metrics.observe('callback_ms', performance.now() - startedAt);
     hub.trace.hop(event, { direction: 'outbound', what: `POST ${new URL(webhook.url).host}` });
   }
+}
+
+/** What an application reads of it. */
+export function textOf({ text }: Message): string {
+  return text[''] ?? Object.values(text)[0] ?? '';
 }
 
 /** The first ending stands; `unknown` may be bettered. */

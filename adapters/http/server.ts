@@ -23,6 +23,11 @@ export interface Server {
   close(): Promise<void>;
 }
 
+const methodsOf: Readonly<Record<string, readonly string[]>> = {
+  '/messages': ['POST'],
+  '/messages/:id': ['GET', 'DELETE'],
+  '/cgi-bin/sendsms': ['GET', 'POST'],
+};
 const maxKeyLength = 200;
 const goodbyeMs = 2000;
 
@@ -53,9 +58,19 @@ export async function listen({ options, hub, accounts, inbox }: ServerParts): Pr
   app.setNotFoundHandler((_request, reply) => void reply.code(404).send({ reason: 'not-found', text: 'no such page' }));
   addJson(app, hub, accounts, inbox);
   await app.register(async (door) => addKannel(door, hub, accounts, inbox));
+  for (const [url, allowed] of Object.entries(methodsOf)) refuseOthers(app, url, allowed);
   await app.listen({ host, port });
   const address = app.server.address();
   return { port: typeof address === 'object' && address ? address.port : port, close: () => close(app) };
+}
+
+// RFC 9110 s.15.5.6: the page is there, and says what it takes.
+function refuseOthers(app: FastifyInstance, url: string, allowed: readonly string[]): void {
+  const method = app.supportedMethods.filter((one) => !allowed.includes(one));
+  const text = `this page takes ${allowed.join(' and ')}`;
+  const handler = (_request: FastifyRequest, reply: FastifyReply) =>
+    void reply.code(405).header('allow', allowed.join(', ')).send({ reason: 'unsupported', text });
+  app.route({ method, url, handler });
 }
 
 // What was taken is answered, so that nobody sends it again; whoever is not done by then is cut off.

@@ -132,6 +132,22 @@ test('an Idempotency-Key that had another message, or is empty, is refused: noth
   assert.equal(hub.drafts.length, 1);
 });
 
+test('an Idempotency-Key for two messages at the same instant: one is sent, the other refused', async (t) => {
+  const { hub, post } = await open(t);
+  const get = hub.state.get.bind(hub.state);
+  // Long enough for both to have asked before either is recorded.
+  t.mock.method(hub.state, 'get', async (key: string) => {
+    const kept = await get(key);
+    for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+    return kept;
+  });
+  const say = async (text: string) =>
+    (await post({ to: '+447700900123', text }, { 'idempotency-key': 'order-1' })).status;
+  const statuses = await Promise.all([say('hi'), say('bye')]);
+  assert.deepEqual(statuses.sort(), [202, 422]);
+  assert.equal(hub.draftsOf('message').length, 1);
+});
+
 test('a request that is repeated after a crash between its record and its message is no repeat', async (t) => {
   const request = [{ to: '+447700900123', text: 'hi' }, { 'idempotency-key': 'order-1' }] as const;
   const whole = await open(t);
@@ -141,6 +157,16 @@ test('a request that is repeated after a crash between its record and its messag
   await crashed.hub.state.set(record, (await whole.hub.state.get(record)) ?? '');
   assert.equal((await crashed.post(...request)).status, 202);
   assert.equal(crashed.hub.draftsOf('message').length, 1);
+});
+
+test('of those who share a number each is a destination of its own', async (t) => {
+  const shared = { password, senders: ['+447700900301'] };
+  const { adapter } = await open(t, {}, { accounts: { shop: shared, bus: { ...shared, keywords: ['bus'] } } });
+  const to = parseAddress('tel:+447700900301');
+  const destinations = ['BUS 12', 'hello'].map((text) =>
+    adapter.destination(sampleEvent('message', phone, to, { text: { '': text } })),
+  );
+  assert.deepEqual(destinations, ['bus', 'shop']);
 });
 
 test('an application asks how its message fares, and nobody else does', async (t) => {
@@ -224,6 +250,19 @@ test('requests that are too long, pages that are not there: an answer, and no me
     (await post({ to: Array.from({ length: 101 }, (_, i) => `+4477009${i}`.padEnd(13, '0')), text: '' })).status,
     413,
   );
+  assert.equal(hub.drafts.length, 0);
+});
+
+test('RFC 9110 s.15.5.6: a page that is there says which methods it takes', async (t) => {
+  const { hub, ask } = await open(t);
+  const asked = async (path: string, method: string) => {
+    const { status, headers } = await ask(path, { method });
+    return [status, headers.get('allow')];
+  };
+  assert.deepEqual(await asked('/messages', 'GET'), [405, 'POST']);
+  assert.deepEqual(await asked('/messages/m1', 'PUT'), [405, 'GET, DELETE']);
+  assert.deepEqual(await asked('/cgi-bin/sendsms', 'DELETE'), [405, 'GET, POST']);
+  assert.deepEqual(await asked('/nowhere', 'PUT'), [404, null]);
   assert.equal(hub.drafts.length, 0);
 });
 
