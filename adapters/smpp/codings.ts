@@ -43,7 +43,10 @@ export class Codings {
   async adopt(host: string, coding: string): Promise<void> {
     const { learnt, log, now } = this.#parts;
     log.info({ host, coding }, 'adopted: this SMS centre does not take that data_coding');
-    await learnt.noteRefusedCoding(host, coding, now());
+    // Taken is taken: to fail now would send the message again.
+    await learnt.noteRefusedCoding(host, coding, now()).catch((error: Error) => {
+      log.warn({ host, coding, why: error.message }, 'adopted, and forgotten with the next start');
+    });
   }
 }
 

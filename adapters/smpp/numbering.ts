@@ -125,6 +125,7 @@ export class Writing {
   /** Called for what goes out. Undefined: as they are. */
   at(host: string): NumberFields | undefined {
     const isPlain = !this.#numbering.learnt.hasNumbering(host) && !this.#trial.source && !this.#trial.destination;
+    this.#sent = this.#own;
     if (isPlain) return undefined;
     this.#sent = { source: this.#current('source', host), destination: this.#current('destination', host) };
     return this.written;

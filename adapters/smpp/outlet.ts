@@ -4,6 +4,7 @@ import type { Trace } from '../../src/contract/index.ts';
 import { wireUnit } from './wire-trace.ts';
 
 const maxWritableBytes = 256 * 1024;
+const goodbyeMs = 2000;
 
 export class Outlet {
   /** The peer has left more than 256 KiB unread since then (by the clock given): what it asks meanwhile waits, its socket is paused. */
@@ -34,6 +35,10 @@ export class Outlet {
     this.#isClosed = true;
     if (this.stuckSince !== undefined || this.#socket.errored) this.#socket.destroy();
     else this.#socket.end(() => this.#socket.destroy());
+    if (this.#socket.destroyed) return;
+    // Less than that is never written to a peer that reads nothing, and would keep the socket for ever.
+    const timer = setTimeout(() => this.#socket.destroy(), goodbyeMs);
+    this.#socket.once('close', () => clearTimeout(timer));
   }
 
   #flush(): void {

@@ -42,8 +42,9 @@ export class Progresses {
     return this.#state.set(progressKey(event), JSON.stringify(progress), lifeMs);
   }
 
-  forget(event: string): Promise<void> {
-    return this.#state.delete(progressKey(event));
+  /** It would go by itself in the end; to fail now would send again what was taken. */
+  async forget(event: string): Promise<void> {
+    await this.#state.delete(progressKey(event)).catch(() => {});
   }
 }
 

@@ -89,8 +89,8 @@ export class Session {
   }
 
   /**
-   * Resolves with whatever the peer answered, whichever its status. Rejects with SessionError, or RangeError when the
-   * body does not fit its fields. `context` comes back with a late response.
+   * Resolves with whatever the peer answered, whichever its status. Rejects with SessionError (at once when either end has
+   * said unbind, s.4.2), or RangeError when the body does not fit its fields. `context` comes back with a late response.
    */
   request<C extends RequestName>(
     command: C,
@@ -98,7 +98,8 @@ export class Session {
     tlvs: readonly Tlv[] = [],
     context?: unknown,
   ): Promise<Exchange> {
-    if (this.state === 'closed') return Promise.reject(new SessionError('closed', 'the session is closed', false));
+    const isOver = this.state === 'closed' || (this.state === 'unbinding' && command !== 'unbind');
+    if (isOver) return Promise.reject(new SessionError('closed', 'the session is over', false));
     return new Promise((resolve, reject) => {
       const sequence = this.#nextSequence();
       const request = encode({ command, sequence_number: sequence, body, tlvs });

@@ -138,6 +138,8 @@ export class OutbindListener {
   async #bind(visit: Visit): Promise<void> {
     try {
       const smsc = await bindOn(visit.session, this.command, this.#options);
+      // It may unbind in the same segment: closed() came before there was a bind to lose.
+      if (visit.session.state === 'closed') throw new Error('the connection closed right after the bind');
       visit.isBound = true;
       this.#handler.up(visit.session, smsc);
     } catch (error) {

@@ -92,7 +92,7 @@ export class Pacer {
     return this.#sessions.get(session) ?? { inFlight: 0, lastStatus: '' };
   }
 
-  /** A bind that takes submits, the least busy one. */
+  /** A bind that takes submits, the least busy one. One that is unbinding answers what it has, and gets nothing new. */
   get session(): Session | undefined {
     return this.sessionTo();
   }
@@ -101,7 +101,7 @@ export class Pacer {
   sessionTo(host = ''): Session | undefined {
     let least: Session | undefined;
     for (const [session, { inFlight }] of this.#sessions) {
-      if (host !== '' && session.host !== host) continue;
+      if (session.state !== 'bound' || (host !== '' && session.host !== host)) continue;
       if (least === undefined || inFlight < this.loadOf(least).inFlight) least = session;
     }
     return least;
@@ -178,7 +178,7 @@ export class Pacer {
     const now = this.#now();
     if (!this.flow.mayNow(now)) return;
     const isStrict = this.flow.isCongested(now);
-    while (this.#sessions.size > 0 && this.flow.mayOneMore(this.#inFlight)) {
+    while (this.session && this.flow.mayOneMore(this.#inFlight)) {
       const item = this.#again.shift() ?? this.#ready.shift() ?? this.#queue.shift();
       if (!item) return;
       if (item.state === 'settled') continue;
@@ -189,7 +189,7 @@ export class Pacer {
 
   #sessionFor(item: Item): Session | undefined {
     const pinned = this.#lanes.sessionOf(item);
-    const session = pinned && this.#sessions.has(pinned) ? pinned : this.session;
+    const session = pinned?.state === 'bound' && this.#sessions.has(pinned) ? pinned : this.session;
     if (session && session !== pinned) this.#lanes.pin(item, session);
     return session;
   }

@@ -55,6 +55,7 @@ export class Connection {
   readonly #waiting: Array<() => void> = [];
   #inFlight = 0;
   #timeouts = 0;
+  #goodbye: Promise<void> | undefined;
   #usedAt: number;
 
   constructor(socket: Duplex, origin: Origin, parts: ConnectionParts) {
@@ -138,8 +139,10 @@ export class Connection {
     this.#session.say('outbind', { system_id: systemId, password });
   }
 
+  /** As often as somebody wants it gone. */
   unbind(): Promise<void> {
-    return this.#session.unbind();
+    this.#goodbye ??= this.#session.unbind();
+    return this.#goodbye;
   }
 
   close(why: string): void {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { Link } from '../../../adapters/smpp/binds/link.ts';
-import { intTlv } from '../../../adapters/smpp/codec/index.ts';
+import { encode, intTlv } from '../../../adapters/smpp/codec/index.ts';
 import { endpointsOf } from '../../../adapters/smpp/config.ts';
 import { adapter, Smpp } from '../../../adapters/smpp/index.ts';
 import { parseAddress, type ViewRow } from '../../../src/contract/index.ts';
@@ -332,6 +332,21 @@ describe('outbind', () => {
     const delivery = smpp.deliver(message('hi'), signal);
     peer.answer(await peer.next('submit_sm'), 0, { message_id: '1' });
     await delivery;
+  });
+  test('an SMSC that unbinds in the segment of its bind response leaves no bind behind that messages would go to', async (t) => {
+    const { smpp, call } = await listening(t, { bind: 'transceiver' });
+    const hasty = await call();
+    hasty.send(hello);
+    const { sequence_number } = await hasty.next('bind_transceiver');
+    const bound = encode({ command: 'bind_transceiver_resp', sequence_number, body: { system_id: 'smsc' } });
+    hasty.raw(Buffer.concat([bound, encode({ command: 'unbind', sequence_number: 2 })]));
+    await hasty.ended();
+    const peer = await call();
+    peer.send(hello);
+    peer.answer(await peer.next('bind_transceiver'), 0, { system_id: 'smsc' });
+    await until(async () => (await rowsOf(smpp, 'binds')).length === 1, 'the bind');
+    peer.onPdu = (pdu) => peer.answer(pdu, 0, { message_id: '1' });
+    await smpp.deliver(message('hi'), signal);
   });
   test('a wrong password, a wrong name and anything else before the bind end the connection or are refused', async (t) => {
     const { hub, call } = await listening(t);

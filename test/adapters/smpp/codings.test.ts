@@ -46,6 +46,18 @@ describe('a refused data_coding', () => {
     await again.smpp.deliver(message('ş'), signal);
     assert.deepEqual(codingsOf(smsc).slice(2), [0, 8, 0]);
   });
+  test('reference smpp 7.4: alphabet: what was taken is not sent again where the store cannot keep what was learnt', async (t) => {
+    const { smsc, hub, smpp } = await open(t, { nationalLanguages: ['turkish'] });
+    refuses(smsc, [8]);
+    const set = hub.state.set.bind(hub.state);
+    t.mock.method(hub.state, 'set', async (key: string, value: string, ttlMs?: number) => {
+      if (value.includes('refusedCodings')) throw new Error('the store is away');
+      return set(key, value, ttlMs);
+    });
+    await smpp.deliver(message('ş'), signal);
+    await smpp.deliver(message('ş'), signal);
+    assert.deepEqual(codingsOf(smsc), [8, 0, 0]);
+  });
   test('reference smpp 7.4: alphabet: a long text is cut anew, and no part of the first cut is left', async (t) => {
     const { smsc, smpp } = await open(t, { nationalLanguages: ['turkish'] });
     refuses(smsc, [0]);

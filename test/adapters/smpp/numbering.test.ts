@@ -2,7 +2,10 @@
 // npm smpp.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Numbering } from '../../../adapters/smpp/numbering.ts';
+import { Learnt } from '../../../adapters/smpp/receipts/learnt.ts';
 import { parseAddress, type ViewRow } from '../../../src/contract/index.ts';
+import { fakeHub } from '../../peers/hub.ts';
 import { type NpmSmsc, npmSmsc, type Submit } from '../../peers/smpp-npm.ts';
 import { dlr, fails, open, signal } from './carrier.ts';
 import { message } from './event.ts';
@@ -38,6 +41,23 @@ describe('a refused TON or NPI', () => {
     const again = await open(t, {}, { smsc, hub });
     await again.smpp.deliver(message('three'), signal);
     assert.deepEqual(smsc.submits.map(typesOf).slice(3), ['0/1']);
+  });
+  test('reference smpp 7.4: TON/NPI: what goes to one SMS centre and then to another is recorded as the other was given it', async () => {
+    const hub = fakeHub();
+    const learnt = new Learnt(hub.state, { receiptIds: 'auto', partReceipts: 'auto' });
+    await learnt.noteNumbering('a:1', 'to number', '0/0');
+    const options = {
+      adapt: ['numbering' as const],
+      source: undefined,
+      destination: undefined,
+      defaultCountry: undefined,
+    };
+    const numbering = new Numbering({ options, learnt, log: hub.log, now: () => hub.now() });
+    const own = { dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: '447700900123' };
+    const writing = numbering.of(own);
+    assert.equal(writing.at('a:1')?.dest_addr_ton, 0);
+    assert.equal(writing.at('b:1'), undefined);
+    assert.equal(writing.written.dest_addr_ton, 1);
   });
   test('reference smpp 7.4: TON/NPI: a message that is taken teaches nothing', async (t) => {
     const { smsc, smpp } = await open(t);

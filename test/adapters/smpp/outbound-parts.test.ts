@@ -19,6 +19,12 @@ describe('out, in parts', () => {
     assert.deepEqual(references, [1, 1, 1, 2, 2, 2]);
     assert.ok(smsc.submits.every(({ esm_class }) => esm_class === 0x40));
   });
+  test('a text that was taken whole is not sent again where its record cannot be removed', async (t) => {
+    const { smsc, hub, smpp } = await open(t);
+    t.mock.method(hub.state, 'delete', async () => Promise.reject(new Error('the store is away')));
+    assert.equal((await smpp.deliver(message(long), signal)).facts?.parts, 3);
+    assert.equal(smsc.submits.length, 3);
+  });
   test('reference smpp 7.1: delivered when all parts are', async (t) => {
     const { smsc, hub, smpp } = await open(t);
     await smpp.deliver(message(long), signal);

@@ -68,6 +68,26 @@ describe('pacer', () => {
     assert.deepEqual(order(), [1, 1, 1, 2, 3, 4, 5, 6, 7, 8]);
     assert.deepEqual(taken, [1, 2, 3, 4, 5, 6, 7, 8]);
   });
+  test('SMPP 3.4 s.4.2: what is new waits for another bind than one whose peer has said unbind', async () => {
+    const { pacer, peer, order } = await open();
+    peer.onPdu = (pdu) => peer.answer(pdu, 0, { message_id: '1' });
+    await Promise.all(Array.from({ length: 20 }, () => pacer.submit(submit(0)).done));
+    peer.heard.length = 0;
+    const held: Parameters<WirePeer['answer']>[0][] = [];
+    peer.onPdu = (pdu) => void held.push(pdu);
+    const tickets = [1, 2].map((n) => pacer.submit(submit(n)));
+    await turn();
+    peer.send({ command: 'unbind', sequence_number: 5 });
+    await turn();
+    tickets.push(pacer.submit(submit(3)));
+    await turn();
+    assert.deepEqual(order(), [1, 2]);
+    const other = await bound();
+    pacer.attach(other.session);
+    other.peer.answer(await other.peer.next('submit_sm'), 0, { message_id: '3' });
+    for (const pdu of held) if (pdu.command === 'submit_sm') peer.answer(pdu, 0, { message_id: '1' });
+    await Promise.all(tickets.map(({ done }) => done));
+  });
   test('reference smpp 5: throttled, order and loss: a whole window refused together pauses once and goes again in the old order, before what is new', async () => {
     const { pacer, peer, clock, order } = await open();
     peer.onPdu = (pdu) => peer.answer(pdu, 0, { message_id: '1' });

@@ -1,8 +1,10 @@
 // The session, in memory and by a clock that the test moves.
 import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
 import { encode } from '../../../adapters/smpp/codec/index.ts';
 import { type Answer, SessionError } from '../../../adapters/smpp/exchange.ts';
+import { Session } from '../../../adapters/smpp/session.ts';
 import { bench, bound, submit, turn } from './bench.ts';
 
 describe('session', () => {
@@ -169,6 +171,29 @@ describe('session', () => {
       (await fates).map(({ status }) => status),
       ['fulfilled', 'rejected'],
     );
+  });
+  test('SMPP 3.4 s.4.2: nothing new is asked of a peer that has said unbind', async () => {
+    const { session, peer } = await bound();
+    const asked = session.request('submit_sm', submit(1).body);
+    const first = await peer.next('submit_sm');
+    peer.send({ command: 'unbind', sequence_number: 5 });
+    await turn();
+    await assert.rejects(session.request('submit_sm', submit(2).body), { kind: 'closed', isSent: false });
+    peer.answer(first, 0, { message_id: 'a' });
+    assert.equal((await asked).response.command_status, 0);
+    await peer.next('unbind_resp');
+  });
+  test('a peer that reads nothing does not keep the connection for ever once the session is closed', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const socket = new Duplex({ read() {}, write() {} });
+    const handler = { request: () => 'silent' as const, closed() {} };
+    const session = new Session(socket, { responseTimeoutMs: 10_000, enquireLinkMs: 0 }, handler, () => 0);
+    session.say('outbind', {});
+    await turn();
+    session.close('over');
+    assert.ok(!socket.destroyed);
+    t.mock.timers.tick(2000);
+    assert.ok(socket.destroyed);
   });
   test('SMPP 3.4 s.4.2: an answer that does not come holds up no unbind for longer than a response may take', async () => {
     const { session, peer, clock, answerWith } = await bound();

@@ -37,6 +37,22 @@ test('reference smpp 7.6: hot reload: a new account may bind at once, and its nu
   assert.equal((await old.ask('submit_sm', submit('still here'))).command_status, 0);
 });
 
+test('reference smpp 7.6: hot reload: who is unbound by one and again by the next still has the answers it waits for', async (t) => {
+  const centre = await open(t);
+  const esme = await centre.bound();
+  const { promise: taken, resolve } = Promise.withResolvers<void>();
+  const publish = centre.hub.publish.bind(centre.hub);
+  t.mock.method(centre.hub, 'publish', async (draft: Parameters<typeof publish>[0]) => {
+    await taken;
+    return publish(draft);
+  });
+  esme.send({ command: 'submit_sm', sequence_number: 9, body: submit('hi') });
+  assert.equal((await esme.ask('enquire_link')).command_status, 0);
+  for (const password of ['one', 'two']) await changed(centre, { me: { ...me, password } });
+  resolve();
+  assert.equal((await esme.next('submit_sm_resp')).command_status, 0);
+});
+
 test('reference smpp 7.6: hot reload: an account that is gone is unbound, and may not come back', async (t) => {
   const centre = await open(t, {}, {});
   await changed(centre, { me, other: { password: 'secret' } });
