@@ -2,7 +2,7 @@
 // speaks sendsms), and a smsbox in front of it with a sendsms door of its own.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts, type ServerProcess, startServer, temporaryFolder } from './process.ts';
+import { freePorts, type ServerProcess, startServer, temporaryFolder, until } from './process.ts';
 
 type GroupValues = Readonly<Record<string, string | number>>;
 
@@ -49,6 +49,8 @@ export async function startKannel(options: KannelOptions): Promise<Kannel> {
   let smsbox: ServerProcess;
   try {
     smsbox = await startServer('/usr/sbin/smsbox', { args: ['-v', '1', config], ports: [httpPort] });
+    // Its port is open before it answers there.
+    await until(() => answers(`http://127.0.0.1:${httpPort}/cgi-bin/sendsms`), 'smsbox answers');
   } catch (error) {
     await bearerbox.stop();
     folder.remove();
@@ -74,6 +76,15 @@ export async function startKannel(options: KannelOptions): Promise<Kannel> {
       folder.remove();
     },
   };
+}
+
+function answers(url: string): Promise<boolean> {
+  return fetch(url)
+    .then((response) => response.text())
+    .then(
+      () => true,
+      () => false,
+    );
 }
 
 interface Ports {
