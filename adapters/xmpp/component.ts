@@ -105,9 +105,11 @@ export class Component {
     this.#maxRecipients = options.maxRecipients;
     this.session.configure(sessionOptions(options, component));
     this.#inbox.configure(options);
-    this.registrations
-      .open()
-      .catch((error: Error) => this.#hub.log.warn({ why: error.message }, 'registrations are not up to date'));
+    // One after the other with who registers meanwhile.
+    const open = () => this.registrations.open();
+    this.#inbox.take('registrations', open, ({ message: why }) => {
+      this.#hub.log.warn({ why }, 'registrations are not up to date');
+    });
   }
 
   /** What has arrived is published, or its sender told, before we say goodbye; so is what arrives meanwhile. */

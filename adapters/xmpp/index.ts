@@ -67,6 +67,8 @@ export class Xmpp implements Adapter {
       ({ options: { domain, secret } }) => wanted.get(domain)?.secret !== secret,
     );
     await Promise.all(leaving.map((component) => this.#close(component)));
+    // Stopped meanwhile: nobody would end what is opened now.
+    if (this.#hub !== hub) return;
     this.#releaseOthers(hub).catch((error: Error) => hub.log.warn({ why: error.message }, 'registrations stay'));
     for (const component of options.domains) {
       const known = this.#components.get(component.domain);
@@ -136,10 +138,10 @@ export class Xmpp implements Adapter {
   }
 
   async stop(): Promise<void> {
-    const components = [...this.#components.values()];
-    await Promise.all(components.map((component) => component.stop()));
-    if (this.#hub) this.#hub.status('down', 'stopped');
+    const hub = this.#hub;
     this.#hub = undefined;
+    await Promise.all([...this.#components.values()].map((component) => component.stop()));
+    hub?.status('down', 'stopped');
   }
 
   async *#subscriptions(): AsyncIterable<ViewRow> {
@@ -155,6 +157,8 @@ export class Xmpp implements Adapter {
     const component = this.#components.get(domain);
     if (component) return component;
     if (!this.#hub) throw new GatewayError('unavailable', 'not started');
+    if (this.#options.domains.some((ours) => ours.domain === domain))
+      throw new GatewayError('unavailable', `${domain} is on its way back, with other options`);
     // A server closes the whole stream at a sender of a foreign domain (invalid-from).
     throw new GatewayError('not-allowed', `${domain} is no component of ours here, so nobody can write from it`);
   }

@@ -18,16 +18,29 @@ export function hiddenIn(wire: string): Array<readonly [start: number, end: numb
   });
 }
 
+/** The same of the codes with which people register (XEP-0077 s.3.1, s.5). */
+function secretsIn(wire: string): Array<readonly [start: number, end: number]> {
+  const codes =
+    /<password(?: [^<>]*)?>([^<]+)<|<field(?: [^<>]*)? var=["']password["'](?:(?!<\/field>).){0,500}?<value(?: [^<>]*)?>([^<]+)</gs;
+  return [...wire.matchAll(codes)].map((match) => {
+    const end = match.index + match[0].length - 1;
+    return [end - (match[1] ?? match[2] ?? '').length, end] as const;
+  });
+}
+
 /** For captures: stanzas as they crossed the component's connection. */
 export function wireUnit(socket: Socket, direction: WireUnit['direction'], text: string): WireUnit {
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
   const octets = (at: number) => Buffer.byteLength(text.slice(0, at));
+  const inOctets = (ranges: ReturnType<typeof hiddenIn>) =>
+    ranges.map(([start, end]) => [octets(start), octets(end)] as const);
   return {
     direction,
     transport: 'tcp',
     local: { address: localAddress ?? '0.0.0.0', port: localPort ?? 0 },
     remote: { address: remoteAddress ?? '0.0.0.0', port: remotePort ?? 0 },
     bytes: Buffer.from(text),
-    hidden: hiddenIn(text).map(([start, end]) => [octets(start), octets(end)] as const),
+    secrets: inOctets(secretsIn(text)),
+    hidden: inOctets(hiddenIn(text)),
   };
 }

@@ -103,6 +103,19 @@ test('reference smpp 7.7: the words of an XMPP stanza are hidden to the octet, w
   );
 });
 
+test('reference smpp 7.7: the code with which somebody registers (XEP-0077) is a secret, as a plain field and in a form', () => {
+  const socket = { remoteAddress: '127.0.0.1', remotePort: 5347 } as Socket;
+  const field = (name: string, value: string) =>
+    `<field type="text-private" var="${name}"><required/><value>${value}</value></field>`;
+  const text =
+    '<iq type="set"><query xmlns="jabber:iq:register"><phone>+447700900001</phone><password>0123</password>' +
+    `<x xmlns="jabber:x:data" type="submit">${field('phone', '+447700900001')}${field('password', '4567')}</x></query></iq>`;
+  const unit = xmppUnit(socket, 'inbound', text);
+  const shown = blotted({ ...unit, hidden: [] });
+  assert.doesNotMatch(shown, /0123|4567/);
+  assert.equal(shown.match(/\+447700900001/g)?.length, 2);
+});
+
 async function phone(t: TestContext) {
   const socket = createSocket('udp4');
   t.after(() => socket.close());

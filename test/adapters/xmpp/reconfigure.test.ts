@@ -60,6 +60,54 @@ test('reference smpp 7.6: hot reload: with another secret a component comes back
   assert.deepEqual(hub.statuses.at(-1), { state: 'up' });
 });
 
+test('reference smpp 7.6: hot reload: while a component changes its secret its messages wait, and are not refused', async (t) => {
+  const { xmpp, change } = await open(t);
+  const changing = change([component(one), component(two, { secret: 'other' })]);
+  await assert.rejects(xmpp.deliver(from(two), signal), { reason: 'unavailable' });
+  await changing;
+});
+
+test('a stop while components change leaves none connected', async (t) => {
+  const { server, xmpp, change } = await open(t);
+  const before = server.connections;
+  const changing = change([component(one), component(two, { secret: 'other' })]);
+  await Promise.all([xmpp.stop(), changing]);
+  for (let turns = 0; turns < 200; turns++) await new Promise(setImmediate);
+  assert.equal(server.connections, before);
+});
+
+test('reference smpp 7.6: hot reload: who takes over a number meanwhile has it alone', async (t) => {
+  const { server, hub, change } = await open(t);
+  const number = '+447700900001';
+  const code = 'a long code';
+  const domains = [component(one, { registration: { numbers: { [number]: code } } }), component(two)];
+  await hub.state.set(`registered/${one}/number/${number}`, 'a@b.example');
+  await hub.state.set(`registered/${one}/jid/a@b.example`, number);
+  const { promise: gate, resolve: release } = Promise.withResolvers<void>();
+  const enter = hub.people.enter.bind(hub.people);
+  let isEntering = false;
+  t.mock.method(
+    hub.people,
+    'enter',
+    async (addresses: Parameters<typeof enter>[0]) => {
+      isEntering = true;
+      await gate;
+      await enter(addresses);
+    },
+    { times: 1 },
+  );
+  await change(domains);
+  await until(() => isEntering, 'the registrations are read again');
+  const filled = `<query xmlns='jabber:iq:register'><phone>${number}</phone><password>${code}</password></query>`;
+  server.write(`<iq type='set' id='r1' from='c@b.example/x' to='${one}'>${filled}</iq>`);
+  server.write(`<iq type='get' id='p1' from='c@b.example/x' to='${one}'><ping xmlns='urn:xmpp:ping'/></iq>`);
+  await server.hears(({ attrs }) => attrs.id === 'p1', 'the answer to what was asked after it');
+  release();
+  await server.hears(({ attrs }) => attrs.id === 'r1', 'the answer');
+  await new Promise(setImmediate);
+  assert.deepEqual([...hub.entered], [`xmpp:c@b.example tel:${number}`]);
+});
+
 test('reference smpp 7.6: hot reload: types, limits and numbers to register for hold from now on, over the same connections', async (t) => {
   const { server, hub, xmpp, change } = await open(t);
   const before = server.connections;
