@@ -7,6 +7,12 @@ import { plainRequest } from '../plain-request.ts';
 import { type Flow, uriParametersOf } from '../transport/flow.ts';
 import type { Place } from './granted.ts';
 
+/** Which of the account's flows it is, and the proxy that it goes through. */
+export interface FlowPlace {
+  regId: number;
+  proxy?: SipUri;
+}
+
 export interface RegisterParts {
   aor: string;
   registrar: SipUri;

@@ -12,8 +12,9 @@ import { newTag } from '../tokens.ts';
 import type { Flow } from '../transport/flow.ts';
 import { BackOff } from './back-off.ts';
 import { type Ended, grantedIn, isHopeless, type Place, seenIn } from './granted.ts';
+import { InTurn } from './in-turn.ts';
 import { KeepAlive } from './keep-alive.ts';
-import { contactUri, contactValue, registerRequest } from './register.ts';
+import { contactUri, contactValue, type FlowPlace, registerRequest } from './register.ts';
 
 export interface RegistrationParts {
   requester: Pick<Requester, 'send'>;
@@ -25,12 +26,6 @@ export interface RegistrationParts {
   /** Another flow of the account lives: this one is in no hurry (RFC 5626 s.4.5). */
   hasOther?(): boolean;
   random?: () => number;
-}
-
-/** Which of the account's flows it is, and the proxy that it goes through. */
-export interface FlowPlace {
-  regId: number;
-  proxy?: SipUri;
 }
 
 /** Whom the provider ends again so soon waits like anybody who failed. */
@@ -56,7 +51,7 @@ export class Registration {
   why = 'not registered yet';
   readonly #parts: RegistrationParts;
   readonly #registrar: SipUri;
-  readonly #refresh = new Timer(() => void this.#register());
+  readonly #refresh = new Timer(() => this.#register());
   readonly #keepAlive: KeepAlive;
   readonly #backOff: BackOff;
   #stopping: AbortController | undefined;
@@ -65,7 +60,8 @@ export class Registration {
   #registeredCSeq = 0;
   #endedAtMs = Number.NEGATIVE_INFINITY;
   #seconds: number;
-  #isAsking = false;
+  // RFC 3261 s.10.2: none before the one under way is answered.
+  readonly #requests = new InTurn((signal) => this.#exchange(signal));
   #flow: Flow | undefined;
   #contact: string | undefined;
   #publicGruu: string | undefined;
@@ -146,7 +142,7 @@ export class Registration {
 
   start(): void {
     this.#stopping ??= new AbortController();
-    void this.#register();
+    this.#register();
   }
 
   /** Unregisters, if the registrar answers soon. May be started again. */
@@ -156,7 +152,7 @@ export class Registration {
     this.#parts.wheel.cancel(this.#refresh);
     this.#keepAlive.stop();
     // What is under way may still arrive.
-    const mayBeRegistered = this.isRegistered || (this.#isAsking && this.#backOff.failures === 0);
+    const mayBeRegistered = this.isRegistered || (this.#requests.isBusy && this.#backOff.failures === 0);
     this.#backOff.failures = 0;
     if (!mayBeRegistered) return;
     this.isRegistered = false;
@@ -176,7 +172,7 @@ export class Registration {
       wheel.cancel(this.#refresh);
     } else if (how === 'probation') this.#failed(why, false, retryAfterMs);
     else if (isOften) this.#failed(why, false);
-    else void this.#register();
+    else this.#register();
   }
 
   /** No other flow lives any more, and so the pause that it rests is too long. */
@@ -190,21 +186,20 @@ export class Registration {
     if (this.isRegistered) this.#parts.wheel.set(this.#refresh, Math.max(seconds * 500, 1000));
   }
 
-  async #register(): Promise<void> {
-    const signal = this.#stopping?.signal;
-    if (!signal) return;
-    this.#isAsking = true;
+  #register(): void {
+    if (this.#stopping) this.#requests.want(this.#stopping.signal);
+  }
+
+  async #exchange(signal: AbortSignal): Promise<void> {
     try {
       const response = await this.#send(this.#seconds, signal);
       if (signal.aborted) return;
-      if (response.status < 300) this.#succeeded(response);
+      if (response.status < 300) await this.#succeeded(response, signal);
       else if (response.status === 423 && this.#backOff.failures === 0) this.#ask(response);
       else if (response.status === 439 && !this.#isPlain) this.#withoutOutbound();
       else this.#failed(`${response.status} ${response.reason}`, isHopeless(response.status));
     } catch (error) {
       if (!signal.aborted) this.#failed(asGatewayError(error).message, false);
-    } finally {
-      this.#isAsking = false;
     }
   }
 
@@ -231,11 +226,9 @@ export class Registration {
     return this.#cseq;
   }
 
-  #succeeded(response: SipResponse): void {
-    if (this.#isSeenElsewhere(response)) {
-      void this.#register();
-      return;
-    }
+  async #succeeded(response: SipResponse, signal: AbortSignal): Promise<void> {
+    const seenAt = this.#seenElsewhere(response);
+    if (seenAt) return this.#move(seenAt, signal);
     const { wheel } = this.#parts;
     const granted = grantedIn(response, this.#contact, this.place.regId);
     if (granted.seconds === 0) return void this.#failed('the registrar grants no time (expires=0)', false);
@@ -255,12 +248,19 @@ export class Registration {
   }
 
   // A registrar that sees us elsewhere each time is not believed twice.
-  #isSeenElsewhere(response: SipResponse): boolean {
-    if (this.#flow?.transport !== 'UDP') return false;
+  #seenElsewhere(response: SipResponse): Place | undefined {
+    if (this.#flow?.transport !== 'UDP') return undefined;
     const seen = seenIn(response, this.#seenAt ?? this.#flow.sentBy);
-    const isNew = seen !== undefined && this.#seenAt === undefined;
+    if (this.#seenAt === undefined) return seen;
     this.#seenAt = seen ?? this.#seenAt;
-    return isNew;
+    return undefined;
+  }
+
+  // s.10.2.2: what was said first leads nowhere, and would stay beside the new one.
+  async #move(seenAt: Place, signal: AbortSignal): Promise<void> {
+    await this.#send(0, signal);
+    this.#seenAt = seenAt;
+    this.#register();
   }
 
   // s.10.3: the registrar says how long is long enough.
@@ -272,16 +272,17 @@ export class Registration {
     }
     this.#seconds = least;
     this.#backOff.failures = 1;
-    void this.#register();
+    this.#register();
   }
 
   // RFC 5626 s.4.2.1
   #withoutOutbound(): void {
     this.#isPlain = true;
-    void this.#register();
+    this.#register();
   }
 
   #failed(why: string, isHopeless: boolean, leastMs = 0): void {
+    this.#requests.drop();
     this.#keepAlive.stop();
     this.#parts.wheel.set(this.#refresh, this.#backOff.failed(isHopeless, leastMs));
     this.#become(false, `${this.options.aor}: ${why}`);

@@ -14,7 +14,7 @@ import { until } from '../../servers/process.ts';
 import { create, message, open, signal } from './adapter-fixtures.ts';
 import { FakeFlow, fakeClock } from './fixtures.ts';
 
-type Script = (outgoing: Outgoing) => SipResponse | GatewayError;
+type Script = (outgoing: Outgoing) => SipResponse | GatewayError | Promise<SipResponse>;
 
 function openTrunk(script: Script) {
   const clock = fakeClock();
@@ -198,9 +198,53 @@ test('RFC 3581 s.4: behind a NAT, where no Outbound helps, the Contact is where 
   registration.start();
   await settle();
   await settle();
-  assert.equal(sent.length, 2);
-  assert.match(sent[1]!.outgoing.request.headers.get('Contact') ?? '', /^<sip:gw@203\.0\.113\.7:40000>/);
+  assert.equal(sent.length, 3);
+  assert.match(sent[2]!.outgoing.request.headers.get('Contact') ?? '', /^<sip:gw@203\.0\.113\.7:40000>/);
   assert.ok(registration.isRegistered);
+});
+
+test('RFC 3261 s.10.2.2: where the registrar saw us elsewhere, the Contact that we said at first is taken back, and a goodbye meanwhile ends the other', async () => {
+  const seenElsewhere = { Via: 'SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;received=203.0.113.7;rport=40000' };
+  const never = Promise.withResolvers<SipResponse>();
+  const { sent, registration } = openTrunk((outgoing) =>
+    sent.length === 3 ? never.promise : response(outgoing, 200, seenElsewhere),
+  );
+  registration.start();
+  await settle();
+  await settle();
+  assert.equal(sent.length, 3);
+  await registration.stop();
+  const said = sent.map(({ outgoing: { request } }) => [
+    request.headers.get('Expires'),
+    request.headers.get('Contact')?.replace(/;\+sip.*/, ''),
+  ]);
+  assert.deepEqual(said, [
+    ['3600', '<sip:gw@192.0.2.1:5060>'],
+    ['0', '<sip:gw@192.0.2.1:5060>'],
+    ['3600', '<sip:gw@203.0.113.7:40000>'],
+    ['0', '<sip:gw@203.0.113.7:40000>'],
+  ]);
+});
+
+test('RFC 3261 s.10.2: a REGISTER that is wanted while another has no answer follows that answer', async () => {
+  let answer = Promise.withResolvers<SipResponse>();
+  const { clock, sent, registration } = openTrunk((outgoing) =>
+    sent.length === 1 ? response(outgoing, 200) : answer.promise,
+  );
+  registration.start();
+  await settle();
+  registration.doubt();
+  clock.advance(30);
+  await settle();
+  assert.equal(sent.length, 2);
+  registration.ended('deactivated', undefined, undefined);
+  await settle();
+  assert.equal(sent.length, 2);
+  const { resolve } = answer;
+  answer = Promise.withResolvers();
+  resolve(response(sent[1]!.outgoing, 200));
+  await settle();
+  assert.equal(sent.length, 3);
 });
 
 test('RFC 5626 s.4.1: the instance is the same after a restart', async () => {
