@@ -96,8 +96,9 @@ export class Trunk implements Way {
     }
   }
 
+  /** Not after `stop`: a reload that was waiting for others to say goodbye must not revive it. */
   start(): void {
-    this.#flows[0]?.start();
+    if (!this.#isStopped) this.#flows[0]?.start();
   }
 
   async stop(): Promise<void> {

@@ -77,6 +77,13 @@ class Edges {
   }
 }
 
+test('DESIGN 5: reconfigure: an account that was stopped while others said goodbye does not register after all', async () => {
+  const edges = new Edges();
+  await edges.trunk.stop();
+  await edges.start();
+  assert.deepEqual(edges.said, []);
+});
+
 test('RFC 5626 s.4.2.1: one registration by each outbound proxy, of one instance, with a reg-id and a Call-ID of its own', async () => {
   const edges = await new Edges().start();
   assert.deepEqual(edges.said, ['one 1', 'two 2']);
