@@ -40,6 +40,7 @@ const viaBytes = 120;
 const unreachableMs = 30_000;
 const overloadedMs = 10_000;
 const maxRedirections = 5;
+const proofs = ['Authorization', 'Proxy-Authorization'];
 
 export class Requester {
   readonly #parts: RequesterParts;
@@ -69,6 +70,8 @@ export class Requester {
       if (tried.has(uri)) continue;
       tried.add(uri);
       request = { ...next(request), uri };
+      // s.22: what was proved to one place is no business of the other, which may ask for itself.
+      for (const name of proofs) request.headers.remove(name);
       // s.8.1.2: with a route set it is the first of that to which every request goes.
       const route = request.headers.has('Route') ? by.route : { uri: parseUri(uri) };
       try {

@@ -137,6 +137,22 @@ test('RFC 3261 s.8.1.3.4: a redirection is followed, and to each place once', as
   assert.equal(peer.heard.length, 4);
 });
 
+test('RFC 3261 s.8.1.3.4, s.22.3: who answers for another place is told no proof that was for the first', async (t) => {
+  const elsewhere = await startSipPeer();
+  t.after(() => elsewhere.stop());
+  const { sip, peer } = await open(t, { credentials: [{ realm: 'pbx', user: 'gw', password: 'secret' }] });
+  const challenge = ['Proxy-Authenticate: Digest realm="pbx", nonce="n1"'];
+  peer.onRequest = (request) =>
+    request.header('Proxy-Authorization') === ''
+      ? responseTo(request, '407 Who', challenge)
+      : responseTo(request, '302 Moved', [`Contact: <${elsewhere.uri}>`]);
+  await sip.deliver(message(peer.uri), signal);
+  assert.deepEqual(
+    elsewhere.heard.map(({ header }) => header('Proxy-Authorization')),
+    [''],
+  );
+});
+
 test('RFC 3261 s.8.1.3.4, s.8.1.2: of several places the most wanted first, the next when that fails, through the same proxy', async (t) => {
   const proxy = await startSipPeer();
   t.after(() => proxy.stop());
