@@ -66,7 +66,8 @@ export class Inbox {
       return { status: 403, reason: 'Not Your Address' };
     const refusal = guard.refusal(inbound, people);
     if (refusal) return refusal;
-    if (nativeDomains.has(splitAddress(people.to).domain) && !this.#isForHub(request, people)) {
+    const isNeighbour = nativeDomains.has(splitAddress(people.to).domain);
+    if (isNeighbour && !this.#isForHub(request, people)) {
       const relayed = await relay.pass(inbound, people.to);
       if (relayed) return relayed;
     }
@@ -75,6 +76,7 @@ export class Inbox {
     switch (incoming.kind) {
       case 'message':
         typing.forget(pair);
+        if (isNeighbour) this.#parts.unsettled.taken(people);
         return this.#message(inbound, incoming.draft, incoming.asked);
       case 'receipt':
         if (incoming.isOfRich && (await this.#wasRefused(incoming.draft))) return { status: 200 };

@@ -179,7 +179,7 @@ export class SipAdapter implements Adapter {
     const isProxyTold = settings.assertIdentity;
     const directions = new Directions({ nativeDomains, outboundProxy, isProxyTold, registrar, trunks, transports });
     const shared = { hub, peers, holds: new Holds(wheel), asked: new AskedStore(hub.state), refused: new Recent() };
-    const unsettled = new Unsettled(hub.instance);
+    const unsettled = new Unsettled(hub.instance, () => hub.now());
     const domains = new Set([...nativeDomains, ...settings.domains.map(({ domain }) => domain)]);
     const inbox = new Inbox(
       { ...settings, domains, nativeDomains, isOurContact: (uri) => trunks.isContact(uri) },

@@ -113,6 +113,7 @@ test('RFC 3261 s.16.6: where Max-Breadth leaves one branch it goes to the phone 
 
 test('RFC 3428 s.8: what is written while an earlier message still waits for the phone is not relayed past it', async (t) => {
   const { sip, hub, carols, write } = await site(t);
+  hub.clock = Date.now();
   const [phone] = carols as [SipPeer];
   const people = { from: parseAddress(bob), to: parseAddress(carol) };
   const waiting = { ...message(carol), ...people, origin: hub.instance };
@@ -122,8 +123,28 @@ test('RFC 3428 s.8: what is written while an earlier message still waits for the
   assert.equal((await write({ callId: 'second' })).first, 'SIP/2.0 202 Accepted');
   assert.equal(hub.draftsOf('message').length, 1);
   await sip.deliver(waiting, signal);
+  hub.clock += 3000;
   assert.equal((await write({ callId: 'third' })).first, 'SIP/2.0 200 OK');
   assert.equal(hub.draftsOf('message').length, 1);
+});
+
+test('RFC 3428 s.8: nothing is relayed past a message that the hub has just taken, or past the second that waits behind a first', async (t) => {
+  const { sip, hub, carols, write, port } = await site(t, 0);
+  hub.clock = Date.parse('2026-07-01T12:00:00Z');
+  await write({ callId: 'first' });
+  const phone = await startSipPeer();
+  t.after(() => phone.stop());
+  carols.push(phone);
+  await register(phone, carol, port);
+  await write({ callId: 'second' });
+  assert.equal(hub.draftsOf('message').length, 2, 'the hub has not tried the first yet');
+  const people = { from: parseAddress(bob), to: parseAddress(carol) };
+  await sip.deliver({ ...message(carol), ...people, origin: hub.instance }, signal);
+  await write({ callId: 'third' });
+  assert.equal(hub.draftsOf('message').length, 3, 'the second has not come back yet');
+  hub.clock += 3000;
+  await write({ callId: 'fourth' });
+  assert.equal(hub.draftsOf('message').length, 3);
 });
 
 test('reference sip 3.4: a notice of a message that we wrote goes to the hub, any other from phone to phone', async (t) => {
