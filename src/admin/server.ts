@@ -136,7 +136,8 @@ function addApi(api: FastifyInstance, gateway: GatewayView, options: AdminOption
       'no trace of that id: the last 5,000 messages are kept',
     );
   });
-  api.get('/capture/:name', async (request, reply) => {
+  // Whoever asks with HEAD reads nothing: the capture would run until its time.
+  api.get('/capture/:name', { exposeHeadRoute: false }, async (request, reply) => {
     const { seconds, bytes, bodies } = read(captureQuery, request.query);
     const options = { forMs: seconds * 1000, maxBytes: bytes, showBodies: bodies };
     return reply.type('application/x-pcapng').send(gateway.capture(read(nameOf, request.params).name, options));

@@ -1,6 +1,5 @@
 // `dragoman capture <instance>`: what crosses its connections, as a file that Wireshark reads.
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
@@ -13,6 +12,8 @@ interface CaptureFlags {
   max: number;
   bodies?: boolean;
 }
+
+const ownerOnly = 0o600;
 
 export function addCapture(program: Command): void {
   asks(program.command('capture <instance>').description('write what crosses the connections of an instance to a file'))
@@ -34,28 +35,34 @@ async function capture(instance: string, flags: CaptureFlags, command: Command):
     bytes: String(flags.max),
     bodies: String(flags.bodies === true),
   });
-  const stream = await client.stream(`/api/capture/${encodeURIComponent(instance)}?${query}`);
-  if (flags.out === '-') {
-    await pipeline(untilInterrupted(stream), process.stdout);
-    return;
+  const reader = (await client.stream(`/api/capture/${encodeURIComponent(instance)}?${query}`)).getReader();
+  // Ctrl-C ends a capture as its time does: what came so far is written.
+  const end = () => void reader.cancel();
+  process.once('SIGINT', end);
+  try {
+    if (flags.out === '-') {
+      await pipeline(chunksOf(reader), process.stdout);
+      return;
+    }
+    // A pipeline waits for what its source is reading; of a full disk nobody would hear before the next packet.
+    const file = (await openForOwner(flags.out)).createWriteStream().once('error', end);
+    await pipeline(chunksOf(reader), file);
+    const { bytesWritten: bytes } = file;
+    print({ file: flags.out, bytes }, () => `${flags.out}: ${bytes} bytes\n`);
+  } finally {
+    await reader.cancel();
   }
-  // What is in it is nobody else's business.
-  const file = createWriteStream(flags.out, { mode: 0o600 });
-  await pipeline(untilInterrupted(stream), file);
-  const { bytesWritten: bytes } = file;
-  print({ file: flags.out, bytes }, () => `${flags.out}: ${bytes} bytes\n`);
 }
 
-/** Ctrl-C ends a capture as its time does: what came so far is written. */
-async function* untilInterrupted(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  const interrupted = once(process, 'SIGINT').then(() => undefined);
-  for (;;) {
-    const read = await Promise.race([reader.read(), interrupted]);
-    if (read?.value === undefined) break;
-    yield read.value;
-  }
-  await reader.cancel();
+// What is in it is nobody else's business, even where a file was that others could read.
+async function openForOwner(path: string): Promise<FileHandle> {
+  const file = await open(path, 'w', ownerOnly);
+  if ((await file.stat()).isFile()) await file.chmod(ownerOnly);
+  return file;
+}
+
+async function* chunksOf(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
 }
 
 function toMs(text: string): number {

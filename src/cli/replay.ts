@@ -84,10 +84,14 @@ function endOf(text: string): { host: string; port: number } {
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
+function nobodyAt(host: string, port: number, { message }: Error): CommandError {
+  return new CommandError(`${host}:${port}: ${message}`, exitCodes.unreachable);
+}
+
 async function overTcp(host: string, port: number): Promise<Line> {
   const socket = connect({ host, port, noDelay: true });
   await once(socket, 'connect').catch((error: Error) => {
-    throw new CommandError(`${host}:${port}: ${error.message}`, exitCodes.unreachable);
+    throw nobodyAt(host, port, error);
   });
   return lineOf(socket);
 }
@@ -106,7 +110,11 @@ async function overUdp(host: string, port: number): Promise<Line> {
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
   socket.on('error', () => {});
   socket.connect(port, host);
-  await once(socket, 'connect');
+  await once(socket, 'connect').catch((error: Error) => {
+    // Else it would stay open, and we with it.
+    socket.close();
+    throw nobodyAt(host, port, error);
+  });
   return {
     send: (bytes) => socket.send(bytes),
     onData: (heard) => void socket.on('message', heard),

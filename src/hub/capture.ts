@@ -39,14 +39,19 @@ export class Captures {
   /** Returns what ends it early. Throws GatewayError `not-allowed` while another capture of that instance runs. */
   start(instance: string, description: string, options: CaptureOptions, sink: CaptureSink): () => void {
     if (this.#running.has(instance)) throw new GatewayError('not-allowed', `${instance} is being captured already`);
+    const isRunning = () => this.#running.get(instance) === capture;
     const stop = () => {
-      if (this.#running.get(instance) !== capture) return;
+      if (!isRunning()) return;
       this.#running.delete(instance);
       clearTimeout(timer);
       clearInterval(quiet);
       sink.end();
     };
-    const capture = new Capture(options, { write: (bytes) => sink.write(bytes), end: stop }, this.#now);
+    // A sink may have had enough between two packets of one message.
+    const write = (bytes: Uint8Array) => {
+      if (isRunning()) sink.write(bytes);
+    };
+    const capture = new Capture(options, { write, end: stop }, this.#now);
     const timer = setTimeout(stop, options.forMs);
     const quiet = setInterval(() => sink.write(encodeQuiet(this.#now())), quietMs);
     this.#running.set(instance, capture);
@@ -109,11 +114,9 @@ class Capture {
   }
 
   #sentOn(key: string): Sent {
-    const known = this.#flows.get(key);
-    if (known) return known;
-    const fresh = { inbound: 1, outbound: 1 };
-    this.#flows.set(key, fresh);
-    return fresh;
+    const sent = this.#flows.get(key) ?? { inbound: 1, outbound: 1 };
+    this.#flows.set(key, sent);
+    return sent;
   }
 
   /** A copy: the adapter goes on with its own. */

@@ -187,3 +187,9 @@ test('a port that is taken is said at once', async (t) => {
   );
   await assert.rejects(again, /EADDRINUSE/);
 });
+
+test('RFC 9110 s.9.3.2: HEAD begins no capture, which would run until its time without a reader', async (t) => {
+  const { gateway, ask } = await serve(t);
+  assert.equal((await ask('/api/capture/carrier', { method: 'HEAD' })).status, 404);
+  assert.deepEqual(gateway.asked, []);
+});

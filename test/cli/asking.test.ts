@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { type AdminOptions, serveAdmin } from '../../src/admin/server.ts';
 import { GatewayError } from '../../src/contract/index.ts';
+import { encodeIpPacket, type PacketEnd } from '../../src/formats/ip-packets.ts';
+import { encodeCaptureHeader, encodePacket } from '../../src/formats/pcapng.ts';
 import { MetricsRegistry } from '../../src/metrics.ts';
 import { keptLog, ScriptedGateway } from '../admin/scripted-gateway.ts';
-import { freePorts, temporaryFolder } from '../servers/process.ts';
+import { freePorts, temporaryFolder, until } from '../servers/process.ts';
 import { dragoman, program, type RunOptions } from './dragoman.ts';
 
 const token = 'correct-horse-battery';
@@ -219,6 +222,28 @@ test('capture asks with its limits, and writes what comes to a file that is for 
   });
 });
 
+test('a capture is for its owner only, even where a file that everybody could read was before', async (t) => {
+  const { ask } = await serve(t);
+  const folder = temporaryFolder('capture');
+  t.after(folder.remove);
+  const out = join(folder.path, 'x.pcapng');
+  writeFileSync(out, 'what was captured before, and longer', { mode: 0o644 });
+  assert.equal((await ask('capture', 'carrier', '--out', out)).code, 0);
+  assert.equal(readFileSync(out, 'utf8'), 'a capture file');
+  assert.equal(statSync(out).mode & 0o777, 0o600);
+});
+
+test('a capture whose file cannot be written ends at once, in the gateway too', { timeout: 20_000 }, async (t) => {
+  const { gateway, ask } = await serve(t);
+  const stream = new Readable({ read: () => {} });
+  stream.push('a capture file');
+  gateway.capture = () => stream;
+  const { code, err } = await ask('capture', 'carrier', '--out', '/dev/full');
+  assert.equal(code, 1);
+  assert.match(err, /ENOSPC/);
+  await until(() => stream.destroyed, 'the end of the capture');
+});
+
 test('replay says what is wrong with its file and with its words', async (t) => {
   const folder = temporaryFolder('replay');
   t.after(folder.remove);
@@ -231,4 +256,17 @@ test('replay says what is wrong with its file and with its words', async (t) => 
   });
   assert.equal((await dragoman(['replay', file])).err, 'say either --to or --listen\n');
   assert.equal((await dragoman(['replay', join(folder.path, 'none'), '--to', '127.0.0.1:1'])).code, 2);
+});
+
+test('a replay over UDP to a host that does not exist says so and ends', { timeout: 20_000 }, async (t) => {
+  const folder = temporaryFolder('replay');
+  t.after(folder.remove);
+  const file = join(folder.path, 'x.pcapng');
+  const [from, to] = [1, 2].map((port) => ({ address: '192.0.2.1', port })) as [PacketEnd, PacketEnd];
+  const bytes = encodeIpPacket({ transport: 'udp', from, to, payload: Buffer.from('hello') });
+  const header = encodeCaptureHeader({ application: 'test', name: 'x', description: 'loopback' });
+  writeFileSync(file, Buffer.concat([header, encodePacket({ at: 0, direction: 'inbound', bytes })]));
+  const { code, err } = await dragoman(['replay', file, '--to', 'nobody.invalid:5060']);
+  assert.equal(code, 3);
+  assert.match(err, /^nobody\.invalid:5060: /);
 });

@@ -109,3 +109,29 @@ test('a socket that is gone hurts nobody', (t) => {
   say(unit('late', { remote: { address: '', port: 0 } }));
   assert.deepEqual(segments(), []);
 });
+
+test('nothing is written any more once the reader was too slow, in the middle of a message neither', () => {
+  const captures = new Captures(() => 1000);
+  const written: string[] = [];
+  const sink = {
+    write: (bytes: Uint8Array) => {
+      written.push(bytes.length > 1000 ? 'packet' : 'header');
+      if (bytes.length > 1000) stop();
+    },
+    end: () => void written.push('end'),
+  };
+  const options = { forMs: 60_000, maxBytes: 1_000_000, showBodies: false };
+  const stop = captures.start('carrier', 'smpp', options, sink);
+  captures.wireOf('carrier')?.(unit('x'.repeat(200_000)));
+  assert.deepEqual(written, ['header', 'packet', 'end']);
+});
+
+test('a connection is numbered on while a thousand others come and go', (t) => {
+  const { say, segments } = started(t, { maxBytes: 10_000_000 });
+  say(unit('12345'));
+  for (let port = 1; port < 1500; port++) {
+    say(unit('x', { transport: 'udp', remote: { address: '192.0.2.1', port } }));
+    say(unit('1'));
+  }
+  assert.equal(segments().at(-1)?.sequence, 6 + 1498);
+});
