@@ -142,6 +142,11 @@ export function stateName(message_state: number): string {
   return stateNames[message_state] ?? 'UNKNOWN';
 }
 
+/** The state of a receipt for figures: what a carrier makes up has no series of its own. */
+export function knownStat(stat: string): string {
+  return Object.hasOwn(outcomes, stat) || Object.hasOwn(longNames, stat) ? stat : 'other';
+}
+
 interface Detail {
   readonly networkError?: Buffer | undefined;
   /** The SMSC's own err. */

@@ -4,7 +4,7 @@ import { GatewayError, type Hub, type SmsHints } from '../../src/contract/index.
 import { fromSme, type SmeAddress } from './addresses.ts';
 import { type PduOf, type RequestPdu, textRanges, tlvInt, tlvOctets, tlvText } from './codec/index.ts';
 import type { SmppOptions } from './config.ts';
-import { refusals } from './errors.ts';
+import { knownStat, refusals } from './errors.ts';
 import type { Answer } from './exchange.ts';
 import { hintsOf } from './hints.ts';
 import { type MobileRules, toEvent } from './mapping.ts';
@@ -93,7 +93,8 @@ export class Inbound {
       hub.metrics.count('receipts_total', { found });
       // What any peer may write is no label.
       const err = /^\w{1,4}$/.test(receipt.code ?? '') ? (receipt.code ?? '') : '';
-      if (found !== 'unknown') hub.metrics.count('receipt_states_total', { bind, stat: receipt.stat, err });
+      const stat = knownStat(receipt.stat);
+      if (found !== 'unknown') hub.metrics.count('receipt_states_total', { bind, stat, err });
       if (found === 'settled' && receipt.isCertain) await this.#noteDialect(receipt, host);
       if (found === 'unknown' && receipt.isCertain) {
         hub.log.warn({ ids: receipt.ids, stat: receipt.stat }, 'a receipt for no message of ours');

@@ -50,6 +50,7 @@ export class Smpp implements Adapter {
   readonly #name: string;
   #options: SmppOptions;
   #running: Running | undefined;
+  #isStopped = false;
 
   constructor(name: string, settings: SmppOptions) {
     this.#name = name;
@@ -94,6 +95,7 @@ export class Smpp implements Adapter {
     const fleet = new Fleet(settings, { handler, pacer, log: hub.log, now });
     const outbound = new Outbound({ options: settings, hub, pacer, book, unsure, version: () => fleet.version });
     await Promise.all([book.open(), unsure.open(), rejoin.open()]);
+    if (this.#isStopped) return;
     const ticker = setInterval(() => {
       for (const part of [fleet, pacer, book, unsure, rejoin]) part.tick();
       hub.metrics.gauge('window', pacer.inFlight);
@@ -112,6 +114,7 @@ export class Smpp implements Adapter {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     const running = this.#running;
     if (!running) return;
     this.#running = undefined;

@@ -54,6 +54,7 @@ export class Xmpp implements Adapter {
   async start(hub: Hub): Promise<void> {
     this.#hub = hub;
     await this.#releaseOthers(hub);
+    if (this.#hub !== hub) return;
     await Promise.all(this.#options.domains.map((component) => this.#open(hub, component)));
   }
 

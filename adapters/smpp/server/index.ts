@@ -69,6 +69,7 @@ export class SmppServer implements Adapter {
   ports: number[] = [];
   #opening: Promise<Running> | undefined;
   #running: Running | undefined;
+  #isStopped = false;
 
   constructor(name: string, settings: ServerOptions) {
     this.#options = settings;
@@ -85,6 +86,7 @@ export class SmppServer implements Adapter {
   async start(hub: Hub): Promise<void> {
     this.#opening = this.#open(hub);
     const running = await this.#opening;
+    if (this.#isStopped) return clearInterval(running.ticker);
     this.#running = running;
     hub.status('connecting');
     try {
@@ -93,6 +95,7 @@ export class SmppServer implements Adapter {
       await this.stop();
       throw error;
     }
+    if (this.#isStopped) return running.door.close();
     hub.status('up');
   }
 
@@ -164,6 +167,7 @@ export class SmppServer implements Adapter {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     const running = this.#running;
     if (!running) return;
     this.#running = undefined;

@@ -287,6 +287,17 @@ describe('versions', () => {
   });
 });
 
+test('a stop while it starts leaves nothing running', async (t) => {
+  const smsc = await wireSmsc();
+  t.after(() => smsc.close());
+  const smpp = new Smpp('carrier', adapter.options.parse({ systemId: 'me', port: smsc.port, responseTimeoutMs: 200 }));
+  const started = smpp.start(fakeHub());
+  t.after(() => smpp.stop());
+  await smpp.stop();
+  await started;
+  assert.equal(smsc.peers.length, 0);
+});
+
 describe('outbind', () => {
   const listening = async (t: TestContext, more: Record<string, unknown> = {}) => {
     const [port = 0] = await freePorts(1);

@@ -256,4 +256,6 @@ test('reference smpp 7.7: histograms bind by bind: response and receipt latency,
   assert.deepEqual(names, [`receipt_ms${bind}`, `response_ms${bind}`, `window_use${bind}`]);
   assert.deepEqual(hub.observed.get(`window_use${bind}`), [1]);
   assert.equal(hub.counters.get('receipt_states_total{bind=bind_transceiver 1,stat=DELIVRD,err=000}'), 1);
+  await smsc.tell('deliver_sm', dlr('1', 'WHATEVER'));
+  assert.equal(hub.counters.get('receipt_states_total{bind=bind_transceiver 1,stat=other,err=000}'), 1);
 });

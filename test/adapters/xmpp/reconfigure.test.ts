@@ -67,6 +67,17 @@ test('reference smpp 7.6: hot reload: while a component changes its secret its m
   await changing;
 });
 
+test('a stop while it starts leaves no component connected', async (t) => {
+  const server = await startFakeXmppServer();
+  t.after(() => server.stop());
+  const xmpp = adapter.create('jabber', adapter.options.parse({ port: server.port, domains: [component(one)] }));
+  xmpp.start(fakeHub()).catch(() => {});
+  t.after(() => xmpp.stop());
+  await xmpp.stop();
+  for (let turns = 0; turns < 200; turns++) await new Promise(setImmediate);
+  assert.equal(server.connections, 0);
+});
+
 test('a stop while components change leaves none connected', async (t) => {
   const { server, xmpp, change } = await open(t);
   const before = server.connections;

@@ -5,6 +5,8 @@ import { describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { encode, type StatusName, statusName, tlvInt } from '../../../../adapters/smpp/codec/index.ts';
 import { options } from '../../../../adapters/smpp/server/config.ts';
+import { SmppServer } from '../../../../adapters/smpp/server/index.ts';
+import { fakeHub } from '../../../peers/hub.ts';
 import { makeCertificate } from '../../../servers/certificate.ts';
 import { needs } from '../../../servers/debian.ts';
 import { temporaryFolder, until } from '../../../servers/process.ts';
@@ -24,6 +26,15 @@ for (const command of ['bind_transceiver', 'bind_transmitter', 'bind_receiver'] 
     assert.equal(hub.gauges.get('esme_binds'), 4);
   });
 }
+
+test('a stop while it starts leaves nobody listening', async (t) => {
+  const server = new SmppServer('esme', options.parse({ listen: [{ host: '127.0.0.1', port: 0 }], accounts: { me } }));
+  const started = server.start(fakeHub());
+  t.after(() => server.stop());
+  await server.stop();
+  await started;
+  assert.deepEqual(server.ports, []);
+});
 
 test('SMPP 3.4 s.4.2: unbind is answered, and the connection ends', async (t) => {
   const { bound, hub } = await open(t);
