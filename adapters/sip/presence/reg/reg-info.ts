@@ -83,7 +83,7 @@ export interface RegNews {
 
 const limits = { maxLength: 64 * 1024, maxDepth: 8, maxAttributes: 16 };
 
-/** Elements and attributes nobody knows are left out (s.5.4). Throws XmlError. */
+/** Elements and attributes nobody knows are left out (s.5.1). Throws XmlError. */
 export function parseRegInfo(bytes: string | Uint8Array): RegNews {
   const root = parseDocument(bytes, limits);
   const version = numberIn(root.attributes.version);

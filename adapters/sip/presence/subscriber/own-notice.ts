@@ -1,5 +1,5 @@
 // A NOTIFY of a subscription that we keep for ourselves: what it says of the subscription, and its document.
-import { parseMediaType } from '../../../../src/formats/mime.ts';
+import { MimeError, parseMediaType } from '../../../../src/formats/mime.ts';
 import { XmlError } from '../../../../src/formats/xml.ts';
 import { numberIn } from '../../codec/cseq.ts';
 import { SipParseError, type SipRequest } from '../../codec/message.ts';
@@ -54,7 +54,7 @@ function infoIn<Info>(
     if (parseMediaType(type).type !== wanted) throw new SipParseError('not asked for', { status: 415 });
     return parse(decodeContentEncoding(body, encodings));
   } catch (error) {
-    if (error instanceof XmlError) throw new SipParseError(error.message);
+    if (error instanceof XmlError || error instanceof MimeError) throw new SipParseError(error.message);
     throw error;
   }
 }

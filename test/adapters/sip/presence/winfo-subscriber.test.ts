@@ -73,14 +73,15 @@ class Server {
   /** A NOTIFY in the dialog of the last SUBSCRIBE. */
   async notify(
     info: WatcherInfo | string,
-    more: { state?: string; cseq?: number; event?: string; toTag?: string } = {},
+    more: { state?: string; cseq?: number; event?: string; toTag?: string; type?: string } = {},
   ) {
     const headers = this.heard.at(-1)?.headers;
     const tag = more.toTag ?? /;tag=([^;]*)/.exec(headers?.get('From') ?? '')?.[1];
     this.#cseq++;
     const text = requestText({
       ...{ port: 5090, method: 'NOTIFY', uri: alice, from: `<${alice}>;tag=server`, to: `<${alice}>;tag=${tag}` },
-      ...{ callId: headers?.get('Call-ID') ?? '', cseq: more.cseq ?? this.#cseq, type: 'application/watcherinfo+xml' },
+      ...{ callId: headers?.get('Call-ID') ?? '', cseq: more.cseq ?? this.#cseq },
+      type: more.type ?? 'application/watcherinfo+xml',
       body: typeof info === 'string' ? info : formatWatcherInfo(info),
       more: [
         `Event: ${more.event ?? 'presence.winfo'}`,
@@ -234,6 +235,12 @@ test('RFC 6665 s.4.1.3: a NOTIFY of no subscription, of another event, out of or
     ['<watcherinfo/>', 'presence.winfo', 400],
   ] as const) {
     await assert.rejects(server.notify(body, { event }), { status });
+  }
+  for (const [type, status] of [
+    ['watcherinfo', 400],
+    ['text/plain', 415],
+  ] as const) {
+    await assert.rejects(server.notify(info(0, 'full', {}), { type }), { name: 'SipParseError', status });
   }
   assert.equal(await server.notify(info(0, 'full', {}), { cseq: 50 }), 200);
   assert.equal(await server.notify(info(1, 'full', { [bob]: 'pending' }), { cseq: 50 }), 500);
