@@ -90,17 +90,22 @@ export class Registrations {
     this.#refuseGuess(jid, number, password);
     const { state, people, log } = this.#hub;
     const holder = await state.get(this.#key('number', number));
-    if (former !== undefined && former !== number) await this.#release(jid, former);
-    if (holder !== undefined && holder !== jid) await this.#release(holder, number);
-    // Before it is noted: the configuration may have given one of them to somebody else.
+    // Before anything is noted: the configuration may have given one of them to somebody else. In the directory it takes the
+    // place of whatever the two had.
     await people.enter(addressesOf(jid, number));
+    if (former !== undefined && former !== number) await this.#forget(jid, former);
+    if (holder !== undefined && holder !== jid) await this.#forget(holder, number);
     await Promise.all([state.set(this.#key('number', number), jid), state.set(this.#key('jid', jid), number)]);
     log.info({ component: this.#domain, jid, number }, 'registered');
   }
 
   async #release(jid: string, number: string): Promise<void> {
-    const { state, people, log } = this.#hub;
-    await people.remove(addressesOf(jid, number));
+    await this.#hub.people.remove(addressesOf(jid, number));
+    await this.#forget(jid, number);
+  }
+
+  async #forget(jid: string, number: string): Promise<void> {
+    const { state, log } = this.#hub;
     await Promise.all([state.delete(this.#key('number', number)), state.delete(this.#key('jid', jid))]);
     log.info({ component: this.#domain, jid, number }, 'no longer registered');
   }

@@ -100,7 +100,12 @@ export function fakeHub(instance = 'under-test'): FakeHub {
     returned: [],
     entered: new Set(),
     people: {
-      enter: async (addresses) => void hub.entered.add(addresses.join(' ')),
+      enter: async (addresses) => {
+        const isTheirs = (person: string) =>
+          person.split(' ').some((address) => addresses.some((one) => one === address));
+        for (const person of [...hub.entered].filter(isTheirs)) hub.entered.delete(person);
+        hub.entered.add(addresses.join(' '));
+      },
       remove: async (addresses) => void hub.entered.delete(addresses.join(' ')),
     },
     trace: { hop: (event, hop) => void hops.push({ event, hop }) },

@@ -57,6 +57,19 @@ test('XEP-0077 s.3.1: another number takes the place of the first, another perso
   assert.deepEqual(await rows(), [`${two} ${bob}`]);
 });
 
+test('XEP-0077 s.3.1: a registration that the directory refuses leaves everybody the number they had', async (t) => {
+  const { hub, fill, rows } = opened();
+  const bob = 'bob@cheogram.example';
+  await fill(alice, one, 'code of one');
+  await fill(bob, two, 'code of two');
+  t.mock.method(hub.people, 'enter', async () => {
+    throw new GatewayError('not-allowed', "somebody's in the configuration");
+  });
+  await assert.rejects(fill(alice, two, 'code of two'), { reason: 'not-allowed' });
+  assert.deepEqual((await rows()).sort(), [`${one} ${alice}`, `${two} ${bob}`]);
+  assert.deepEqual([...hub.entered].sort(), [known(alice, one), known(bob, two)]);
+});
+
 test('XEP-0077 s.3.1: a wrong code and an unknown number get the same answer, and guessing gets slow', async () => {
   const { hub, fill } = opened();
   for (let i = 0; i < 3; i++) await assert.rejects(fill(alice, one, `guess ${i}`), fails('not-authorized'));
