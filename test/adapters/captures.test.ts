@@ -167,3 +167,15 @@ test('reference smpp 7.7: a capture has the messages of SIP both ways, datagrams
   assert.equal(asked, `tcp ${overTcp}`);
   assert.match(`${reply}`, /^tcp SIP\/2\.0 200 /);
 });
+
+test('XEP-0071 s.3: what a person wrote with styles is hidden as their plain text is', () => {
+  const socket = { localAddress: '127.0.0.1', localPort: 1, remoteAddress: '127.0.0.1', remotePort: 5347 } as Socket;
+  const stanza =
+    '<message to="a@b"><body>secret words</body><html xmlns="http://jabber.org/protocol/xhtml-im">' +
+    '<body xmlns="http://www.w3.org/1999/xhtml">secret <p>secret <em>words</em>\nsecret</p></body></html>' +
+    '<status>words</status><thread>kept</thread></message>';
+  const left = blotted(xmppUnit(socket, 'inbound', stanza));
+  assert.doesNotMatch(left, /secret|words/);
+  assert.match(left, /<em>\*{5}<\/em>.*<thread>kept</s);
+  assert.equal(left.length, stanza.length);
+});
