@@ -43,8 +43,11 @@ export class Roll {
     const key = presentity.toLowerCase();
     this.#remove(key, watcher.id);
     const waiting = this.#waiting.get(key) ?? new RecentMap<string, Waiting>(mostWaitingEach);
-    this.#waiting.set(key, waiting.set(watcher.uri.toLowerCase(), { watcher, since: this.#now() }));
-    this.#listener(presentity, watcher);
+    const uri = watcher.uri.toLowerCase();
+    // Whoever asks once more is who waits already, under the same id.
+    const same = waiting.get(uri)?.watcher ?? watcher;
+    this.#waiting.set(key, waiting.set(uri, { watcher: same, since: this.#now() }));
+    this.#listener(presentity, same);
   }
 
   isPending(presentity: Address, { id }: Pick<Watcher, 'id'>): boolean {

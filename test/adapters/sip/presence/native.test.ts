@@ -239,6 +239,20 @@ test('RFC 3857 s.4.7.1: SIP watchers are on the list too, from their SUBSCRIBE t
   assert.deepEqual(states(), [`${carol} terminated timeout`]);
 });
 
+test('RFC 3858 s.3: who asks once, again and again, is the same waiting watcher under one id', async () => {
+  const site = NativeSite.of('contacts');
+  const dave = parseAddress('sip:dave@other.example');
+  await site.subscribe(winfo);
+  for (let count = 0; count < 3; count++) {
+    await site.subscribe({ from: `<${dave}>;tag=d${count}`, uri: bob, expires: 0 });
+    await site.advance(60_000);
+  }
+  const told = site.notified.filter(({ request }) => request.headers.get('Event') === 'presence.winfo');
+  const watchers = told.flatMap(({ body }) => parseWatcherInfo(body).lists.flatMap((list) => list.watchers));
+  assert.deepEqual([...new Set(watchers.map(({ uri }) => uri))], [dave]);
+  assert.equal(new Set(watchers.map(({ id }) => id)).size, 1);
+});
+
 test('RFC 3857 s.4.7.1: who waited in vain, or only asked once, stays on the list as waiting until there is an answer', async () => {
   const site = NativeSite.of('contacts');
   const dave = parseAddress('sip:dave@other.example');
