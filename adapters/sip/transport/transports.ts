@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { Turns } from '../../../src/guards/turns.ts';
 import { bareHost } from '../codec/host.ts';
 import type { Limits } from '../codec/message.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
@@ -42,6 +43,7 @@ export class Transports {
   readonly #byTarget = new Map<string, Flow>();
   readonly #aliases = new Aliases();
   readonly #opening = new Map<string, Promise<Flow>>();
+  readonly #binding = new Turns();
   readonly #sources: SourceLimits;
   #isStopped = false;
 
@@ -145,9 +147,17 @@ export class Transports {
   }
 
   // Where nobody listens over UDP and somebody must be reached over it, a socket on a port of the system's choice will do.
-  async #unboundFlowTo({ address, port }: Endpoint): Promise<Flow> {
-    const local = await localAddressTowards(address);
-    return (await this.#bindUdp(local, 0, undefined)).flowTo({ address, port });
+  #unboundFlowTo(target: Target): Promise<Flow> {
+    const { address, port } = target;
+    return this.#binding.take(isIPv6(address) ? 'udp6' : 'udp4', async () => {
+      const open = this.openFlowTo(target);
+      if (open) return open;
+      const local = await localAddressTowards(address);
+      const listener = await this.#bindUdp(local, 0, undefined);
+      if (!this.#isStopped) return listener.flowTo({ address, port });
+      await listener.close();
+      throw new Error('stopped');
+    });
   }
 
   async #bindUdp(host: string, port: number, advertise: string | undefined): Promise<UdpListener> {

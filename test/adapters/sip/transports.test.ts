@@ -61,6 +61,13 @@ async function tcpServer(t: TestContext, onSocket: (socket: Socket) => void) {
   return { target, sockets };
 }
 
+test('RFC 3261 s.18.1.1: where nobody listens over UDP, all requests at once leave by one socket', async (t) => {
+  const { pool } = transports(t);
+  const targets = [9, 10].map((port): Target => ({ transport: 'UDP', address: '127.0.0.1', port, name: '127.0.0.1' }));
+  const flows = await Promise.all(targets.map((target) => pool.flowTo(target)));
+  assert.equal(new Set(flows.map(({ sentBy }) => sentBy.port)).size, 1);
+});
+
 test('RFC 3261 s.18.1.1: one connection serves all requests to a place, and a new one is opened when it has closed', async (t) => {
   const { target, sockets } = await tcpServer(t, () => {});
   const { pool } = transports(t);
