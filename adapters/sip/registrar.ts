@@ -104,8 +104,7 @@ export class Registrar {
     const names = users.flatMap((user) =>
       user.includes('@') ? [user] : [...this.#options.domains].map((domain) => `${user}@${domain}`),
     );
-    for (const name of names) {
-      const aor = bareAddress(addressOf(`sip:${encodeURI(name)}`));
+    for (const aor of names.flatMap(aorsOf)) {
       await this.#turns.take(aor, () => this.#options.state.delete(keyOf(aor)));
       this.#options.changed?.(aor);
     }
@@ -218,6 +217,16 @@ export function wayTo(binding: Binding): ReturnType<typeof parseUri> {
   // RFC 7118 s.5: a browser's Contact ends in .invalid and leads nowhere.
   if (first !== undefined || !binding.flow.transport.startsWith('WS')) return uri;
   throw new GatewayError('unavailable', 'the phone is no longer connected', { native: '430' });
+}
+
+/** None of a name that is no address: nobody can have registered as such. */
+function aorsOf(name: string): Address[] {
+  try {
+    return [bareAddress(addressOf(`sip:${encodeURI(name.toWellFormed())}`))];
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return [];
+  }
 }
 
 function keyOf(aor: Address): string {

@@ -99,6 +99,14 @@ test('DESIGN 5: reconfigure: a person with another password, or of no account an
   assert.equal(await register(opened, 'new', 'four'), '401');
 });
 
+test('DESIGN 5: reconfigure: a user that goes and whose name is no address keeps nobody else registered', async (t) => {
+  const native = { nativeDomains: [domain] };
+  const opened = await open(t, { ...native, auth: authOf({ 'a@b@c': 'x', bob: 'old' }) });
+  assert.equal(await register(opened, 'old', 'one'), '200');
+  await opened.sip.reconfigure(parse({ ...native, auth: authOf({}) }));
+  assert.ok(![...opened.hub.state.entries.keys()].some((key) => key.startsWith('binding/')));
+});
+
 test('DESIGN 5: reconfigure: who is believed, and how often strangers may come, holds for the next request', async (t) => {
   const opened = await open(t, { auth: authOf({}) });
   const { sip, ask } = opened;
