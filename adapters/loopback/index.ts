@@ -1,4 +1,4 @@
-// A whole adapter in about sixty lines: a tutorial, a fixture for tests and a network to try things on. Its "network" is
+// A whole adapter in some eighty lines: a tutorial, a fixture for tests and a network to try things on. Its "network" is
 // a list: what it is given it keeps, and what somebody says on it (`say`) it publishes.
 import { z } from 'zod';
 import {

@@ -1,8 +1,17 @@
 // The suite that every adapter passes, built in or not: what the hub may rely on. `connect` brings an adapter up against a
 // peer that takes messages, and says how to reach somebody there.
 import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
-import { type Adapter, type Address, GatewayError, type Message, parseAddress } from '../../src/contract/index.ts';
+import {
+  type Adapter,
+  type Address,
+  GatewayError,
+  type Message,
+  parseAddress,
+  type Trace,
+  type WireUnit,
+} from '../../src/contract/index.ts';
 import { type FakeHub, fakeHub } from '../peers/hub.ts';
 
 export interface AdapterUnderTest {
@@ -19,8 +28,10 @@ export interface AdapterUnderTest {
 /** Runs the contract's suite. `open` is called once per test; what it starts it stops with `t.after`. */
 export function testAdapter(name: string, open: (t: TestContext, hub: FakeHub) => Promise<AdapterUnderTest>): void {
   describe(`adapter contract: ${name}`, () => {
-    const start = async (t: TestContext) => {
-      const under = await open(t, fakeHub());
+    const start = async (t: TestContext, wire?: Trace['wire']) => {
+      const hub = fakeHub();
+      Object.assign(hub.trace, { wire });
+      const under = await open(t, hub);
       t.after(() => under.adapter.stop());
       await under.adapter.start(under.hub);
       await under.hub.untilStatus('up');
@@ -38,6 +49,31 @@ export function testAdapter(name: string, open: (t: TestContext, hub: FakeHub) =
       const { adapter, from, to } = await start(t);
       const { signal } = new AbortController();
       await Promise.all(Array.from({ length: 50 }, () => adapter.deliver(sample(from, to), signal)));
+    });
+
+    test('what it shows a capture are octets between two IP addresses, with what a person wrote where it can be hidden', async (t) => {
+      const units: WireUnit[] = [];
+      const wire = (unit: WireUnit) => void units.push({ ...unit, bytes: Buffer.from(unit.bytes) });
+      const { adapter, from, to } = await start(t, wire);
+      await adapter.deliver(sample(from, to), new AbortController().signal);
+      for (const { bytes, local, remote, secrets = [], hidden = [] } of units) {
+        assert.ok(isIP(local.address) && isIP(remote.address), `${local.address} ${remote.address}`);
+        const shown = Buffer.from(bytes);
+        for (const ranges of [secrets, hidden]) {
+          let last = 0;
+          for (const [start, end] of ranges) {
+            assert.ok(last <= start && start <= end && end <= bytes.length, `[${start}, ${end}) of ${bytes.length}`);
+            shown.fill('*', start, end);
+            last = end;
+          }
+        }
+        assert.doesNotMatch(shown.toString('latin1'), /hello/);
+      }
+    });
+
+    test('nobody of another network lives with it', async (t) => {
+      const { adapter, from } = await start(t);
+      assert.equal((await adapter.serves?.(parseAddress(from))) ?? false, false);
     });
 
     test('it sends nothing once the signal is aborted', async (t) => {

@@ -35,9 +35,9 @@ export interface FakeHub extends Hub {
   readonly state: MemoryState;
   /** Who was entered in the directory and not removed: their addresses. */
   readonly entered: Set<string>;
-  /** Undefined: the real time. */
   /** Who was said to be there again. */
   readonly returned: Address[];
+  /** Undefined: the real time. */
   clock: number | undefined;
 }
 
