@@ -46,11 +46,6 @@ export class Fleet {
     return Math.min(this.#options.interfaceVersion, ...[...this.#smscs.values()].map(({ version }) => version));
   }
 
-  /** Port of the outbind listener, 0 without one. */
-  get outbindPort(): number {
-    return this.#outbind?.port ?? 0;
-  }
-
   /** Resolves after a first attempt of each; rejects when the outbind listener cannot listen. */
   async start(): Promise<void> {
     await this.#outbind?.start();

@@ -35,7 +35,6 @@ export class Link {
   #at: number;
   #opening: Opening | undefined;
   #session: Session | undefined;
-  #smsc: Smsc | undefined;
   /** On its way out: nothing new is sent there, its last answers are waited for. */
   #leaving: Session | undefined;
   #tries = 0;
@@ -63,11 +62,6 @@ export class Link {
 
   get session(): Session | undefined {
     return this.#session;
-  }
-
-  /** What the SMSC said of itself, while bound. */
-  get smsc(): Smsc | undefined {
-    return this.#session && this.#smsc;
   }
 
   get isUp(): boolean {
@@ -142,7 +136,6 @@ export class Link {
   #bound(session: Session, smsc: Smsc, at: number): void {
     const former = this.#session;
     this.#session = session;
-    this.#smsc = smsc;
     this.#at = at;
     this.#upSince = this.#now();
     this.#nextTryAt = this.#now() + homecomingMs;

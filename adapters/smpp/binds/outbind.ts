@@ -62,12 +62,6 @@ export class OutbindListener {
     this.#server.on('error', (error) => this.#handler.oddity(`outbind: ${error.message}`));
   }
 
-  /** Where it listens; with port 0 in the options, the one that was given. */
-  get port(): number {
-    const address = this.#server?.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  }
-
   get bound(): ReadonlyArray<{ session: Session; ip: string; host: string }> {
     return [...this.#visits].filter(({ isBound }) => isBound);
   }
