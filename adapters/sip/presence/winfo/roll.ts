@@ -121,7 +121,13 @@ export class Enrolled implements EventPackage {
     }
     this.#roll.answered(presentity, watcher, 'subscribe');
     this.#roll.set(watch.presentity, watcherOf(watch, state, 'subscribe'));
-    await this.#began(watch);
+    try {
+      await this.#began(watch);
+    } catch (error) {
+      this.#roll.set(presentity, watcherOf(watch, 'terminated', 'noresource'));
+      await this.#inner.ended(watch).catch(() => {});
+      throw error;
+    }
     return state;
   }
 

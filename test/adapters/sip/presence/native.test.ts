@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, type SipRequest } from '../../../../adapters/sip/codec/message.ts';
 import type { Answer } from '../../../../adapters/sip/endpoint.ts';
+import type { Asked, Watch } from '../../../../adapters/sip/presence/notifier/package.ts';
+import { Enrolled, Roll } from '../../../../adapters/sip/presence/winfo/roll.ts';
 import { parseWatcherInfo } from '../../../../adapters/sip/presence/winfo/watcher-info.ts';
 import { type EventOf, GatewayError, parseAddress } from '../../../../src/contract/index.ts';
 import { decodePidf } from '../../../../src/formats/pidf/index.ts';
@@ -237,6 +239,24 @@ test('RFC 3857 s.4.7.1: SIP watchers are on the list too, from their SUBSCRIBE t
   await site.again(first, 2, { ...carolWatches, expires: 0 });
   await site.advance(6000);
   assert.deepEqual(states(), [`${carol} terminated timeout`]);
+});
+
+test('RFC 3857 s.4.7.1: a SUBSCRIBE that the store could not keep leaves nobody on the list', async () => {
+  const roll = new Roll(() => 0);
+  const ended: Watch[] = [];
+  const inner = {
+    ...{ name: 'presence', types: ['application/pidf+xml'], expires: { least: 60, usual: 600, most: 600 }, pauseMs: 0 },
+    ...{ begin: async () => 'active' as const, refresh: async () => {}, resume: () => {}, body: () => undefined },
+    ended: async (watch: Watch) => void ended.push(watch),
+  };
+  const began = async () => {
+    throw new GatewayError('unavailable', 'the store is away');
+  };
+  const watch = { watcher: carol, presentity: bob } as Watch;
+  const asked = { expiresMs: 600_000, hops: 0 } as Asked;
+  await assert.rejects(new Enrolled(inner, roll, began, false).begin(watch, asked), /the store is away/);
+  assert.deepEqual(roll.of(bob), []);
+  assert.deepEqual(ended, [watch]);
 });
 
 test('RFC 3858 s.3: who asks once, again and again, is the same waiting watcher under one id', async () => {
