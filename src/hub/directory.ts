@@ -3,8 +3,8 @@
 import {
   type Address,
   bareAddress,
-  formatAddress,
   GatewayError,
+  numberAddress,
   type Scheme,
   type State,
   schemeOf,
@@ -153,10 +153,6 @@ export class Directory {
     this.#renewed.set(pair, this.#now());
     return number;
   }
-}
-
-function numberAddress(number: string): Address {
-  return formatAddress({ scheme: 'tel', local: number, domain: '' });
 }
 
 // People begin at different places of the pool, so that few pairs meet a number that is taken.
