@@ -109,7 +109,7 @@ export class Delivery {
   tick(): void {
     this.#courier.attempts.sweep();
     const now = this.#parts.now();
-    for (let lane = this.#due.take(now); lane; lane = this.#due.take(now)) this.#retry(lane);
+    for (let lane = this.#due.take(now); lane; lane = this.#due.take(now)) if (lane.tryAt <= now) this.#retry(lane);
     this.#circuits.tick(now);
     for (const destination of this.#destinations.all()) this.#relieve(destination, now);
     this.#welcome(this.returned.take());
@@ -229,7 +229,7 @@ export class Delivery {
       return;
     }
     const { now, random } = this.#parts;
-    const delayMs = failure.retryAfterMs ?? backOffMs(lane.tries, this.#limits, random);
+    const delayMs = failure.retryAfterMs || backOffMs(lane.tries, this.#limits, random);
     lane.tries++;
     if (this.#circuits.failed(lane.destination, failure, this.#limits)) {
       this.#circuits.stop(lane);
@@ -237,7 +237,8 @@ export class Delivery {
     }
     this.#held.holdMemory(lane);
     lane.state = 'delayed';
-    this.#due.add(now() + delayMs, lane);
+    lane.tryAt = now() + delayMs;
+    this.#due.add(lane.tryAt, lane);
   }
 
   // Each conversation with its back-off begun anew; a circuit is tried where it was theirs alone.

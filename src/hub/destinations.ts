@@ -76,7 +76,7 @@ export class Destination {
     if (failure.reason !== 'internal') this.#failures++;
     const isBroken = this.#failures >= limits.breakerFailures || failure.reason === 'throttled';
     if (!isBroken || this.openUntil > now) return undefined;
-    const pauseMs = failure.retryAfterMs ?? backOffMs(this.#openings, limits, random);
+    const pauseMs = failure.retryAfterMs || backOffMs(this.#openings, limits, random);
     this.#openings++;
     this.openUntil = now + pauseMs;
     return pauseMs;

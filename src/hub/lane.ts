@@ -27,6 +27,8 @@ export interface Lane {
   state: 'idle' | 'waiting' | 'running' | 'delayed' | 'stopped';
   /** Failures in a row of the event at the head. */
   tries: number;
+  /** While delayed: when, ms since 1970. */
+  tryAt: number;
   /** When the first held event expires, as far as known: ms since 1970. */
   expiry: number;
 }
@@ -52,6 +54,7 @@ function newLane(key: string, destination: Destination, to: Address): Lane {
     holding: Promise.resolve(),
     state: 'idle',
     tries: 0,
+    tryAt: 0,
     expiry: Number.POSITIVE_INFINITY,
   };
 }

@@ -508,3 +508,27 @@ test('a store that is away until the stop leaves what expired to the next start'
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.deepEqual(site.ended, []);
 });
+
+test('a try that was put off anew because somebody came back and left is not made at the time of the former one', async () => {
+  const pauses = [5000, 600_000];
+  const site = await setUp(() => {
+    throw new GatewayError('unreachable', 'away', { retryAfterMs: pauses[site.tried.length - 1] ?? 600_000 });
+  });
+  site.send(message('carol@a'));
+  await site.pass(250);
+  site.delivery.returned.note(parseAddress('xmpp:carol@a'));
+  await site.pass(250);
+  assert.equal(site.tried.length, 2);
+  await site.pass(10_000);
+  assert.equal(site.tried.length, 2);
+});
+
+test('a destination that asks for no pause at all gets one all the same', async () => {
+  const site = await setUp(() => {
+    if (site.tried.length > 20) return {};
+    throw new GatewayError('throttled', 'again, please', { retryAfterMs: 0 });
+  });
+  site.send(message('carol@a'));
+  await site.pass(500);
+  assert.equal(site.tried.length, 1);
+});
