@@ -1,21 +1,20 @@
 // The operator's options as the stack wants them: certificates read, credentials collected, DNS chosen.
 
-import { readPem } from '../../src/guards/pem.ts';
+import { readPems } from '../../src/guards/pem.ts';
 import { defaultLimits } from './codec/message.ts';
 import type { SipOptions } from './config.ts';
 import type { Credentials } from './digest/index.ts';
 import { systemResolver } from './resolver.ts';
 import type { SessionOptions } from './session.ts';
-import type { TlsIdentity } from './transport/tls.ts';
 
 /** Throws when a certificate cannot be read. */
 export function sessionOptions(options: SipOptions, now: () => number): SessionOptions {
   const { idleMs, messageMs, pingMs, maxMessageBytes } = options;
   return {
     listen: options.listen.map(({ tls, ...listener }) => {
-      return tls ? { ...listener, tls: { ...identity(tls), requestCert: tls.requestCert } } : listener;
+      return tls ? { ...listener, tls: { ...readPems(tls), requestCert: tls.requestCert } } : listener;
     }),
-    tls: identity(options.tls),
+    tls: readPems(options.tls),
     limits: { ...defaultLimits, messageBytes: maxMessageBytes },
     connectionLimits: { idleMs, messageMs, pingMs, unreadBytes: 1024 * 1024 },
     maxConnections: options.maxConnections,
@@ -31,8 +30,4 @@ export function sessionOptions(options: SipOptions, now: () => number): SessionO
 /** For whoever challenges us. */
 export function credentialsOf({ credentials }: Pick<SipOptions, 'credentials'>): Credentials[] {
   return credentials.map(({ realm, ...rest }) => (realm === undefined ? rest : { ...rest, realm }));
-}
-
-function identity({ cert, key, ca }: TlsIdentity): TlsIdentity {
-  return { cert: readPem(cert), key: readPem(key), ca: readPem(ca) };
 }

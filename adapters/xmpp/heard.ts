@@ -3,6 +3,7 @@
 import { type DraftOf, type State, splitAddress } from '../../src/contract/index.ts';
 import { RecentMap } from '../../src/guards/recent-map.ts';
 import { type Extended, fieldsOf, type News } from './mapping/extended-presence.ts';
+import { isGone } from './mapping/presence.ts';
 import { Noted, pairKey } from './noted.ts';
 import type { Pair } from './watches.ts';
 
@@ -61,5 +62,3 @@ export class Heard {
     else this.#present.set(key, devices);
   }
 }
-
-const isGone = ({ availability }: Said) => availability === 'unavailable' || availability === 'unknown';

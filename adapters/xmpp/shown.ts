@@ -1,6 +1,7 @@
 // Which devices of a contact somebody here was shown. On XMPP each goes away by itself, so when another network says that
 // all of them have, each is withdrawn.
 import { type Address, formatAddress, type Presence, type State, splitAddress } from '../../src/contract/index.ts';
+import { isGone } from './mapping/presence.ts';
 import { Noted, pairKey } from './noted.ts';
 
 const maxDevices = 32;
@@ -24,8 +25,7 @@ export class Shown {
     const key = pairKey(event.from, event.to);
     const shown = await this.#devices.read(key);
     const { resource, ...person } = splitAddress(event.from);
-    const isGone = event.availability === 'unavailable' || event.availability === 'unknown';
-    if (!isGone) {
+    if (!isGone(event)) {
       if (resource !== undefined && !shown.includes(resource) && shown.length < maxDevices)
         await this.#devices.keep(key, [...shown, resource]);
       return write();

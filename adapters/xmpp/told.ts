@@ -3,6 +3,7 @@
 import { type Presence, type State, splitAddress } from '../../src/contract/index.ts';
 import { RecentMap } from '../../src/guards/recent-map.ts';
 import { type Extended, extendedOf, kinds, type News } from './mapping/extended-presence.ts';
+import { isGone } from './mapping/presence.ts';
 import { Noted, pairKey } from './noted.ts';
 import type { Pair } from './watches.ts';
 
@@ -53,10 +54,10 @@ export class Told {
 
 function devicesAfter(before: Note['devices'], event: Presence): Note['devices'] {
   const { resource } = splitAddress(event.from);
-  const isGone = event.availability === 'unavailable' || event.availability === 'unknown';
-  if (isGone && resource === undefined) return [];
+  const hasLeft = isGone(event);
+  if (hasLeft && resource === undefined) return [];
   const device = resource ?? '';
-  const said = isGone ? {} : extendedOf(event);
+  const said = hasLeft ? {} : extendedOf(event);
   const earlier = before.find(([one]) => one === device)?.[1] ?? {};
   if (kinds.every((kind) => said[kind] === earlier[kind])) return before;
   const others = before.filter(([one]) => one !== device);

@@ -12,10 +12,8 @@ export const certificate = pem('certificate', /-----BEGIN ([A-Z0-9]+ )?CERTIFICA
 export const privateKey = pem('private key', /-----BEGIN ([A-Z0-9]+ )?PRIVATE KEY-----/);
 
 /** What the option holds, read anew each time: a renewed certificate serves the next connection. Throws when its file is gone. */
-export function readPem(option: string): string;
-export function readPem(option: string | undefined): string | undefined;
-export function readPem(option: string | undefined): string | undefined {
-  return option === undefined || isText(option) ? option : readFileSync(option, 'utf8');
+export function readPem(option: string): string {
+  return isText(option) ? option : readFileSync(option, 'utf8');
 }
 
 export interface Pems {

@@ -87,14 +87,18 @@ function presenceOf(stanza: XmlElement, people: { from: Address; to: Address }, 
   return draft;
 }
 
+/** Nobody is there, or nobody knows: a contact must not stand there as available. */
+export function isGone({ availability }: Pick<Presence, 'availability'>): boolean {
+  return availability === 'unavailable' || availability === 'unknown';
+}
+
 /**
  * Throws GatewayError `malformed` for an address that a server chokes on. `now` in milliseconds since 1970. `caps` says what a
  * contact who is there can do (XEP-0115).
  */
 export function fromPresence(event: Presence, now: number, caps?: XmlElement): XmlElement {
   const { availability, priority, idleSince } = event;
-  // Where nothing is known any more a contact must not stand there as available.
-  const isHere = availability !== 'unavailable' && availability !== 'unknown';
+  const isHere = !isGone(event);
   const show = showOf.get(availability);
   return stanzaOf(
     event.from,

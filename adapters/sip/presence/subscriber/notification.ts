@@ -3,6 +3,7 @@ import { contentOf, MimeError, mediaTypeOf } from '../../../../src/formats/mime.
 import { decodePidf, pidfType, xpidfType } from '../../../../src/formats/pidf/index.ts';
 import { listType, rlmiType } from '../../../../src/formats/rlmi.ts';
 import { XmlError } from '../../../../src/formats/xml.ts';
+import { numberIn } from '../../codec/cseq.ts';
 import { type Headers, SipParseError, type SipRequest } from '../../codec/message.ts';
 import { parseParameterised } from '../../codec/parameters.ts';
 import { isToken } from '../../codec/scan.ts';
@@ -113,5 +114,6 @@ function etagIn(headers: Headers): string | undefined {
 }
 
 function milliseconds(seconds: string | undefined): number | undefined {
-  return seconds !== undefined && /^\d{1,9}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
+  const number = numberIn(seconds);
+  return number === undefined ? undefined : number * 1000;
 }
